@@ -1,0 +1,1 @@
+"""curate: a big product catalogue becomes training data, on Ray."""

@@ -1,0 +1,96 @@
+"""What can go wrong through no fault of the program, each with its exit code.
+
+A `CurateError` is printed as one message without a traceback. Anything else is a bug, and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+import difflib
+import errno
+from collections.abc import Iterable, Iterator
+
+
+class CurateError(Exception):
+    """The job cannot go on; the message says what, where, what is left, and what to type next."""
+
+    exit_code = 1
+
+
+class UsageError(CurateError):
+    """Wrong input: arguments, config, source files, or the output folder. Found before work starts."""
+
+    exit_code = 2
+
+
+class MalformedBudgetError(CurateError):
+    """More malformed rows than `max_malformed` allows."""
+
+    exit_code = 3
+
+
+class RefusedError(CurateError):
+    """The output folder belongs to another job, or to another run of this one."""
+
+    exit_code = 4
+
+
+_DISK_ERRORS = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EROFS: "the file system is read-only",
+    errno.EACCES: "permission denied",
+    errno.EPERM: "permission denied",
+    errno.EIO: "the disk reports an input/output error",
+    errno.ENAMETOOLONG: "the file name is too long",
+}
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """Yields an error and all that led to it, outermost first."""
+    seen: set[int] = set()
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        current = waiting.pop(0)
+        if current is None or id(current) in seen:
+            continue
+        seen.add(id(current))
+        yield current
+        # A Ray task's error carries the original one in `cause`.
+        waiting += [getattr(current, "cause", None), current.__cause__, current.__context__]
+
+
+def known(error: BaseException) -> CurateError | None:
+    """Turns an exception into the message a user should see.
+
+    Args:
+        error: what was raised, in this process or in a Ray task.
+
+    Returns:
+        A `CurateError`, or None when the error is not one a user can mend: then the traceback is wanted.
+    """
+    for cause in causes(error):
+        if isinstance(cause, CurateError):
+            return cause
+    for cause in causes(error):
+        if isinstance(cause, OSError) and cause.errno in _DISK_ERRORS:
+            where = f" at {cause.filename}" if cause.filename else ""
+            return CurateError(
+                f"{_DISK_ERRORS[cause.errno]}{where}\n"
+                "finished partitions are kept; mend it and run the same command again to go on"
+            )
+    return None
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """Says which known name was probably meant.
+
+    Args:
+        name: what was typed.
+        names: what would have been right.
+
+    Returns:
+        `; did you mean X or Y?`, or an empty string when nothing is near.
+    """
+    by_lower_case = {known.lower(): known for known in names}
+    found = difflib.get_close_matches(name.lower(), by_lower_case, n=3, cutoff=0.5)
+    return f"; did you mean {' or '.join(by_lower_case[match] for match in found)}?" if found else ""
