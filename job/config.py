@@ -1,0 +1,279 @@
+"""What the job should do: a YAML file and overrides become one checked `JobConfig`.
+
+The same keys work in YAML, in `--set KEY=VALUE` and from Python.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pydantic
+import yaml
+from pydantic import BaseModel, ConfigDict, Field
+
+from job.errors import UsageError, nearest
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class SourceConfig(_Section):
+    """Where the rows come from: a data set on the Hub, or a folder."""
+
+    dataset: str | None = None
+    """A data set repository on the Hugging Face Hub."""
+    revision: str | None = None
+    """Its branch, tag or commit; `main` unless told."""
+    path: str | None = None
+    """A folder in the Hub's layout, or with the files flat in it."""
+
+    @pydantic.model_validator(mode="after")
+    def _one_place(self) -> SourceConfig:
+        if self.path is not None and (self.dataset is not None or self.revision is not None):
+            raise ValueError("give either path, or dataset and revision")
+        if self.path == "":
+            raise ValueError("path is empty")
+        return self
+
+
+class RecipeConfig(_Section):
+    """What makes a row an item."""
+
+    name: Literal["price-prompt"] = "price-prompt"
+    """The recipe."""
+    min_price: Annotated[float, Field(allow_inf_nan=False)] = 0.5
+    """The lowest price kept, in dollars, included."""
+    max_price: Annotated[float, Field(allow_inf_nan=False)] = 999.49
+    """The highest price kept, in dollars, included."""
+    min_chars: Annotated[int, Field(ge=0)] = 300
+    """The contents must have more characters than this."""
+    min_tokens: Annotated[int, Field(ge=0)] = 150
+    """The text must have more tokens than this."""
+    max_tokens: Annotated[int, Field(ge=1)] = 160
+    """The text is cut after this many tokens."""
+    tokenizer: Literal["llama3"] = "llama3"
+    """Whose tokens are counted."""
+
+    @pydantic.model_validator(mode="after")
+    def _range(self) -> RecipeConfig:
+        if self.min_price > self.max_price:
+            raise ValueError(f"min_price {self.min_price} is above max_price {self.max_price}: nothing would be kept")
+        return self
+
+
+KEEPABLE_COLUMNS = (
+    "main_category",
+    "store",
+    "average_rating",
+    "rating_number",
+    "features",
+    "description",
+    "categories",
+    "details",
+)
+"""The source columns that can be carried along: those that mean the same in both of the Hub's forms."""
+
+
+class JobConfig(_Section):
+    """A whole job."""
+
+    source: SourceConfig = SourceConfig()
+    """Where the rows come from."""
+    categories: tuple[str, ...] = ()
+    """Which categories, in this order; without any, all that a folder has."""
+    recipe: RecipeConfig = RecipeConfig()
+    """What makes a row an item."""
+    keep_columns: tuple[str, ...] = ()
+    """Source columns to carry along with each item."""
+    max_malformed: int | float = 0.001
+    """How many malformed rows are put up with: a whole number is a count, a fraction a share of each category."""
+    max_row_bytes: Annotated[int, Field(ge=1)] = 64 * 2**20
+    """A longer row is malformed."""
+    limit: Annotated[int, Field(ge=1)] | None = None
+    """Only the first so many rows of each category, blank lines apart."""
+    output: Annotated[str, Field(min_length=1)] = "out/items"
+    """The output folder."""
+    workers: int | Literal["all"] = "all"
+    """How many cores work at once."""
+    batch_size: Annotated[int, Field(ge=1)] = 1000
+    """Rows in one batch; changes the speed, never the output."""
+
+    @pydantic.field_validator("max_malformed", mode="before")
+    @classmethod
+    def _budget(cls, value: object) -> object:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ValueError("must be a whole number (a count), or a fraction from 0 to 1 (a share of the rows)")
+        if value < 0 or (isinstance(value, float) and not value <= 1):
+            raise ValueError("must be a whole number (a count), or a fraction from 0 to 1 (a share of the rows)")
+        return value
+
+    @pydantic.field_validator("workers", mode="before")
+    @classmethod
+    def _workers(cls, value: object) -> object:
+        if value != "all" and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+            raise ValueError("must be a whole number from 1 up, or `all` for every core")
+        return value
+
+    @pydantic.field_validator("categories")
+    @classmethod
+    def _categories(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if not name or name.startswith(".") or not set(name).isdisjoint("/\\\0\n"):
+                raise ValueError(f"{name!r} is no category's name")
+        if twice := sorted({name for name in value if value.count(name) > 1}):
+            raise ValueError(f"named more than once: {', '.join(twice)}")
+        return value
+
+    @pydantic.field_validator("keep_columns")
+    @classmethod
+    def _keepable(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if name not in KEEPABLE_COLUMNS:
+                raise ValueError(
+                    f"{name!r} cannot be carried along{nearest(name, KEEPABLE_COLUMNS)} "
+                    f"These can: {', '.join(KEEPABLE_COLUMNS)}"
+                )
+        if len(set(value)) < len(value):
+            raise ValueError("a column is named more than once")
+        return value
+
+
+def load_config(path: str | Path | None = None, overrides: Mapping[str, Any] | None = None) -> JobConfig:
+    """Reads a config file and lays overrides over it.
+
+    Args:
+        path: a YAML file; None for the defaults.
+        overrides: values by dotted key, such as `{"recipe.min_price": 1}`. To name `source.path` or
+            `source.dataset` replaces the file's whole `source`.
+
+    Returns:
+        The checked config.
+
+    Raises:
+        UsageError: when the file cannot be read, a key is unknown, or a value does not fit.
+    """
+    settings = {} if path is None else _read_yaml(Path(path))
+    where = "the command line" if path is None else str(path)
+    overrides = dict(overrides or {})
+    if overrides.keys() & {"source.path", "source.dataset"}:
+        settings["source"] = {}
+    for key, value in overrides.items():
+        _lay(settings, key, value)
+    try:
+        return JobConfig.model_validate(settings, strict=False)
+    except pydantic.ValidationError as error:
+        lines = [_describe(problem) for problem in error.errors()]
+        raise UsageError(
+            f"{where}: " + "\n".join(lines) + "\nall keys and their defaults: curate config"
+        ) from None
+
+
+def parse_assignment(assignment: str) -> tuple[str, Any]:
+    """Takes `KEY=VALUE` apart, the value read as YAML.
+
+    Args:
+        assignment: such as `recipe.max_price=500`.
+
+    Returns:
+        The dotted key and the value.
+
+    Raises:
+        UsageError: when it has no `=`, or the value is not YAML.
+    """
+    key, equals, text = assignment.partition("=")
+    if not equals or not key:
+        raise UsageError(f"--set {assignment}: write it as KEY=VALUE, such as --set recipe.max_price=500")
+    try:
+        return key, yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UsageError(f"--set {assignment}: the value is not YAML: {error}") from None
+
+
+def dump_config(config: JobConfig) -> str:
+    """Writes a config as YAML, every key with its value and what it means."""
+    lines: list[str] = []
+
+    def write(section: BaseModel, indent: str) -> None:
+        for key, field in type(section).model_fields.items():
+            value = getattr(section, key)
+            comment = f"  # {field.description}" if field.description else ""
+            if isinstance(value, BaseModel):
+                lines.append(f"{indent}{key}:{comment}")
+                write(value, indent + "  ")
+            else:
+                plain: Any = list(value) if isinstance(value, tuple) else value
+                text = yaml.safe_dump(plain, default_flow_style=True, width=math.inf).removesuffix("...\n").strip()
+                lines.append(f"{indent}{key}: {text}{comment}")
+
+    write(config, "")
+    return "\n".join(lines) + "\n"
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """A safe loader that does not let a second mention of a key win silently."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"{key!r} stands twice", key_node.start_mark)
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        folder = path.parent
+        names = sorted(found.name for found in folder.glob("*.y*ml")) if folder.is_dir() else []
+        there = f"; {folder} has: {', '.join(names)}" if names else ""
+        raise UsageError(f"config not found: {path}{nearest(path.name, names) or there}") from None
+    except IsADirectoryError:
+        raise UsageError(f"{path} is a folder, not a config\nto read rows from it: --source {path}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"config cannot be read: {path}: {error}") from None
+    try:
+        settings = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506  # a SafeLoader
+    except (yaml.YAMLError, TypeError) as error:
+        raise UsageError(f"{path} is not valid YAML: {error}") from None
+    if settings is None:
+        return {}
+    if not isinstance(settings, dict):
+        raise UsageError(f"{path}: a config is a list of `key: value`, this is a {type(settings).__name__}")
+    return {str(key): value for key, value in settings.items()}
+
+
+def _lay(settings: dict[str, Any], key: str, value: Any) -> None:
+    *sections, last = key.split(".")
+    for section in sections:
+        inner = settings.setdefault(section, {})
+        if not isinstance(inner, dict):
+            raise UsageError(f"--set {key}: {section} has no keys below it")
+        settings = inner
+    settings[last] = value
+
+
+def _keys_at(location: Sequence[int | str]) -> list[str]:
+    section: type[BaseModel] = JobConfig
+    for name in location:
+        field = section.model_fields.get(str(name))
+        if field is None or not isinstance(field.annotation, type) or not issubclass(field.annotation, BaseModel):
+            return []
+        section = field.annotation
+    return list(section.model_fields)
+
+
+def _describe(problem: Any) -> str:
+    location = problem["loc"]
+    key = ".".join(str(part) for part in location)
+    if problem["type"] == "extra_forbidden":
+        return f"{key}: unknown key{nearest(str(location[-1]), _keys_at(location[:-1]))}"
+    message = problem["msg"].removeprefix("Value error, ")
+    found = f" (found: {problem['input']!r})" if not isinstance(problem["input"], dict) else ""
+    return f"{key + ': ' if key else ''}{message}{found}"

@@ -1,0 +1,1 @@
+"""Where rows come from: which files a category has, how they are cut, and how a piece is read."""

@@ -1,0 +1,185 @@
+"""One line of JSON becomes a row, or the reason why it is malformed.
+
+A fast typed decoder reads only the fields that are needed, and refuses whatever is not plainly right. What it refuses
+gets a second reading by `json.loads`, whose word is final.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+MAX_DEPTH = 500
+"""Arrays and objects nested deeper than this are malformed: `json.loads` would give up at a depth that depends on
+who calls it, and a row must not."""
+
+_MAX_INT_DIGITS = 4300  # json.loads refuses longer whole numbers; no number in shorter text can be longer
+
+
+class MalformedRowError(ValueError):
+    """A line is not a row; the message is the cause."""
+
+
+class SourceRow(msgspec.Struct):
+    """The fields that the recipe reads."""
+
+    title: str | None = None
+    parent_asin: str | None = None
+    price: int | float | str | None = None
+    description: list[str] | None = None
+    features: list[str] | None = None
+    details: msgspec.Raw = msgspec.Raw(b"")
+    """The value's JSON source; empty where the key is missing."""
+    kept: tuple[Any, ...] = ()
+    """The columns to carry along."""
+
+
+class RowDecoder:
+    """Decodes lines.
+
+    Args:
+        keep_columns: source columns to carry along; any of `KEEPABLE_COLUMNS`.
+        max_row_bytes: a longer line is malformed.
+    """
+
+    def __init__(self, keep_columns: Sequence[str] = (), max_row_bytes: int = 64 * 2**20):
+        self._keep_columns = tuple(keep_columns)
+        self._max_row_bytes = max_row_bytes
+        self._decode = msgspec.json.Decoder(SourceRow).decode
+
+    def row(self, line: bytes) -> SourceRow:
+        """Decodes one line.
+
+        Args:
+            line: one line, its newline apart.
+
+        Returns:
+            The row, each field of its declared type.
+
+        Raises:
+            MalformedRowError: when the line is not a row.
+        """
+        if len(line) > self._max_row_bytes:
+            raise MalformedRowError(f"longer than max_row_bytes, {self._max_row_bytes:,}")
+        if not line.isascii():
+            try:
+                line.decode("utf-8")
+            except UnicodeDecodeError as error:
+                raise MalformedRowError(f"not UTF-8: byte {error.start} of the row: {error.reason}") from None
+        if line.count(b"[") + line.count(b"{") > MAX_DEPTH and _depth(line) > MAX_DEPTH:
+            raise MalformedRowError(f"nested deeper than {MAX_DEPTH}")
+        if self._keep_columns:
+            return self._second_reading(line)
+        try:
+            row = self._decode(line)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return self._second_reading(line)
+        if len(bytes(row.details)) > _MAX_INT_DIGITS:
+            return self._second_reading(line)
+        return row
+
+    def _second_reading(self, line: bytes) -> SourceRow:
+        try:
+            # One byte-order mark is taken off, as `json.loads` does with bytes.
+            value = json.loads(line.decode("utf-8-sig"))
+        except (ValueError, RecursionError) as error:
+            raise MalformedRowError(f"not JSON: {error}") from None
+        if not isinstance(value, dict):
+            raise MalformedRowError(f"not an object but {_kind(value)}")
+        fields: dict[str, Any] = {
+            "title": _text(value, "title"),
+            "parent_asin": _identifier(value.get("parent_asin")),
+            "price": _price(value.get("price")),
+            "description": _texts(value, "description"),
+            "features": _texts(value, "features"),
+            "kept": tuple(_kept(value, name) for name in self._keep_columns),
+        }
+        if "details" in value:
+            fields["details"] = msgspec.Raw(json.dumps(value["details"]).encode("ascii"))
+        return SourceRow(**fields)
+
+
+def _depth(line: bytes) -> int:
+    """Returns how deeply a line's arrays and objects are nested; what stands in a string does not count."""
+    depth = deepest = 0
+    in_string = escaped = False
+    for byte in line:
+        if in_string:
+            if escaped:
+                escaped = False
+            elif byte == 0x5C:  # backslash
+                escaped = True
+            elif byte == 0x22:  # quotation mark
+                in_string = False
+        elif byte == 0x22:
+            in_string = True
+        elif byte in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif byte in b"]}":
+            depth -= 1
+    return deepest
+
+
+def _kind(value: object) -> str:
+    names = {bool: "true or false", int: "a number", float: "a number", str: "text", list: "a list", dict: "an object"}
+    return "null" if value is None else names[type(value)]
+
+
+def _plain(text: str) -> str:
+    """Writes lone surrogates, which UTF-8 does not have, as U+FFFD."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _text(value: dict[str, Any], name: str) -> str | None:
+    text = value.get(name)
+    if text is None:
+        return None
+    if not isinstance(text, str):
+        raise MalformedRowError(f"{name} is {_kind(text)}, neither text nor null")
+    return _plain(text)
+
+
+def _texts(value: dict[str, Any], name: str) -> list[str] | None:
+    texts = value.get(name)
+    if texts is None:
+        return None
+    if not isinstance(texts, list):
+        raise MalformedRowError(f"{name} is {_kind(texts)}, not a list of strings")
+    for text in texts:
+        if not isinstance(text, str):
+            raise MalformedRowError(f"{name} has {_kind(text)} among its strings")
+    return [_plain(text) for text in texts]
+
+
+def _price(price: object) -> int | float | str | None:
+    if isinstance(price, bool) or not isinstance(price, int | float | str | None):
+        raise MalformedRowError(f"price is {_kind(price)}, neither number, text nor null")
+    return _plain(price) if isinstance(price, str) else price
+
+
+def _identifier(value: object) -> str | None:
+    return _plain(value) if isinstance(value, str) else None if value is None else json.dumps(value)
+
+
+def _kept(value: dict[str, Any], name: str) -> object:
+    found = value.get(name)
+    if name == "details":
+        return json.dumps(found) if name in value else None
+    if found is None:
+        return None
+    if name in {"features", "description", "categories"}:
+        return _texts(value, name)
+    if name == "average_rating":
+        if isinstance(found, bool) or not isinstance(found, int | float) or not math.isfinite(found):
+            raise MalformedRowError(f"{name} is {_kind(found)}, not a finite number")
+        return float(found)
+    if name == "rating_number":
+        if isinstance(found, bool) or not isinstance(found, int | float) or found != found // 1 or abs(found) >= 2**63:
+            raise MalformedRowError(f"{name} is not a whole number")
+        return int(found)
+    return _text(value, name)
