@@ -1,0 +1,108 @@
+"""Unpacks compressed JSONL once, so that it can be cut and read in pieces like any other."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import shutil
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import zstandard
+
+from job.errors import CurateError, UsageError
+
+_CHUNK_BYTES = 1 << 20
+_LEAST_FREE_BYTES = 256 << 20
+"""Unpacking stops before less than this is left for everything else on the machine."""
+
+
+def is_packed(path: Path) -> bool:
+    """Tells whether a file has to be unpacked before it can be cut."""
+    return path.suffix in {".gz", ".zst"}
+
+
+def unpack(path: Path, scratch: Path, report: Callable[[str], None]) -> Path:
+    """Unpacks a file, unless that has been done before.
+
+    Args:
+        path: a `.gz` or `.zst` file.
+        scratch: the folder to unpack into.
+        report: told once that it takes a while.
+
+    Returns:
+        The unpacked file.
+
+    Raises:
+        UsageError: when the file is damaged.
+        CurateError: when the disk is too full.
+    """
+    target = scratch / path.stem
+    if target.exists():
+        return target
+    scratch.mkdir(parents=True, exist_ok=True)
+    _check_free(scratch, path.stat().st_size, path)
+    report(f"unpacking {path.name} ({path.stat().st_size / 1e6:,.0f} MB) once, into {scratch}")
+    part = scratch / f"{path.stem}.{os.getpid()}.part"
+    try:
+        with path.open("rb") as packed, part.open("wb") as plain:
+            stream = _open_stream(packed, path.suffix)
+            written = 0
+            while chunk := stream.read(_CHUNK_BYTES):
+                plain.write(chunk)
+                written += len(chunk)
+                if written % (64 << 20) < _CHUNK_BYTES:
+                    _check_free(scratch, 0, path)
+            plain.flush()
+            os.fsync(plain.fileno())
+        part.rename(target)
+    except (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError) as error:
+        raise UsageError(f"damaged: {path}: {error}\nit may have been cut off on its way here: fetch it again") from None
+    finally:
+        part.unlink(missing_ok=True)
+    return target
+
+
+def _open_stream(packed: BinaryIO, suffix: str) -> BinaryIO:
+    if suffix == ".gz":
+        return cast(BinaryIO, gzip.GzipFile(fileobj=packed))
+    return cast(BinaryIO, _WholeZstd(packed))
+
+
+class _WholeZstd:
+    """A zstandard stream that notices when it ends in the middle of a frame."""
+
+    def __init__(self, packed: BinaryIO):
+        self._packed = packed
+        self._decompressor = zstandard.ZstdDecompressor()
+        self._frame = self._decompressor.decompressobj()
+        self._waiting = b""
+        self._begun = False
+
+    def read(self, size: int) -> bytes:
+        """Returns some bytes, none at the end; about `size` are read from the packed file at once."""
+        while True:
+            data = self._waiting or self._packed.read(size // 4)
+            self._waiting = b""
+            if not data:
+                if self._begun:
+                    raise EOFError("the compressed stream ends before its end")
+                return b""
+            plain = self._frame.decompress(data)
+            self._begun = not self._frame.eof
+            if self._frame.eof:
+                self._waiting = self._frame.unused_data
+                self._frame = self._decompressor.decompressobj()
+            if plain:
+                return plain
+
+
+def _check_free(scratch: Path, needed: int, path: Path) -> None:
+    free = shutil.disk_usage(scratch).free
+    if free < needed + _LEAST_FREE_BYTES:
+        raise CurateError(
+            f"no room to unpack {path.name}: {free / 1e9:.1f} GB free at {scratch}\n"
+            "make room, or unpack it elsewhere yourself and name that folder with --source"
+        )
