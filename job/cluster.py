@@ -1,0 +1,79 @@
+"""Starts Ray for this run, or joins the one that this job was given.
+
+A Ray is joined only when `RAY_ADDRESS` says so or this Python process has one already: whatever else runs on the
+machine is somebody else's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from typing import Literal
+
+from job.errors import CurateError
+
+_OBJECT_STORE_BYTES_PER_WORKER = 256 << 20
+_MAX_OBJECT_STORE_BYTES = 8 << 30
+
+
+def usable_cores() -> int:
+    """Returns how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def object_store_bytes(workers: int) -> int:
+    """Returns the size of Ray's object store: some partitions per worker, and no more than the machine has."""
+    wanted = min(_OBJECT_STORE_BYTES_PER_WORKER * (workers + 1), _MAX_OBJECT_STORE_BYTES)
+    with contextlib.suppress(FileNotFoundError):  # macOS has no /dev/shm, Ray uses files there
+        wanted = min(wanted, int(shutil.disk_usage("/dev/shm").free * 0.8))  # noqa: S108
+    if wanted < 80 << 20:
+        raise CurateError(
+            f"/dev/shm has only {wanted >> 20} MiB of room, and Ray's object store needs 80\n"
+            "remove what lies there; in a container: docker run --shm-size=2g"
+        )
+    return wanted
+
+
+@contextlib.contextmanager
+def started_ray(workers: int | Literal["all"]) -> Iterator[int]:
+    """Has Ray ready while the context lasts; a Ray that was started for it is stopped after it.
+
+    Args:
+        workers: how many cores may work at once, or `all`.
+
+    Yields:
+        How many will.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    import ray
+
+    if ray.is_initialized() or os.environ.get("RAY_ADDRESS"):
+        if not ray.is_initialized():
+            ray.init(logging_level=logging.ERROR, log_to_driver=False)
+        yield int(ray.cluster_resources().get("CPU", 1)) if workers == "all" else workers
+        return
+
+    # Ray would else put an authentication token under the home folder, and ask later clusters for it.
+    os.environ.setdefault("RAY_AUTH_MODE", "disabled")
+    count = usable_cores() if workers == "all" else workers
+    folder = tempfile.mkdtemp(prefix="curate-ray-")
+    try:
+        ray.init(
+            address="local",
+            num_cpus=count,
+            include_dashboard=False,
+            object_store_memory=object_store_bytes(count),
+            logging_level=logging.ERROR,
+            log_to_driver=False,
+            _temp_dir=folder,
+        )
+        yield count
+    finally:
+        ray.shutdown()
+        shutil.rmtree(folder, ignore_errors=True)

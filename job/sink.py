@@ -1,0 +1,153 @@
+"""The Ray Datasink: each partition becomes one shard, its rejects and one commit record.
+
+Ray may hand several small partitions to one task; they are told apart by the number that their rows carry. A
+partition that did not come whole is an error, never a shorter shard. A retry, or a twin that finishes late, writes
+the same bytes under the same names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from ray.data.datasource import Datasink
+
+from job.manifest import CategoryPlan, OutputFolder, Record, check_adds_up, item_digest
+from job.recipe.verdict import END, KEPT, MALFORMED
+from job.source.rows import KEEP_PREFIX, KEPT_COLUMN_TYPES
+
+_ITEM_FIELDS: tuple[tuple[str, pa.DataType], ...] = (
+    ("category", pa.string()),
+    ("parent_asin", pa.string()),
+    ("title", pa.string()),
+    ("price", pa.float64()),
+    ("prompt", pa.string()),
+    ("token_count", pa.int32()),
+)
+
+REJECTS_SCHEMA = pa.schema(
+    [("category", pa.string()), ("file", pa.string()), ("position", pa.int64()), ("cause", pa.string())]
+    + [("raw", pa.binary())]
+)
+
+
+def items_schema(keep_columns: Sequence[str]) -> pa.Schema:
+    """Returns the items' schema, with the metadata by which `datasets` knows the types without guessing."""
+    fields = [*_ITEM_FIELDS, *[(name, KEPT_COLUMN_TYPES[name]) for name in keep_columns]]
+    features = {name: _feature(kind) for name, kind in fields}
+    metadata = {"huggingface": json.dumps({"info": {"features": features}})}
+    return pa.schema(fields, metadata=metadata)
+
+
+
+
+def _feature(kind: pa.DataType) -> dict[str, Any]:
+    if pa.types.is_list(kind):
+        return {"feature": _feature(kind.value_type), "_type": "List"}
+    return {"dtype": {"double": "float64"}.get(str(kind), str(kind)), "_type": "Value"}
+
+
+class ShardSink(Datasink[None]):
+    """Writes a category's shards.
+
+    Args:
+        root: the output folder.
+        plan: the category's plan.
+        file_names: the category's source files, for the rejects.
+        keep_columns: source columns to carry along.
+    """
+
+    def __init__(self, root: Path, plan: CategoryPlan, file_names: Sequence[str], keep_columns: Sequence[str]):
+        self._output = OutputFolder(root)
+        self._plan = plan
+        self._file_names = list(file_names)
+        self._keep_columns = list(keep_columns)
+        self._schema = items_schema(keep_columns)
+
+    def write(self, blocks: Iterable[pa.Table], ctx: Any) -> None:
+        """Commits every partition that comes. Raises RuntimeError when one is not whole."""
+        del ctx
+        began = time.perf_counter()
+        parts: defaultdict[int, list[pa.Table]] = defaultdict(list)
+        for block in blocks:
+            for partition in pc.unique(block["partition"]).to_pylist():
+                part = block.filter(pc.equal(block["partition"], partition))
+                parts[partition].append(part)
+                if pc.any(pc.equal(part["verdict"], END)).as_py():
+                    self._commit(partition, pa.concat_tables(parts.pop(partition)), time.perf_counter() - began)
+                    began = time.perf_counter()
+        if parts:
+            raise RuntimeError(f"{self._plan.category}: partitions {sorted(parts)} did not come whole")
+
+    def _commit(self, partition: int, rows: pa.Table, elapsed_s: float) -> None:
+        category = self._plan.category
+        is_end = pc.equal(rows["verdict"], END)
+        expected = rows.filter(is_end)["position"][0].as_py()
+        rows = rows.filter(pc.invert(is_end))
+        if rows.num_rows != expected:
+            raise RuntimeError(f"{category}: partition {partition} came with {rows.num_rows} rows of {expected}")
+        funnel: dict[str, int] = {entry["values"]: entry["counts"] for entry in pc.value_counts(rows["verdict"]).to_pylist()}
+        check_adds_up(f"{category}: partition {partition}", expected, funnel)
+
+        items = self._items(rows.filter(pc.equal(rows["verdict"], KEPT)))
+        shard = self._output.shard_name(category, partition, len(self._plan.partitions))
+        content = parquet_bytes(items)
+        self._output.write(self._output.root / shard, content)
+        file, start, end = self._plan.partitions[partition]
+        rejects = None
+        if funnel.get(MALFORMED):
+            rejects = self._output.rejects_name(category, partition)
+            malformed = self._rejects(rows.filter(pc.equal(rows["verdict"], MALFORMED)), self._file_names[file])
+            self._output.write(self._output.root / rejects, parquet_bytes(malformed))
+        record = Record(
+            category=category,
+            partition=partition,
+            file=self._file_names[file],
+            start=start,
+            end=end,
+            num_rows=expected,
+            funnel=funnel,
+            shard=shard,
+            shard_bytes=len(content),
+            shard_sha256=hashlib.sha256(content).hexdigest(),
+            content_digest=f"{content_digest(items):064x}",
+            rejects=rejects,
+            elapsed_s=round(elapsed_s, 3),
+        )
+        self._output.write_json(self._output.record_path(category, partition), record)
+
+    def _items(self, rows: pa.Table) -> pa.Table:
+        category = pa.array([self._plan.category] * rows.num_rows, pa.string())
+        names = [name for name, _ in _ITEM_FIELDS[1:]] + [KEEP_PREFIX + name for name in self._keep_columns]
+        return pa.table([category, *[rows[name] for name in names]], schema=self._schema)
+
+    def _rejects(self, rows: pa.Table, file: str) -> pa.Table:
+        count = rows.num_rows
+        columns = [[self._plan.category] * count, [file] * count, rows["position"], rows["cause"], rows["raw"]]
+        return pa.table(columns, schema=REJECTS_SCHEMA)
+
+
+def content_digest(items: pa.Table) -> int:
+    """Returns the content digest of a table of items; see `item_digest`."""
+    return item_digest(zip(*[column.to_pylist() for column in items.columns], strict=True))
+
+
+def parquet_bytes(table: pa.Table) -> bytes:
+    """Writes a table as Parquet, to the same bytes however it is chunked.
+
+    An empty table gets no row group, since `load_dataset` fails on an empty one.
+    """
+    stream = io.BytesIO()
+    with pq.ParquetWriter(stream, table.schema, compression="zstd") as writer:
+        if table.num_rows:
+            writer.write_table(table.combine_chunks(), row_group_size=table.num_rows)
+    return stream.getvalue()
