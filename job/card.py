@@ -1,0 +1,27 @@
+"""The data set card of an output: `load_dataset(OUT)` reads in it which files are the items."""
+
+from __future__ import annotations
+
+import yaml
+
+from job.manifest import Manifest, OutputFolder
+
+
+def write_card(output: OutputFolder, manifest: Manifest) -> None:
+    """Writes OUT/README.md.
+
+    Args:
+        output: the output folder.
+        manifest: its totals.
+    """
+    configs = [{"config_name": "default", "data_files": "data/*/*.parquet", "default": True}]
+    configs += [{"config_name": name, "data_files": f"data/{name}/*.parquet"} for name in manifest.categories]
+    front = yaml.safe_dump({"configs": configs, "task_categories": ["text-generation"]}, sort_keys=False)
+    rows = "\n".join(
+        f"| {name} | {totals.num_rows:,} | {totals.num_items:,} |" for name, totals in manifest.categories.items()
+    )
+    text = (
+        f"---\n{front}---\n\n# Price prompts\n\nProduct listings, each with a prompt that asks for its price and "
+        f"answers it. Made by curate.\n\n| category | rows read | items |\n|---|---|---|\n{rows}\n"
+    )
+    output.write(output.root / "README.md", text.encode("utf-8"))

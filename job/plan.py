@@ -1,0 +1,212 @@
+"""What is to be done: config and source become a plan, and are compared with what an output folder is for."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from job.config import JobConfig
+from job.errors import RefusedError, UsageError
+from job.manifest import CategoryPlan, OutputFolder, Plan, digest_of
+from job.recipe.tokenizer import LLAMA3_VOCABULARY_SHA256
+from job.source.datasource import PartitionReader
+from job.source.folder import CategorySource, find_categories
+from job.source.parquet import open_checked
+from job.source.partitions import RULE, Partition, cut_jsonl, cut_parquet
+from job.source.unpack import is_packed, unpack
+
+RECIPE_VERSION = 1
+"""Goes up when the recipe's code gives other items for the same settings."""
+
+_OWN_NAMES = {"data", "_rejects", "_partitions", "_tmp", "_scratch", "_lock", "plan.json", "manifest.json", "README.md"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Task:
+    """One category: where its rows are, and what is planned for it."""
+
+    source: CategorySource
+    plan: CategoryPlan
+    reader: PartitionReader
+
+
+def find_sources(config: JobConfig) -> list[CategorySource]:
+    """Finds the files of the categories wanted.
+
+    Raises:
+        UsageError: when the config names no source, or the files are not there or not right.
+    """
+    if config.source.path is None:
+        raise UsageError(
+            "reading straight from the Hub is not built yet\n"
+            "download the category's files, then name their folder: --source DIR"
+        )
+    sources = find_categories(Path(config.source.path).expanduser(), config.categories)
+    for source in sources:
+        if source.form == "parquet":
+            for file in source.files:
+                open_checked(file.path, config.keep_columns)
+    return sources
+
+
+def make_task(
+    config: JobConfig, source: CategorySource, known: CategoryPlan | None, scratch: Path, report: Callable[[str], None]
+) -> Task:
+    """Plans a category.
+
+    Args:
+        config: the job.
+        source: the category's files.
+        known: what the output folder plans for it already; its partitions are taken over when it is the same work.
+        scratch: where packed files are unpacked.
+        report: told what takes a while.
+
+    Returns:
+        The category's task.
+    """
+    determines = _determines(config, source)
+    digest = digest_of(determines)
+    paths = [
+        unpack(file.path, scratch / source.category, report) if is_packed(file.path) else file.path
+        for file in source.files
+    ]
+    if known is not None and known.digest == digest:
+        plan = known
+    else:
+        plan = CategoryPlan(
+            category=source.category,
+            form=source.form,
+            digest=digest,
+            determines=determines,
+            partitions=[(part.file, part.start, part.end) for part in _cut(config, source, paths)],
+        )
+    reader = PartitionReader(
+        form=source.form,
+        paths=tuple(path.absolute() for path in paths),
+        keep_columns=config.keep_columns,
+        max_row_bytes=config.max_row_bytes,
+    )
+    return Task(source=source, plan=plan, reader=reader)
+
+
+def _cut(config: JobConfig, source: CategorySource, paths: Sequence[Path]) -> list[Partition]:
+    if source.form == "jsonl":
+        return cut_jsonl(paths, config.limit, config.max_row_bytes)
+    return cut_parquet([open_checked(path, config.keep_columns) for path in paths], config.limit)
+
+
+def _determines(config: JobConfig, source: CategorySource) -> dict[str, Any]:
+    """Returns all that decides a category's bytes."""
+    return {
+        "category": source.category,
+        "files": [[file.name, file.size_bytes, file.fingerprint] for file in source.files],
+        "recipe": config.recipe.model_dump(mode="json"),
+        "keep_columns": list(config.keep_columns),
+        "limit": config.limit,
+        "max_row_bytes": config.max_row_bytes,
+        "partition_rule": RULE,
+        "versions": {"recipe": RECIPE_VERSION, "vocabulary": LLAMA3_VOCABULARY_SHA256[:16], "pyarrow": pa.__version__},
+    }
+
+
+def check_same_work(output: OutputFolder, config: JobConfig, sources: Sequence[CategorySource]) -> Plan | None:
+    """Compares the job with what the output folder is for.
+
+    Returns:
+        The folder's plan; None when it has none yet.
+
+    Raises:
+        RefusedError: when a category's work has changed since, or the folder holds something else.
+        UsageError: when the output is no folder, or cannot be written.
+    """
+    root = output.root
+    if root.exists() and not root.is_dir():
+        raise UsageError(f"the output is a file, not a folder: {root}\nname another: --output DIR")
+    plan = output.plan()
+    if plan is None:
+        strangers = sorted(path.name for path in root.iterdir()) if root.is_dir() else []
+        strangers = [name for name in strangers if name not in {"_tmp", "_scratch", "_lock"}]
+        if strangers:
+            raise RefusedError(
+                f"{root} holds something else ({', '.join(strangers[:5])}), and no plan of this program\n"
+                "nothing was touched; name another folder: --output DIR"
+            )
+        return None
+    for source in sources:
+        known = plan.categories.get(source.category)
+        if known is None:
+            continue
+        changes = list(_changes("", known.determines, _determines(config, source)))
+        if changes:
+            raise RefusedError(
+                f"{root} has {source.category} from another job; changed since: {'; '.join(changes)}\n"
+                "nothing was touched; name another folder with --output DIR, or replace what is there with --fresh"
+            )
+    return plan
+
+
+def _changes(key: str, before: Any, now: Any) -> Iterator[str]:
+    if isinstance(before, dict) and isinstance(now, dict):
+        for name in {**before, **now}:
+            yield from _changes(f"{key}.{name}".lstrip("."), before.get(name), now.get(name))
+    elif before != now:
+        yield f"{key} was {before}, is {now}"
+
+
+def check_room(output: OutputFolder, sources: Sequence[CategorySource]) -> None:
+    """Checks that the output folder can be written and its disk is large enough.
+
+    Raises:
+        UsageError: when it is not.
+    """
+    folder = output.root
+    while not folder.exists():
+        folder = folder.parent
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UsageError(f"the output cannot be written: {folder}: permission denied\nname another: --output DIR")
+    # Items are about a third of the rows, and a prompt is a quarter of a row; packed by half or more.
+    needed = sum(source.size_bytes for source in sources) // 10 + (16 << 20)
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise UsageError(
+            f"the disk is too full: {free / 1e6:,.0f} MB free at {folder}, about {needed / 1e6:,.0f} MB needed\n"
+            "make room, or name a folder on another disk: --output DIR"
+        )
+
+
+@contextlib.contextmanager
+def sole_owner(output: OutputFolder) -> Iterator[None]:
+    """Keeps other runs off an output folder while the context lasts.
+
+    Raises:
+        RefusedError: when another live run has it.
+    """
+    try:
+        output.root.mkdir(parents=True, exist_ok=True)
+        stream = (output.root / "_lock").open("a+")
+    except OSError as error:
+        raise UsageError(f"the output cannot be written: {output.root}: {(error.strerror or '').lower()}") from None
+    with stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            stream.seek(0)
+            raise RefusedError(
+                f"another run is working on {output.root}: {stream.read().strip()}\nwait for it, or stop it first"
+            ) from None
+        stream.truncate(0)
+        stream.write(f"host {socket.gethostname()}, process {os.getpid()}\n")
+        stream.flush()
+        try:
+            yield
+        finally:
+            (output.root / "_lock").unlink(missing_ok=True)

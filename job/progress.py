@@ -1,0 +1,147 @@
+"""How far the job is: one interface, with three faces: a live bar, a plain line every 10 s, nothing.
+
+What is done is read off the commit records, so it costs the workers nothing and is the same on a cluster.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from job.manifest import CategoryPlan, OutputFolder
+from job.recipe.verdict import KEPT
+
+_POLL_S = 0.25
+_LINE_EVERY_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """How far a category is."""
+
+    category: str
+    partitions: int
+    done: int = 0
+    num_rows: int = 0
+    num_items: int = 0
+    new_rows: int = 0
+    """Rows of this run, without those that an earlier one had done."""
+    elapsed_s: float = 0.0
+
+    @property
+    def rows_per_s(self) -> float:
+        """This run's pace."""
+        return self.new_rows / self.elapsed_s if self.elapsed_s else 0.0
+
+    def line(self) -> str:
+        """Says it in one plain line."""
+        share = f"{self.num_items / self.num_rows:.0%}" if self.num_rows else "0%"
+        left = ""
+        if self.rows_per_s and self.done:
+            rows_left = self.num_rows / self.done * (self.partitions - self.done)
+            left = f" · {rows_left / self.rows_per_s:,.0f} s left"
+        return (
+            f"{self.category}: {self.done} of {self.partitions} partitions · {self.num_rows:,} rows · "
+            f"{self.rows_per_s:,.0f} rows/s · {share} kept{left}"
+        )
+
+
+Face = Callable[[Snapshot], None]
+
+
+@contextlib.contextmanager
+def face(*, quiet: bool) -> Iterator[Face]:
+    """Chooses how progress shows: a bar on a terminal, plain lines elsewhere, nothing when quiet."""
+    if quiet:
+        yield lambda _: None
+    elif sys.stderr.isatty():
+        with _bar() as show:
+            yield show
+    else:
+        yield _lines()
+
+
+@contextlib.contextmanager
+def _bar() -> Iterator[Face]:
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[pace]}"), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        tasks = {}
+
+        def show(at: Snapshot) -> None:
+            if at.category not in tasks:
+                tasks[at.category] = bar.add_task(at.category, total=at.partitions, pace="")
+            share = f"{at.num_items / at.num_rows:.0%} kept" if at.num_rows else ""
+            pace = f"{at.num_rows:,} rows · {at.rows_per_s:,.0f} rows/s · {share}"
+            bar.update(tasks[at.category], completed=at.done, pace=pace)
+
+        yield show
+
+
+def _lines() -> Face:
+    last = time.monotonic()
+
+    def show(at: Snapshot) -> None:
+        nonlocal last
+        if at.done == at.partitions or time.monotonic() - last >= _LINE_EVERY_S:
+            last = time.monotonic()
+            sys.stderr.write(at.line() + "\n")
+            sys.stderr.flush()
+
+    return show
+
+
+@contextlib.contextmanager
+def watched(output: OutputFolder, plan: CategoryPlan, show: Face) -> Iterator[None]:
+    """Shows a category's progress while the context lasts.
+
+    Args:
+        output: the output folder.
+        plan: the category's plan.
+        show: the face to show it on.
+    """
+    seen: set[int] = set()
+    at = Snapshot(plan.category, len(plan.partitions))
+    began = time.monotonic()
+
+    def look(at: Snapshot) -> Snapshot:
+        for partition in range(len(plan.partitions)):
+            if partition in seen:
+                continue
+            record = output.record(plan.category, partition)
+            if record is not None:
+                seen.add(partition)
+                kept = record.funnel.get(KEPT, 0)
+                at = replace(
+                    at,
+                    done=at.done + 1,
+                    num_rows=at.num_rows + record.num_rows,
+                    num_items=at.num_items + kept,
+                    new_rows=at.new_rows + record.num_rows,
+                )
+        return replace(at, elapsed_s=time.monotonic() - began)
+
+    at = replace(look(at), new_rows=0)
+    finished = threading.Event()
+
+    def poll() -> None:
+        nonlocal at
+        while not finished.wait(_POLL_S):
+            at = look(at)
+            if at.done < at.partitions:
+                show(at)
+
+    thread = threading.Thread(target=poll, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        finished.set()
+        thread.join()
+    show(look(at))
