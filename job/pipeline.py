@@ -90,10 +90,8 @@ def judge_batch(rows: pa.Table, settings: RecipeConfig) -> pa.Table:
         result = result.append_column(rows.schema.field(name), kept)
     for name in judged.column_names:
         result = result.append_column(judged.schema.field(name), judged[name])
-    return pa.concat_tables(
-        [result, judged_already.select([name for name in result.column_names if name in rows.column_names])],
-        promote_options="default",
-    )
+    judged_already = judged_already.select(["partition", "position", "cause", "raw", "verdict"])
+    return pa.concat_tables([result, judged_already], promote_options="default")
 
 
 @functools.cache

@@ -1,0 +1,5 @@
+"""`python -m job` is `curate`."""
+
+from job.cli import main
+
+main()

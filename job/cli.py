@@ -1,0 +1,190 @@
+"""The command line: words in, words out."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import msgspec
+import typer
+
+from job.config import dump_config, load_config, parse_assignment
+from job.errors import CurateError, UsageError, known
+
+app = typer.Typer(
+    help="Turns a big product catalogue into training data for a model that guesses prices.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+_Output = Annotated[Path, typer.Argument(metavar="OUT", help="An output folder.")]
+
+
+@app.command("run")
+def run(
+    config: Annotated[Path | None, typer.Argument(help="A YAML file; the defaults hold without one.")] = None,
+    source: Annotated[str | None, typer.Option(help="A folder, or one file, to read from.")] = None,
+    category: Annotated[list[str] | None, typer.Option(help="A category; may be given again.")] = None,
+    output: Annotated[str | None, typer.Option(help="The output folder.")] = None,
+    workers: Annotated[str | None, typer.Option(help="How many cores work, or `all`.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Only the first so many rows of each category.")] = None,
+    assign: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any key of the config.")
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Replace what the output's own plan names.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and touch nothing.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show nothing but errors.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+) -> None:
+    """Curate a catalogue, or go on with it."""
+    overrides: dict[str, Any] = dict(parse_assignment(text) for text in assign or [])
+    given = {"source.path": source, "categories": category, "output": output, "limit": limit}
+    overrides |= {key: value for key, value in given.items() if value}
+    if limit is not None:
+        overrides["limit"] = limit
+    if workers is not None:
+        overrides["workers"] = int(workers) if workers.lstrip("-").isdigit() else workers
+    if config is None and not overrides.keys() & {"source.path", "source.dataset", "categories"}:
+        raise UsageError("nothing to read: name a config, --source DIR or --category NAME\nto try it: curate sample DIR")
+    job = load_config(config, overrides)
+
+    from job.run import plan_run, run_job
+
+    if dry_run:
+        folder, plan, tasks = plan_run(job, fresh=fresh)
+        for task in tasks:
+            done = 0 if plan is None else len(folder.records(task.plan))
+            typer.echo(
+                f"{task.plan.category}: {len(task.source.files)} {task.plan.form} file(s), "
+                f"{task.source.size_bytes / 1e6:,.1f} MB, {len(task.plan.partitions)} partitions, {done} done"
+            )
+        typer.echo(f"output: {folder.root}\nnothing was touched; without --dry-run the work is done")
+        return
+    silent = quiet or as_json
+    outcome = run_job(job, fresh=fresh, quiet=silent, say=(lambda _: None) if silent else _say)
+    if as_json:
+        result = msgspec.to_builtins(outcome.manifest)
+        typer.echo(json.dumps({**result, "output": job.output, "new_partitions": outcome.new_partitions}))
+    elif not quiet:
+        from job.show import funnel_table, sample_item
+
+        typer.echo(funnel_table(outcome.manifest))
+        if item := sample_item(Path(job.output).expanduser()):
+            typer.echo(f"\nOne of the prompts:\n\n{item['prompt']}\n")
+        done = "complete already" if not outcome.new_partitions else "done"
+        typer.echo(f"{done}: {outcome.manifest.num_items:,} items in {job.output}; look at one: curate show {job.output} 0")
+
+
+@app.command("sample")
+def sample(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the catalogue goes.")],
+    rows: Annotated[int, typer.Option(help="How many rows in all.")] = 20_000,
+    seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 0,
+    category: Annotated[list[str] | None, typer.Option(help="A category; may be given again.")] = None,
+    form: Annotated[str, typer.Option(help="jsonl, parquet or both.")] = "both",
+) -> None:
+    """Make a sample catalogue in the Hub's layout."""
+    from job.catalogue import make_catalogue
+
+    if form not in {"jsonl", "parquet", "both"}:
+        raise UsageError(f"--form {form}: must be jsonl, parquet or both")
+    names = {"categories": category} if category else {}
+    paths = make_catalogue(folder, rows=rows, seed=seed, form=form, **names)  # pyright: ignore[reportArgumentType]
+    for path in paths:
+        typer.echo(f"{path}  {path.stat().st_size / 1e6:,.1f} MB")
+    typer.echo(f"made {rows:,} rows; curate them: curate run --source {folder}")
+
+
+@app.command("show")
+def show(
+    out: _Output, numbers: Annotated[list[int] | None, typer.Argument(metavar="[N]...", help="Which items.")] = None
+) -> None:
+    """Print items, with the prompt and the test prompt."""
+    from job.recipe.price_prompt import test_prompt
+    from job.show import items
+
+    for number, item in items(out, numbers or [0]):
+        typer.echo(f"item {number}: {item['title']!r} · {item['category']} · ${item['price']} · {item['token_count']} tokens")
+        typer.echo(f"\n--- prompt\n{item['prompt']}\n\n--- test prompt\n{test_prompt(item['prompt'])}\n")
+
+
+@app.command("status")
+def status(out: _Output) -> None:
+    """Say how far an output is, without Ray."""
+    from job.show import status_lines
+
+    for line in status_lines(out):
+        typer.echo(line)
+
+
+@app.command("rejects")
+def rejects(out: _Output) -> None:
+    """List the malformed rows: file, position, cause."""
+    from job.show import reject_lines
+
+    for line in reject_lines(out):
+        typer.echo(line)
+
+
+@app.command("verify")
+def verify(out: _Output) -> None:
+    """Read an output back and compare it with its records."""
+    from job.show import verify_output
+
+    typer.echo(verify_output(out))
+
+
+@app.command("config")
+def config(path: Annotated[Path | None, typer.Argument(metavar="[CONFIG]", help="A YAML file.")] = None) -> None:
+    """Print a config with every key, its value and what it means."""
+    typer.echo(dump_config(load_config(path)), nl=False)
+
+
+@app.command("doctor")
+def doctor() -> None:
+    """Say what this machine has for the job."""
+    from job.cluster import object_store_bytes, usable_cores
+
+    cores = usable_cores()
+    typer.echo(f"python {platform.python_version()} on {platform.system()} {platform.machine()}")
+    for name in ("item-curator", "ray", "pyarrow", "datasets", "huggingface-hub", "tiktoken", "llama-models"):
+        typer.echo(f"{name} {version(name)}")
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    typer.echo(f"cores: {cores}")
+    typer.echo(f"memory: {memory / 1e9:.1f} GB")
+    typer.echo(f"Ray's object store: {object_store_bytes(cores) / 1e6:,.0f} MB")
+    for what, folder in (("here", Path.cwd()), ("temporary files", Path(tempfile.gettempdir()))):
+        typer.echo(f"disk for {what}: {shutil.disk_usage(folder).free / 1e9:.1f} GB free")
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=True)
+
+
+def _fail(error: CurateError) -> NoReturn:
+    typer.echo(f"error: {error}", err=True)
+    sys.exit(error.exit_code)
+
+
+def main() -> None:
+    """Runs the command; a known error ends it with one message, an unknown one with its traceback."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        typer.echo("interrupted; what was finished is kept: run the same command again to go on", err=True)
+        sys.exit(130)
+    except Exception as error:
+        friendly = known(error)
+        if friendly is None:
+            raise
+        _fail(friendly)
