@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -55,20 +53,25 @@ def run(
     if workers is not None:
         overrides["workers"] = int(workers) if workers.lstrip("-").isdigit() else workers
     if config is None and not overrides.keys() & {"source.path", "source.dataset", "categories"}:
-        raise UsageError("nothing to read: name a config, --source DIR or --category NAME\nto try it: curate sample DIR")
+        raise UsageError(
+            "nothing to read: name a config, --source DIR or --category NAME\nto try it: curate sample DIR"
+        )
     job = load_config(config, overrides)
 
-    from job.run import plan_run, run_job
+    from job.run import prospects, run_job
 
     if dry_run:
-        folder, plan, tasks = plan_run(job, fresh=fresh)
-        for task in tasks:
-            done = 0 if plan is None else len(folder.records(task.plan))
+        for prospect in prospects(job, fresh=fresh):
+            source_files = prospect.source
+            if prospect.partitions is None:
+                cut = "to be unpacked first, then cut"
+            else:
+                cut = f"{prospect.partitions} partitions, {prospect.done} done"
             typer.echo(
-                f"{task.plan.category}: {len(task.source.files)} {task.plan.form} file(s), "
-                f"{task.source.size_bytes / 1e6:,.1f} MB, {len(task.plan.partitions)} partitions, {done} done"
+                f"{source_files.category}: {len(source_files.files)} {source_files.form} file(s), "
+                f"{source_files.size_bytes / 1e6:,.1f} MB, {cut}"
             )
-        typer.echo(f"output: {folder.root}\nnothing was touched; without --dry-run the work is done")
+        typer.echo(f"output: {job.output}\nnothing was touched; without --dry-run the work is done")
         return
     silent = quiet or as_json
     outcome = run_job(job, fresh=fresh, quiet=silent, say=(lambda _: None) if silent else _say)
@@ -82,7 +85,9 @@ def run(
         if item := sample_item(Path(job.output).expanduser()):
             typer.echo(f"\nOne of the prompts:\n\n{item['prompt']}\n")
         done = "complete already" if not outcome.new_partitions else "done"
-        typer.echo(f"{done}: {outcome.manifest.num_items:,} items in {job.output}; look at one: curate show {job.output} 0")
+        typer.echo(
+            f"{done}: {outcome.manifest.num_items:,} items in {job.output}; look at one: curate show {job.output} 0"
+        )
 
 
 @app.command("sample")
@@ -94,7 +99,7 @@ def sample(
     form: Annotated[str, typer.Option(help="jsonl, parquet or both.")] = "both",
 ) -> None:
     """Make a sample catalogue in the Hub's layout."""
-    from job.catalogue import make_catalogue
+    from job.catalogue.files import make_catalogue
 
     if form not in {"jsonl", "parquet", "both"}:
         raise UsageError(f"--form {form}: must be jsonl, parquet or both")
@@ -107,14 +112,17 @@ def sample(
 
 @app.command("show")
 def show(
-    out: _Output, numbers: Annotated[list[int] | None, typer.Argument(metavar="[N]...", help="Which items.")] = None
+    out: _Output,
+    numbers: Annotated[list[int] | None, typer.Argument(metavar="[N]...", help="Which items.")] = None,
 ) -> None:
     """Print items, with the prompt and the test prompt."""
     from job.recipe.price_prompt import test_prompt
     from job.show import items
 
     for number, item in items(out, numbers or [0]):
-        typer.echo(f"item {number}: {item['title']!r} · {item['category']} · ${item['price']} · {item['token_count']} tokens")
+        typer.echo(
+            f"item {number}: {item['title']!r} · {item['category']} · ${item['price']} · {item['token_count']} tokens"
+        )
         typer.echo(f"\n--- prompt\n{item['prompt']}\n\n--- test prompt\n{test_prompt(item['prompt'])}\n")
 
 
@@ -145,7 +153,9 @@ def verify(out: _Output) -> None:
 
 
 @app.command("config")
-def config(path: Annotated[Path | None, typer.Argument(metavar="[CONFIG]", help="A YAML file.")] = None) -> None:
+def config(
+    path: Annotated[Path | None, typer.Argument(metavar="[CONFIG]", help="A YAML file.")] = None,
+) -> None:
     """Print a config with every key, its value and what it means."""
     typer.echo(dump_config(load_config(path)), nl=False)
 

@@ -11,13 +11,15 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Literal
 
 from job.errors import CurateError
 
 _OBJECT_STORE_BYTES_PER_WORKER = 256 << 20
 _MAX_OBJECT_STORE_BYTES = 8 << 30
+_LEAST_OBJECT_STORE_BYTES = 80 << 20
+_SHARED_MEMORY = "/dev/shm"  # noqa: S108
 
 
 def usable_cores() -> int:
@@ -30,18 +32,19 @@ def usable_cores() -> int:
 def object_store_bytes(workers: int) -> int:
     """Returns the size of Ray's object store: some partitions per worker, and no more than the machine has."""
     wanted = min(_OBJECT_STORE_BYTES_PER_WORKER * (workers + 1), _MAX_OBJECT_STORE_BYTES)
-    with contextlib.suppress(FileNotFoundError):  # macOS has no /dev/shm, Ray uses files there
-        wanted = min(wanted, int(shutil.disk_usage("/dev/shm").free * 0.8))  # noqa: S108
-    if wanted < 80 << 20:
+    with contextlib.suppress(FileNotFoundError):  # macOS has none, and Ray uses files there
+        wanted = min(wanted, int(shutil.disk_usage(_SHARED_MEMORY).free * 0.8))
+    if wanted < _LEAST_OBJECT_STORE_BYTES:
         raise CurateError(
-            f"/dev/shm has only {wanted >> 20} MiB of room, and Ray's object store needs 80\n"
+            f"{_SHARED_MEMORY} has room for {wanted >> 20} MiB, and Ray's object store needs "
+            f"{_LEAST_OBJECT_STORE_BYTES >> 20}\n"
             "remove what lies there; in a container: docker run --shm-size=2g"
         )
     return wanted
 
 
 @contextlib.contextmanager
-def started_ray(workers: int | Literal["all"]) -> Iterator[int]:
+def started_ray(workers: int | Literal["all"]) -> Generator[int]:
     """Has Ray ready while the context lasts; a Ray that was started for it is stopped after it.
 
     Args:
@@ -56,6 +59,7 @@ def started_ray(workers: int | Literal["all"]) -> Iterator[int]:
     if ray.is_initialized() or os.environ.get("RAY_ADDRESS"):
         if not ray.is_initialized():
             ray.init(logging_level=logging.ERROR, log_to_driver=False)
+            _hush_ray_data()
         yield int(ray.cluster_resources().get("CPU", 1)) if workers == "all" else workers
         return
 
@@ -73,7 +77,15 @@ def started_ray(workers: int | Literal["all"]) -> Iterator[int]:
             log_to_driver=False,
             _temp_dir=folder,
         )
+        _hush_ray_data()
         yield count
     finally:
         ray.shutdown()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _hush_ray_data() -> None:
+    """Keeps Ray Data's own lines out of the user's sight: what goes wrong is raised as well."""
+    import ray.data  # which sets up the logger
+
+    logging.getLogger(ray.data.__name__).setLevel(logging.CRITICAL)

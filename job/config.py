@@ -17,11 +17,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from job.errors import UsageError, nearest
 
 
-class _Section(BaseModel):
+class _Section(BaseModel, frozen=True):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
-class SourceConfig(_Section):
+class SourceConfig(_Section, frozen=True):
     """Where the rows come from: a data set on the Hub, or a folder."""
 
     dataset: str | None = None
@@ -40,7 +40,7 @@ class SourceConfig(_Section):
         return self
 
 
-class RecipeConfig(_Section):
+class RecipeConfig(_Section, frozen=True):
     """What makes a row an item."""
 
     name: Literal["price-prompt"] = "price-prompt"
@@ -78,7 +78,7 @@ KEEPABLE_COLUMNS = (
 """The source columns that can be carried along: those that mean the same in both of the Hub's forms."""
 
 
-class JobConfig(_Section):
+class JobConfig(_Section, frozen=True):
     """A whole job."""
 
     source: SourceConfig = SourceConfig()
@@ -105,9 +105,9 @@ class JobConfig(_Section):
     @pydantic.field_validator("max_malformed", mode="before")
     @classmethod
     def _budget(cls, value: object) -> object:
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ValueError("must be a whole number (a count), or a fraction from 0 to 1 (a share of the rows)")
-        if value < 0 or (isinstance(value, float) and not value <= 1):
+        is_count = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+        is_share = isinstance(value, float) and 0 <= value <= 1
+        if not is_count and not is_share:
             raise ValueError("must be a whole number (a count), or a fraction from 0 to 1 (a share of the rows)")
         return value
 
@@ -167,9 +167,7 @@ def load_config(path: str | Path | None = None, overrides: Mapping[str, Any] | N
         return JobConfig.model_validate(settings, strict=False)
     except pydantic.ValidationError as error:
         lines = [_describe(problem) for problem in error.errors()]
-        raise UsageError(
-            f"{where}: " + "\n".join(lines) + "\nall keys and their defaults: curate config"
-        ) from None
+        raise UsageError(f"{where}: " + "\n".join(lines) + "\nall keys and their defaults: curate config") from None
 
 
 def parse_assignment(assignment: str) -> tuple[str, Any]:

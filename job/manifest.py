@@ -164,6 +164,10 @@ class OutputFolder:
         """Removes what an interrupted run has left half written."""
         shutil.rmtree(self.root / "_tmp", ignore_errors=True)
 
+    def clear_scratch(self) -> None:
+        """Removes unpacked source files."""
+        shutil.rmtree(self.scratch, ignore_errors=True)
+
     def remove_planned(self, plan: Plan) -> None:
         """Removes what a plan names, and nothing else."""
         self.manifest_path.unlink(missing_ok=True)
@@ -177,7 +181,7 @@ class OutputFolder:
                 with contextlib.suppress(OSError):  # it is not empty, or not there
                     (self.root / folder / category.category).rmdir()
         self.clear_temporary()
-        shutil.rmtree(self.scratch, ignore_errors=True)
+        self.clear_scratch()
         self.plan_path.unlink(missing_ok=True)
 
     def _read(self, path: Path, kind: type[_T]) -> _T | None:
@@ -218,11 +222,11 @@ def add_digests(digests: Iterable[str]) -> str:
 
 def add_funnels(funnels: Iterable[dict[str, int]]) -> dict[str, int]:
     """Adds funnels; every verdict stands in the sum, in the order of the rules."""
-    total = dict.fromkeys((*DropReason, MALFORMED, KEPT), 0)
+    total = {str(verdict): 0 for verdict in (*DropReason, MALFORMED, KEPT)}
     for funnel in funnels:
         for verdict, count in funnel.items():
             total[verdict] += count
-    return {str(verdict): count for verdict, count in total.items()}
+    return total
 
 
 def check_adds_up(what: str, num_rows: int, funnel: dict[str, int]) -> None:
@@ -281,4 +285,3 @@ def complete(categories: dict[str, CategoryTotals]) -> Manifest:
         content_digest=add_digests(totals.content_digest for totals in categories.values()),
         categories=categories,
     )
-

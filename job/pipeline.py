@@ -1,5 +1,8 @@
 """The job on one page: source ► map_batches ► sink."""
 
+# pyarrow makes the functions of `pyarrow.compute` when it is imported.
+# pyright: reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 import functools
@@ -54,9 +57,7 @@ def curate_category(
     context.execution_options.resource_limits = ExecutionResources(cpu=workers)
     partitions = [Partition(index, *plan.partitions[index]) for index in todo]
 
-    rows = ray.data.read_datasource(
-        PartitionsDatasource(reader, partitions), override_num_blocks=len(partitions)
-    )
+    rows = ray.data.read_datasource(PartitionsDatasource(reader, partitions), override_num_blocks=len(partitions))
     judged = rows.map_batches(
         functools.partial(judge_batch, settings=recipe),
         batch_size=batch_size,

@@ -7,7 +7,7 @@ import fcntl
 import os
 import shutil
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from job.config import JobConfig
 from job.errors import RefusedError, UsageError
-from job.manifest import CategoryPlan, OutputFolder, Plan, digest_of
+from job.manifest import CategoryPlan, OutputFolder, digest_of
 from job.recipe.tokenizer import LLAMA3_VOCABULARY_SHA256
 from job.source.datasource import PartitionReader
 from job.source.folder import CategorySource, find_categories
@@ -27,16 +27,40 @@ from job.source.unpack import is_packed, unpack
 RECIPE_VERSION = 1
 """Goes up when the recipe's code gives other items for the same settings."""
 
-_OWN_NAMES = {"data", "_rejects", "_partitions", "_tmp", "_scratch", "_lock", "plan.json", "manifest.json", "README.md"}
+_OWN_NAMES = {
+    "data",
+    "_rejects",
+    "_partitions",
+    "_tmp",
+    "_scratch",
+    "_lock",
+    "plan.json",
+    "manifest.json",
+    "README.md",
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Task:
-    """One category: where its rows are, and what is planned for it."""
+    """One category: where its rows are, what is planned for it, and what of that is left."""
 
     source: CategorySource
     plan: CategoryPlan
-    reader: PartitionReader
+    todo: tuple[int, ...]
+    """The numbers of the partitions that are not done."""
+    local_files: Callable[[], list[Path]]
+    """Returns the source's files as they can be cut; packed ones are unpacked first, unless they have been."""
+    keep_columns: tuple[str, ...]
+    max_row_bytes: int
+
+    def reader(self) -> PartitionReader:
+        """Makes the reader of the category's partitions."""
+        return PartitionReader(
+            form=self.source.form,
+            paths=tuple(path.absolute() for path in self.local_files()),
+            keep_columns=self.keep_columns,
+            max_row_bytes=self.max_row_bytes,
+        )
 
 
 def find_sources(config: JobConfig) -> list[CategorySource]:
@@ -59,43 +83,48 @@ def find_sources(config: JobConfig) -> list[CategorySource]:
 
 
 def make_task(
-    config: JobConfig, source: CategorySource, known: CategoryPlan | None, scratch: Path, report: Callable[[str], None]
+    config: JobConfig,
+    source: CategorySource,
+    known: CategoryPlan | None,
+    output: OutputFolder,
+    say: Callable[[str], None],
 ) -> Task:
     """Plans a category.
 
     Args:
         config: the job.
         source: the category's files.
-        known: what the output folder plans for it already; its partitions are taken over when it is the same work.
-        scratch: where packed files are unpacked.
-        report: told what takes a while.
+        known: what the output folder plans for it already, which is the same work.
+        output: the output folder; packed files of a category that it does not know are unpacked into its scratch.
+        say: told what takes a while.
 
     Returns:
         The category's task.
     """
-    determines = _determines(config, source)
-    digest = digest_of(determines)
-    paths = [
-        unpack(file.path, scratch / source.category, report) if is_packed(file.path) else file.path
-        for file in source.files
-    ]
-    if known is not None and known.digest == digest:
-        plan = known
-    else:
+
+    def local_files() -> list[Path]:
+        scratch = output.scratch / source.category
+        return [unpack(file.path, scratch, say) if is_packed(file.path) else file.path for file in source.files]
+
+    plan = known
+    if plan is None:
+        determines = _determines(config, source)
         plan = CategoryPlan(
             category=source.category,
             form=source.form,
-            digest=digest,
+            digest=digest_of(determines),
             determines=determines,
-            partitions=[(part.file, part.start, part.end) for part in _cut(config, source, paths)],
+            partitions=[(part.file, part.start, part.end) for part in _cut(config, source, local_files())],
         )
-    reader = PartitionReader(
-        form=source.form,
-        paths=tuple(path.absolute() for path in paths),
+    done = {record.partition for record in output.records(plan)}
+    return Task(
+        source=source,
+        plan=plan,
+        todo=tuple(index for index in range(len(plan.partitions)) if index not in done),
+        local_files=local_files,
         keep_columns=config.keep_columns,
         max_row_bytes=config.max_row_bytes,
     )
-    return Task(source=source, plan=plan, reader=reader)
 
 
 def _cut(config: JobConfig, source: CategorySource, paths: Sequence[Path]) -> list[Partition]:
@@ -114,15 +143,16 @@ def _determines(config: JobConfig, source: CategorySource) -> dict[str, Any]:
         "limit": config.limit,
         "max_row_bytes": config.max_row_bytes,
         "partition_rule": RULE,
-        "versions": {"recipe": RECIPE_VERSION, "vocabulary": LLAMA3_VOCABULARY_SHA256[:16], "pyarrow": pa.__version__},
+        "versions": {
+            "recipe": RECIPE_VERSION,
+            "vocabulary": LLAMA3_VOCABULARY_SHA256[:16],
+            "pyarrow": pa.__version__,
+        },
     }
 
 
-def check_same_work(output: OutputFolder, config: JobConfig, sources: Sequence[CategorySource]) -> Plan | None:
+def check_same_work(output: OutputFolder, config: JobConfig, sources: Sequence[CategorySource]) -> None:
     """Compares the job with what the output folder is for.
-
-    Returns:
-        The folder's plan; None when it has none yet.
 
     Raises:
         RefusedError: when a category's work has changed since, or the folder holds something else.
@@ -140,7 +170,7 @@ def check_same_work(output: OutputFolder, config: JobConfig, sources: Sequence[C
                 f"{root} holds something else ({', '.join(strangers[:5])}), and no plan of this program\n"
                 "nothing was touched; name another folder: --output DIR"
             )
-        return None
+        return
     for source in sources:
         known = plan.categories.get(source.category)
         if known is None:
@@ -151,10 +181,9 @@ def check_same_work(output: OutputFolder, config: JobConfig, sources: Sequence[C
                 f"{root} has {source.category} from another job; changed since: {'; '.join(changes)}\n"
                 "nothing was touched; name another folder with --output DIR, or replace what is there with --fresh"
             )
-    return plan
 
 
-def _changes(key: str, before: Any, now: Any) -> Iterator[str]:
+def _changes(key: str, before: Any, now: Any) -> Generator[str]:
     if isinstance(before, dict) and isinstance(now, dict):
         for name in {**before, **now}:
             yield from _changes(f"{key}.{name}".lstrip("."), before.get(name), now.get(name))
@@ -184,7 +213,7 @@ def check_room(output: OutputFolder, sources: Sequence[CategorySource]) -> None:
 
 
 @contextlib.contextmanager
-def sole_owner(output: OutputFolder) -> Iterator[None]:
+def sole_owner(output: OutputFolder) -> Generator[None]:
     """Keeps other runs off an output folder while the context lasts.
 
     Raises:

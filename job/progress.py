@@ -9,7 +9,7 @@ import contextlib
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 
 from rich.console import Console
@@ -57,7 +57,7 @@ Face = Callable[[Snapshot], None]
 
 
 @contextlib.contextmanager
-def face(*, quiet: bool) -> Iterator[Face]:
+def face(*, quiet: bool) -> Generator[Face]:
     """Chooses how progress shows: a bar on a terminal, plain lines elsewhere, nothing when quiet."""
     if quiet:
         yield lambda _: None
@@ -69,8 +69,13 @@ def face(*, quiet: bool) -> Iterator[Face]:
 
 
 @contextlib.contextmanager
-def _bar() -> Iterator[Face]:
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[pace]}"), TimeRemainingColumn())
+def _bar() -> Generator[Face]:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[pace]}"),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True)) as bar:
         tasks = {}
 
@@ -98,7 +103,7 @@ def _lines() -> Face:
 
 
 @contextlib.contextmanager
-def watched(output: OutputFolder, plan: CategoryPlan, show: Face) -> Iterator[None]:
+def watched(output: OutputFolder, plan: CategoryPlan, show: Face) -> Generator[None]:
     """Shows a category's progress while the context lasts.
 
     Args:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from job.card import write_card
 from job.config import JobConfig
 from job.errors import MalformedBudgetError, RefusedError
-from job.manifest import CategoryTotals, Manifest, OutputFolder, Plan, Record, add_up, complete
+from job.manifest import CategoryPlan, Manifest, OutputFolder, Plan, add_up, complete
 from job.plan import Task, check_room, check_same_work, find_sources, make_task, sole_owner
 from job.progress import face, watched
 from job.recipe.verdict import MALFORMED
+from job.source.folder import CategorySource
 
 _LEAST_BUDGET_ROWS = 10
 
@@ -27,27 +29,24 @@ class Outcome:
     """How many cores worked; None when none had to."""
 
 
-def plan_run(config: JobConfig, *, fresh: bool = False) -> tuple[OutputFolder, Plan | None, list[Task]]:
-    """Finds out what a run would do, and touches nothing: packed files are left as they are.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prospect:
+    """What a run would do for one category."""
 
-    Returns:
-        The output folder, its plan if it has one, and each category's task; packed categories are left out.
-    """
-    from job.source.unpack import is_packed
-
-    output = OutputFolder(Path(config.output).expanduser())
-    sources = find_sources(config)
-    plan = None if fresh else check_same_work(output, config, sources)
-    known = plan.categories if plan else {}
-    plain = [source for source in sources if not any(is_packed(file.path) for file in source.files)]
-    return (
-        output,
-        plan,
-        [make_task(config, source, known.get(source.category), output.scratch, str) for source in plain],
-    )
+    source: CategorySource
+    partitions: int | None
+    """How many there are; None when that is only known once its files are unpacked."""
+    done: int
+    """How many of them an earlier run has done."""
 
 
-def run_job(config: JobConfig, *, fresh: bool = False, quiet: bool = False, say: Callable[[str], None] = str) -> Outcome:
+def run_job(
+    config: JobConfig,
+    *,
+    fresh: bool = False,
+    quiet: bool = False,
+    say: Callable[[str], None] = lambda _: None,
+) -> Outcome:
     """Runs a job, or goes on with it.
 
     Args:
@@ -62,67 +61,87 @@ def run_job(config: JobConfig, *, fresh: bool = False, quiet: bool = False, say:
     Raises:
         CurateError: see its kinds.
     """
-    output = OutputFolder(Path(config.output).expanduser())
-    sources = find_sources(config)
-    if not fresh:
-        check_same_work(output, config, sources)
-    elif output.root.is_dir() and output.plan() is None and any(output.root.iterdir()):
-        raise RefusedError(f"--fresh removes only what a plan names, and {output.root} has no plan.json")
-    check_room(output, sources)
+    output = OutputFolder(Path(config.output).expanduser().absolute())
+    sources = _check(config, output, fresh=fresh)
     with sole_owner(output):
         before = output.plan()
         if before is not None and fresh:
             output.remove_planned(before)
             before = None
+        elif before is not None:
+            check_same_work(output, config, sources)  # again, now that nobody else can change it
         output.clear_temporary()
         known = dict(before.categories) if before else {}
-        tasks = [make_task(config, source, known.get(source.category), output.scratch, say) for source in sources]
-        todo = {task.plan.category: _unfinished(output, task) for task in tasks}
-        count = sum(map(len, todo.values()))
+        tasks = [make_task(config, source, known.get(source.category), output, say) for source in sources]
         categories = {**known, **{task.plan.category: task.plan for task in tasks}}
-        if before is None or before.categories != categories:
+        if categories != known:
             output.manifest_path.unlink(missing_ok=True)
             output.write_json(output.plan_path, Plan(config=config.model_dump(mode="json"), categories=categories))
-        workers = _curate(config, output, tasks, todo, quiet=quiet, say=say) if count else None
+        count = sum(len(task.todo) for task in tasks)
+        workers = _curate(config, output, tasks, quiet=quiet, say=say) if count else None
         _check_budgets(config, output, tasks)
         manifest = _finish(output, categories, [task.plan.category for task in tasks])
     return Outcome(manifest=manifest, new_partitions=count, workers=workers)
 
 
-def _unfinished(output: OutputFolder, task: Task) -> list[int]:
-    done = {record.partition for record in output.records(task.plan)}
-    return [index for index in range(len(task.plan.partitions)) if index not in done]
+def prospects(config: JobConfig, *, fresh: bool = False) -> list[Prospect]:
+    """Finds out what a run would do, checks as it would, and touches nothing.
+
+    Raises:
+        CurateError: what `run_job` would raise before work starts.
+    """
+    output = OutputFolder(Path(config.output).expanduser().absolute())
+    sources = _check(config, output, fresh=fresh)
+    before = None if fresh else output.plan()
+    known = before.categories if before else {}
+    found: list[Prospect] = []
+    for source in sources:
+        category = known.get(source.category)
+        if category is None and source.is_packed:
+            found.append(Prospect(source=source, partitions=None, done=0))
+            continue
+        task = make_task(config, source, category, output, lambda _: None)
+        partitions = len(task.plan.partitions)
+        found.append(Prospect(source=source, partitions=partitions, done=0 if fresh else partitions - len(task.todo)))
+    return found
+
+
+def _check(config: JobConfig, output: OutputFolder, *, fresh: bool) -> list[CategorySource]:
+    """Finds whatever is wrong that can be found before work starts; returns the sources."""
+    sources = find_sources(config)
+    if not fresh:
+        check_same_work(output, config, sources)
+    elif output.root.is_dir() and output.plan() is None and any(output.root.iterdir()):
+        raise RefusedError(
+            f"--fresh removes only what a plan names, and {output.root} has no plan.json\n"
+            "nothing was touched; name another folder: --output DIR"
+        )
+    check_room(output, sources)
+    return sources
 
 
 def _curate(
-    config: JobConfig,
-    output: OutputFolder,
-    tasks: Sequence[Task],
-    todo: dict[str, list[int]],
-    *,
-    quiet: bool,
-    say: Callable[[str], None],
+    config: JobConfig, output: OutputFolder, tasks: Sequence[Task], *, quiet: bool, say: Callable[[str], None]
 ) -> int:
-    from job.cluster import started_ray, usable_cores
+    """Does what is left to do; returns how many workers did it."""
+    from job.cluster import started_ray, usable_cores  # Ray is slow to import, and a complete output needs none
 
     if isinstance(config.workers, int) and config.workers > usable_cores():
-        say(f"{config.workers} workers on {usable_cores()} cores: more than one will share a core")
+        say(f"{config.workers} workers on {usable_cores()} cores: some will share a core")
     with started_ray(config.workers) as workers, face(quiet=quiet) as show:
-        from job.pipeline import curate_category, make_recipe
+        from job.pipeline import curate_category
 
-        make_recipe(config.recipe)  # a vocabulary that is not right is found before the first task
         for task in tasks:
-            unfinished = todo[task.plan.category]
-            if not unfinished:
+            if not task.todo:
                 continue
             with watched(output, task.plan, show):
                 curate_category(
                     plan=task.plan,
-                    reader=task.reader,
+                    reader=task.reader(),
                     file_names=[file.name for file in task.source.files],
-                    todo=unfinished,
+                    todo=task.todo,
                     recipe=config.recipe,
-                    output=output.root.absolute(),
+                    output=output.root,
                     workers=workers,
                     batch_size=config.batch_size,
                 )
@@ -146,21 +165,19 @@ def _check_budgets(config: JobConfig, output: OutputFolder, tasks: Sequence[Task
             )
 
 
-def _finish(output: OutputFolder, categories: dict[str, object], mine: Sequence[str]) -> Manifest:
-    """Adds up, and writes the manifest when every category of the folder is complete."""
-    from job.card import write_card
+def _finish(output: OutputFolder, categories: Mapping[str, CategoryPlan], mine: Sequence[str]) -> Manifest:
+    """Adds up, and writes the manifest when every category of the folder is complete.
 
-    plan = output.plan()
-    assert plan is not None
-    records: dict[str, list[Record]] = {name: output.records(plan.categories[name]) for name in categories}
-    whole = {name: found for name, found in records.items() if len(found) == len(plan.categories[name].partitions)}
-    totals: dict[str, CategoryTotals] = {name: add_up(plan.categories[name], found) for name, found in whole.items()}
-    manifest = complete({name: totals[name] for name in (mine if len(whole) < len(categories) else categories)})
-    if len(whole) == len(categories) and output.manifest() != manifest:
+    Returns:
+        The manifest of all categories when the folder is complete, else of those that this run was about.
+    """
+    records = {name: output.records(plan) for name, plan in categories.items()}
+    is_complete = all(len(found) == len(categories[name].partitions) for name, found in records.items())
+    names = list(categories) if is_complete else mine
+    manifest = complete({name: add_up(categories[name], records[name]) for name in names})
+    if is_complete and output.manifest() != manifest:
         write_card(output, manifest)
         output.write_json(output.manifest_path, manifest)
+        output.clear_scratch()
     output.clear_temporary()
-    import shutil
-
-    shutil.rmtree(output.scratch, ignore_errors=True)
     return manifest

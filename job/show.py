@@ -21,7 +21,9 @@ def _open(root: Path) -> tuple[OutputFolder, Plan]:
     output = OutputFolder(root)
     plan = output.plan()
     if plan is None:
-        raise UsageError(f"{root} is no output of this program: it has no plan.json\nto make one: curate run --output {root}")
+        raise UsageError(
+            f"{root} is no output of this program: it has no plan.json\nto make one: curate run --output {root}"
+        )
     return output, plan
 
 
@@ -93,7 +95,7 @@ def reject_lines(root: Path) -> Iterator[str]:
                 continue
             for row in pq.read_table(root / record.rejects).to_pylist():
                 count += 1
-                yield f"{row['file']} at {row['position']}: {row['cause']}: {ascii(row['raw'][:60])}"
+                yield f"{row['file']} at {row['position']}: {row['cause']}: {row['raw'][:60]!a}"
     yield f"{count} malformed rows"
 
 
@@ -125,5 +127,7 @@ def verify_output(root: Path) -> str:
     if not wrong and output.manifest() is None:
         wrong.append("manifest.json: missing")
     if wrong:
-        raise CurateError(f"{root} is not intact:\n" + "\n".join(wrong) + "\nto make it anew: the same run with --fresh")
+        raise CurateError(
+            f"{root} is not intact:\n" + "\n".join(wrong) + "\nto make it anew: the same run with --fresh"
+        )
     return f"intact: {shards} shards"

@@ -5,6 +5,9 @@ partition that did not come whole is an error, never a shorter shard. A retry, o
 the same bytes under the same names.
 """
 
+# pyarrow makes the functions of `pyarrow.compute` when it is imported.
+# pyright: reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 import hashlib
@@ -35,8 +38,13 @@ _ITEM_FIELDS: tuple[tuple[str, pa.DataType], ...] = (
 )
 
 REJECTS_SCHEMA = pa.schema(
-    [("category", pa.string()), ("file", pa.string()), ("position", pa.int64()), ("cause", pa.string())]
-    + [("raw", pa.binary())]
+    [
+        ("category", pa.string()),
+        ("file", pa.string()),
+        ("position", pa.int64()),
+        ("cause", pa.string()),
+        ("raw", pa.binary()),
+    ]
 )
 
 
@@ -46,8 +54,6 @@ def items_schema(keep_columns: Sequence[str]) -> pa.Schema:
     features = {name: _feature(kind) for name, kind in fields}
     metadata = {"huggingface": json.dumps({"info": {"features": features}})}
     return pa.schema(fields, metadata=metadata)
-
-
 
 
 def _feature(kind: pa.DataType) -> dict[str, Any]:
@@ -95,7 +101,9 @@ class ShardSink(Datasink[None]):
         rows = rows.filter(pc.invert(is_end))
         if rows.num_rows != expected:
             raise RuntimeError(f"{category}: partition {partition} came with {rows.num_rows} rows of {expected}")
-        funnel: dict[str, int] = {entry["values"]: entry["counts"] for entry in pc.value_counts(rows["verdict"]).to_pylist()}
+        funnel: dict[str, int] = {
+            entry["values"]: entry["counts"] for entry in pc.value_counts(rows["verdict"]).to_pylist()
+        }
         check_adds_up(f"{category}: partition {partition}", expected, funnel)
 
         items = self._items(rows.filter(pc.equal(rows["verdict"], KEPT)))
@@ -132,7 +140,13 @@ class ShardSink(Datasink[None]):
 
     def _rejects(self, rows: pa.Table, file: str) -> pa.Table:
         count = rows.num_rows
-        columns = [[self._plan.category] * count, [file] * count, rows["position"], rows["cause"], rows["raw"]]
+        columns = [
+            [self._plan.category] * count,
+            [file] * count,
+            rows["position"],
+            rows["cause"],
+            rows["raw"],
+        ]
         return pa.table(columns, schema=REJECTS_SCHEMA)
 
 

@@ -5,6 +5,9 @@ judged column by column as far as that is cheap: the price decides first, since 
 else of such a row is touched.
 """
 
+# pyarrow makes the functions of `pyarrow.compute` when it is imported.
+# pyright: reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -91,7 +94,8 @@ class PricePrompt:
             else:
                 candidates.append((index, price))
 
-        texts = self._texts(rows.take([index for index, _ in candidates]))
+        indices = pa.array([index for index, _ in candidates], pa.int64())
+        texts = self._texts(rows.take(indices))
         for (index, price), title, contents in zip(candidates, *texts, strict=True):
             prompt = self._prompt(title, contents, price)
             if isinstance(prompt, DropReason):
@@ -112,7 +116,10 @@ class PricePrompt:
         else:
             details = rows["details"].to_pylist()
         fields = zip(
-            _joined(rows["description"]).to_pylist(), _joined(rows["features"]).to_pylist(), details, strict=True
+            _joined(rows["description"]).to_pylist(),
+            _joined(rows["features"]).to_pylist(),
+            details,
+            strict=True,
         )
         return rows["title"].to_pylist(), [rules.contents(*field) for field in fields]
 

@@ -100,9 +100,7 @@ def scrub(text: str) -> str:
     if _DIGIT.search(text) is None:
         return text
     has_digit = _DIGIT.search
-    return " ".join(
-        [word for word in text.split(" ") if len(word) < _PART_NUMBER_CHARS or has_digit(word) is None]
-    )
+    return " ".join([word for word in text.split(" ") if len(word) < _PART_NUMBER_CHARS or has_digit(word) is None])
 
 
 def tidy(text: str) -> str:

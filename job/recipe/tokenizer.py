@@ -88,8 +88,7 @@ def load_tokenizer(name: str) -> Tokenizer:
             "install the pinned packages again: rm -rf .venv && scripts/run"
         )
     ranks = {
-        base64.b64decode(token): int(rank)
-        for token, rank in (line.split() for line in vocabulary.splitlines() if line)
+        base64.b64decode(token): int(rank) for token, rank in (line.split() for line in vocabulary.splitlines() if line)
     }
     encoding = tiktoken.Encoding("llama3", pat_str=_LLAMA3_PATTERN, mergeable_ranks=ranks, special_tokens={})
     return TiktokenTokenizer(encoding)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from job.errors import UsageError, nearest
+from job.source.unpack import is_packed
 
 Form = Literal["jsonl", "parquet"]
 
@@ -51,6 +52,11 @@ class CategorySource:
     def size_bytes(self) -> int:
         """The files' size as they lie there."""
         return sum(file.size_bytes for file in self.files)
+
+    @property
+    def is_packed(self) -> bool:
+        """Tells whether the files have to be unpacked before they can be cut."""
+        return any(is_packed(file.path) for file in self.files)
 
 
 @dataclass(slots=True)
@@ -147,15 +153,17 @@ def _choose(category: str, found: _Found, root: Path) -> CategorySource:
     """Decides which of a category's files are read."""
     if len(found.shards) > 1:
         counts = ", ".join(f"-of-{count:05d}" for count in sorted(found.shards))
-        raise UsageError(f"{category}: shards of more than one set ({counts}) in {root}\nremove the set that is not wanted")
+        raise UsageError(
+            f"{category}: shards of more than one set ({counts}) in {root}\nremove the set that is not wanted"
+        )
     for count, shards in found.shards.items():
         if missing := [index for index in range(count) if index not in shards]:
             folder = next(iter(shards.values())).parent
             names = ", ".join(f"{index:05d}-of-{count:05d}" for index in missing[:5])
             more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
             raise UsageError(
-                f"{category}: the set of Parquet shards in {folder} is not complete: {len(missing)} of {count} missing: "
-                f"{names}{more}\nfetch what is missing, or remove the set to read JSONL"
+                f"{category}: the set of Parquet shards in {folder} is not complete: {len(missing)} of {count} "
+                f"missing: {names}{more}\nfetch what is missing, or remove the set to read JSONL"
             )
         if extra := [index for index in shards if index >= count]:
             raise UsageError(f"{category}: shard {extra[0]:05d} of a set of {count}: {shards[extra[0]]}")
@@ -173,7 +181,9 @@ def _choose(category: str, found: _Found, root: Path) -> CategorySource:
 def _source(category: str, form: Form, paths: Sequence[Path], root: Path) -> CategorySource:
     base = root if root.is_dir() else root.parent
     return CategorySource(
-        category=category, form=form, files=tuple(_source_file(path, path.relative_to(base)) for path in paths)
+        category=category,
+        form=form,
+        files=tuple(_source_file(path, path.relative_to(base)) for path in paths),
     )
 
 

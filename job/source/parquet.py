@@ -1,5 +1,8 @@
 """Reads row ranges of Parquet files in the Hub's form, and checks before work starts that a file has that form."""
 
+# pyarrow makes the functions of `pyarrow.compute` when it is imported.
+# pyright: reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 import json

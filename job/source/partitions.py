@@ -6,6 +6,7 @@ bounds keep a tiny category from becoming many tiny tasks, and a big one's parti
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -117,7 +118,7 @@ def _runs(metadata: pq.FileMetaData, num_rows: int, target: int) -> list[tuple[i
         if pieces > 1 and end - start == rows:
             pieces = min(pieces, rows)
             cuts = [start + rows * piece // pieces for piece in range(pieces + 1)]
-            runs += list(zip(cuts, cuts[1:], strict=False))
+            runs += list(itertools.pairwise(cuts))
             start, run_bytes = end, 0
     if end > start:
         runs.append((start, end))

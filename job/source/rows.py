@@ -63,4 +63,3 @@ def end_message(partition: int, num_rows: int, schema: pa.Schema) -> pa.Table:
     """Makes the message that ends a partition."""
     given = {"partition": partition, "position": num_rows, "verdict": END}
     return pa.table([pa.array([given.get(field.name)], field.type) for field in schema], schema=schema)
-

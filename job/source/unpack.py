@@ -59,7 +59,9 @@ def unpack(path: Path, scratch: Path, report: Callable[[str], None]) -> Path:
             os.fsync(plain.fileno())
         part.rename(target)
     except (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError) as error:
-        raise UsageError(f"damaged: {path}: {error}\nit may have been cut off on its way here: fetch it again") from None
+        raise UsageError(
+            f"damaged: {path}: {error}\nit may have been cut off on its way here: fetch it again"
+        ) from None
     finally:
         part.unlink(missing_ok=True)
     return target

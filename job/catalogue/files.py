@@ -1,0 +1,181 @@
+"""Makes a sample catalogue of any size from a seed, in the layout and the forms that the Hub's data set has.
+
+So the job can be tried, tested and timed without a download and without a row of anybody's listings: every word here
+is the project's own, every brand invented. The rows are like the real ones in what decides how the job fares: how
+many have a price, how long the texts are, how many become items, and what odd characters and values turn up.
+
+A chunk of rows depends on the seed, its category and its number alone. So the same seed gives the same bytes, however
+many processes make them, and a smaller catalogue's category is the beginning of a bigger one's.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import multiprocessing
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, BinaryIO, Literal, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from job.catalogue.listings import RowMaker
+from job.errors import UsageError
+
+_CHUNK_ROWS = 1000
+_MAX_ROWS_WITHOUT_POOL = 5000
+_MAX_WORKERS = 8
+_CHUNKS_AHEAD = 2
+"""So many more chunks than workers are in flight: nobody waits, and memory stays flat."""
+
+_TEXTS = pa.list_(pa.string())
+_IMAGE_KEYS = ("hi_res", "large", "thumb", "variant")
+_VIDEO_KEYS = ("title", "url", "user_id")
+_COLUMN_TYPES = {
+    **dict.fromkeys(("main_category", "title"), pa.string()),
+    "average_rating": pa.float64(),
+    "rating_number": pa.int64(),
+    "features": _TEXTS,
+    "description": _TEXTS,
+    "price": pa.string(),
+    "images": pa.struct([(key, _TEXTS) for key in _IMAGE_KEYS]),
+    "videos": pa.struct([(key, _TEXTS) for key in _VIDEO_KEYS]),
+    "store": pa.string(),
+    "categories": _TEXTS,
+    **dict.fromkeys(("details", "parent_asin", "bought_together", "subtitle", "author"), pa.string()),
+}
+_SCHEMA = pa.schema(list(_COLUMN_TYPES.items()))
+
+
+def _parquet_row(row: dict[str, Any]) -> dict[str, Any]:
+    """Turns a row's JSON object into what the Parquet form has of it."""
+    return row | {
+        "price": str(row["price"]),
+        "details": json.dumps(row["details"]),
+        "author": json.dumps(row["author"]) if "author" in row else None,
+        "images": {key: [image[key] for image in row["images"]] for key in _IMAGE_KEYS},
+        "videos": {key: [video[key] for video in row["videos"]] for key in _VIDEO_KEYS},
+    }
+
+
+class _Chunk(NamedTuple):
+    """A piece of a category that is made at once, in whatever process."""
+
+    seed: int
+    category: str
+    number: int
+    num_rows: int
+    form: Literal["jsonl", "parquet", "both"]
+
+
+def _make_chunk(chunk: _Chunk) -> tuple[bytes, pa.Table]:
+    """Makes a chunk's JSON lines and its table; what the form does not ask for is empty."""
+    maker = RowMaker(chunk.seed, chunk.category, chunk.number)
+    rows = [maker.row() for _ in range(chunk.num_rows)]
+    texts = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows] if chunk.form != "parquet" else []
+    parquet_rows = [_parquet_row(row) for row in rows] if chunk.form != "jsonl" else []
+    return "".join(texts).encode(), pa.Table.from_pylist(parquet_rows, schema=_SCHEMA)
+
+
+def _make_chunks(chunks: Sequence[_Chunk]) -> Iterator[tuple[bytes, pa.Table]]:
+    """Yields the chunks' data in order, made by several processes when that is worth their start."""
+    if sum(chunk.num_rows for chunk in chunks) <= _MAX_ROWS_WITHOUT_POOL:
+        yield from map(_make_chunk, chunks)
+        return
+    num_workers = min(os.cpu_count() or 1, _MAX_WORKERS)
+    with ProcessPoolExecutor(num_workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        in_flight: deque[Future[tuple[bytes, pa.Table]]] = deque()
+        for chunk in chunks:
+            in_flight.append(pool.submit(_make_chunk, chunk))
+            if len(in_flight) >= num_workers + _CHUNKS_AHEAD:
+                yield in_flight.popleft().result()
+        while in_flight:
+            yield in_flight.popleft().result()
+
+
+def _targets(folder: Path, category: str, form: str) -> dict[str, Path]:
+    """Returns where each form of a category goes, and checks that nothing is there."""
+    if not category.strip() or not category.isprintable() or set("/\\") & set(category):
+        raise UsageError(f"not a category name: {category!r}\nuse letters, digits and _, such as Musical_Instruments")
+    paths = {
+        "jsonl": folder / "raw" / "meta_categories" / f"meta_{category}.jsonl",
+        "parquet": folder / f"raw_meta_{category}" / "full-00000-of-00001.parquet",
+    }
+    paths = {name: path for name, path in paths.items() if form in (name, "both")}
+    for path in paths.values():
+        if path.exists():
+            raise UsageError(f"already there: {path}\nname another folder, or move that file away")
+        for parent in path.parents:
+            if parent.exists() and not parent.is_dir():
+                raise UsageError(f"a file, not a folder: {parent}\nname another folder")
+    return paths
+
+
+def make_catalogue(
+    folder: Path,
+    *,
+    rows: int,
+    seed: int = 0,
+    categories: Sequence[str] = ("Appliances", "Musical_Instruments"),
+    form: Literal["jsonl", "parquet", "both"] = "both",
+    report: Callable[[int], None] = lambda _: None,
+) -> list[Path]:
+    """Makes a sample catalogue. No file has its name before all are whole.
+
+    Args:
+        folder: where to; made when it is not there.
+        rows: how many in all, split evenly; the first category gets the remainder.
+        seed: the same one gives the same bytes.
+        categories: their names.
+        form: which files to write.
+        report: told how many rows are done so far.
+
+    Returns:
+        The files.
+
+    Raises:
+        UsageError: when an argument is wrong, or a file is already there.
+    """
+    if rows < 1:
+        raise UsageError(f"rows is {rows}: ask for 1 or more")
+    if not categories or len(set(categories)) < len(categories):
+        raise UsageError(f"categories are {', '.join(categories) or 'missing'}: name one or more, each once")
+    targets = {category: _targets(folder, category, form) for category in categories}
+    each, remainder = divmod(rows, len(categories))
+    chunks = [
+        _Chunk(seed, category, start // _CHUNK_ROWS, min(_CHUNK_ROWS, num_rows - start), form)
+        for category, num_rows in zip(categories, [each + remainder, *[each] * (len(categories) - 1)], strict=True)
+        for start in range(0, max(num_rows, 1), _CHUNK_ROWS)
+    ]
+    parts: dict[Path, Path] = {}
+    num_done = 0
+    try:
+        made = _make_chunks(chunks)
+        for category, its_chunks in itertools.groupby(chunks, key=lambda chunk: chunk.category):
+            with ExitStack() as stack:
+                files: dict[str, BinaryIO] = {}
+                for name, path in targets[category].items():
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    parts[path] = path.with_name(f"{path.name}.{os.getpid()}.part")
+                    files[name] = stack.enter_context(parts[path].open("wb"))
+                parquet = files.get("parquet")
+                writer = parquet and stack.enter_context(pq.ParquetWriter(parquet, _SCHEMA, compression="zstd"))
+                for chunk in its_chunks:
+                    lines, table = next(made)
+                    if jsonl := files.get("jsonl"):
+                        jsonl.write(lines)
+                    if writer and table.num_rows:
+                        writer.write_table(table, row_group_size=_CHUNK_ROWS)
+                    num_done += chunk.num_rows
+                    report(num_done)
+        for path, part in parts.items():
+            part.rename(path)
+    finally:
+        for part in parts.values():
+            part.unlink(missing_ok=True)
+    return list(parts)
