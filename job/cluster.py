@@ -12,7 +12,8 @@ import os
 import shutil
 import tempfile
 from collections.abc import Generator
-from typing import Literal
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from job.errors import CurateError
 
@@ -20,6 +21,26 @@ _OBJECT_STORE_BYTES_PER_WORKER = 256 << 20
 _MAX_OBJECT_STORE_BYTES = 8 << 30
 _LEAST_OBJECT_STORE_BYTES = 80 << 20
 _SHARED_MEMORY = "/dev/shm"  # noqa: S108
+
+
+_OWN_CORE = "curate_core"
+"""A resource of a Ray of our own, one for each core that may work.
+
+Ray Data shares out CPUs between reading and mapping before it starts tasks, and on a few cores leaves one of them idle
+most of the time: two workers were hardly faster than one. Of this resource it knows nothing, so every core takes
+whatever task is next; how much memory their blocks take it still decides.
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Workers:
+    """The cores that may work at once."""
+
+    count: int
+    task: dict[str, Any]
+    """What a task has to ask Ray for, so that no more tasks run than that."""
+    cpu_limit: int | None
+    """Of how many CPUs Ray Data may make use; None where the tasks' demand is limit enough."""
 
 
 def usable_cores() -> int:
@@ -44,14 +65,14 @@ def object_store_bytes(workers: int) -> int:
 
 
 @contextlib.contextmanager
-def started_ray(workers: int | Literal["all"]) -> Generator[int]:
+def started_ray(workers: int | Literal["all"]) -> Generator[Workers]:
     """Has Ray ready while the context lasts; a Ray that was started for it is stopped after it.
 
     Args:
         workers: how many cores may work at once, or `all`.
 
     Yields:
-        How many will.
+        The cores that will.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     import ray
@@ -60,7 +81,9 @@ def started_ray(workers: int | Literal["all"]) -> Generator[int]:
         if not ray.is_initialized():
             ray.init(logging_level=logging.ERROR, log_to_driver=False)
             _hush_ray_data()
-        yield int(ray.cluster_resources().get("CPU", 1)) if workers == "all" else workers
+        has = int(ray.cluster_resources().get("CPU", 1))
+        count = has if workers == "all" else workers
+        yield Workers(count=count, task={"num_cpus": 1}, cpu_limit=count)
         return
 
     # Ray would else put an authentication token under the home folder, and ask later clusters for it.
@@ -71,6 +94,7 @@ def started_ray(workers: int | Literal["all"]) -> Generator[int]:
         ray.init(
             address="local",
             num_cpus=count,
+            resources={_OWN_CORE: count},
             include_dashboard=False,
             object_store_memory=object_store_bytes(count),
             logging_level=logging.ERROR,
@@ -78,7 +102,7 @@ def started_ray(workers: int | Literal["all"]) -> Generator[int]:
             _temp_dir=folder,
         )
         _hush_ray_data()
-        yield count
+        yield Workers(count=count, task={"num_cpus": 0, "resources": {_OWN_CORE: 1}}, cpu_limit=None)
     finally:
         ray.shutdown()
         shutil.rmtree(folder, ignore_errors=True)

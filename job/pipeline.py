@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import ray.data
 from ray.data import DataContext, ExecutionResources, TaskPoolStrategy
 
+from job.cluster import Workers
 from job.config import RecipeConfig
 from job.manifest import CategoryPlan
 from job.recipe.price_prompt import PricePrompt
@@ -36,7 +37,7 @@ def curate_category(
     todo: Sequence[int],
     recipe: RecipeConfig,
     output: Path,
-    workers: int,
+    workers: Workers,
     batch_size: int,
 ) -> None:
     """Curates the partitions of one category that are still to do.
@@ -48,22 +49,25 @@ def curate_category(
         todo: the partitions' numbers.
         recipe: what makes a row an item.
         output: the output folder.
-        workers: how many cores may work at once.
+        workers: the cores that may work.
         batch_size: rows per batch.
     """
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.target_max_block_size = _ONE_BLOCK_BYTES
-    context.execution_options.resource_limits = ExecutionResources(cpu=workers)
+    context.execution_options.resource_limits = ExecutionResources(cpu=workers.cpu_limit)
     partitions = [Partition(index, *plan.partitions[index]) for index in todo]
 
-    rows = ray.data.read_datasource(PartitionsDatasource(reader, partitions), override_num_blocks=len(partitions))
+    rows = ray.data.read_datasource(
+        PartitionsDatasource(reader, partitions), override_num_blocks=len(partitions), **workers.task
+    )
     judged = rows.map_batches(
         functools.partial(judge_batch, settings=recipe),
         batch_size=batch_size,
         batch_format="pyarrow",
         zero_copy_batch=True,
         compute=TaskPoolStrategy(),
+        **workers.task,
     )
     judged.write_datasink(ShardSink(output, plan, file_names, reader.keep_columns))
 

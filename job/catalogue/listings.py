@@ -104,7 +104,7 @@ class RowMaker:
             "features": self._features(rng.randint(5, 8) if full else max(0, rng.randint(-3, 2))),
             "description": self._description(rng.randint(2, 7) if full else rng.randint(1, 2)),
             "price": self._price(),
-            "images": self._images(rng.randint(2, 9)),
+            "images": self._images(rng.randint(5, 14)),
             "videos": self._videos(rng.randint(1, 2) if rng.random() < 0.2 else 0),
             "store": brand if rng.random() < 0.96 else None,
             "categories": [self._category, "Parts & Accessories", rng.choice(_NOUNS).title()],

@@ -1,0 +1,100 @@
+"""What tests share: a home folder of their own, one Ray, one sample catalogue, and the command in this process."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from job import cli
+from job.catalogue.files import make_catalogue
+from job.cluster import started_ray
+
+RAY_CORES = 4
+"""More than the machine may have, so that any number of workers up to this can be tried."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keeps tests out of the user's home folder and away from any Ray that runs already."""
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(home))
+        patch.setenv("HF_HOME", str(home / "huggingface"))
+        patch.setenv("HF_HUB_OFFLINE", "1")
+        patch.delenv("RAY_ADDRESS", raising=False)
+        patch.delenv("HF_TOKEN", raising=False)
+        yield
+
+
+@pytest.fixture(scope="session")
+def shared_ray() -> Iterator[int]:
+    """One Ray for all tests that can share it; runs in this process join it."""
+    with started_ray(RAY_CORES) as workers:
+        yield workers.count
+
+
+@pytest.fixture(scope="session")
+def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A catalogue in both forms: 7,000 rows of Appliances, which are several partitions in either form."""
+    folder = tmp_path_factory.mktemp("catalogue")
+    make_catalogue(folder, rows=7_000, categories=["Appliances"])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def jsonl_only(catalogue: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same catalogue's JSONL, flat in a folder."""
+    folder = tmp_path_factory.mktemp("jsonl")
+    (folder / "meta_Appliances.jsonl").symlink_to(catalogue / "raw/meta_categories/meta_Appliances.jsonl")
+    return folder
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a command ended."""
+
+    exit_code: int
+    out: str
+    err: str
+
+
+Curate = Callable[..., Result]
+
+
+@pytest.fixture
+def curate(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Curate:
+    """Runs `curate ARGS` in this process, by the command's own entry point."""
+
+    def call(*args: object) -> Result:
+        capsys.readouterr()
+        monkeypatch.setattr(sys, "argv", ["curate", *map(str, args)])
+        try:
+            cli.main()
+            code: object = 0
+        except SystemExit as exit_:
+            code = exit_.code or 0
+        out, err = capsys.readouterr()
+        assert isinstance(code, int)
+        return Result(code, out, err)
+
+    return call
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Returns every file below a folder with its bytes."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def shards(output: Path) -> dict[str, bytes]:
+    """Returns an output's shards with their bytes."""
+    return tree(output / "data")
+
+
+def is_root() -> bool:
+    """Tells whether this process may read and write whatever it likes."""
+    return os.geteuid() == 0

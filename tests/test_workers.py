@@ -1,0 +1,56 @@
+"""Workers: how many cores really work, seen from outside, in a Ray that a run starts for itself."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.conftest import shards
+
+
+class BusyTasks:
+    """Counts how many of a run's Ray tasks are at work at the same time, by what their processes call themselves."""
+
+    def __init__(self, pid: int) -> None:
+        self._run = psutil.Process(pid)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._sample, daemon=True)
+        self.seen: list[int] = []
+
+    def _sample(self) -> None:
+        while not self._stop.wait(0.005):
+            self.seen.append(sum(1 for _ in self._busy()))
+
+    def _busy(self) -> Iterator[str]:
+        for process in psutil.process_iter(["cmdline"]):
+            title = " ".join(process.info["cmdline"] or [])
+            if title.startswith("ray::") and ("Partitions" in title or "judge_batch" in title):
+                yield title
+
+    def __enter__(self) -> BusyTasks:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_workers_decide_how_many_tasks_run_at_once(
+    jsonl_only: Path, tmp_path_factory: pytest.TempPathFactory, workers: int
+) -> None:
+    output = tmp_path_factory.getbasetemp() / f"workers-{workers}"
+    command = [sys.executable, "-m", "job", "run", "--source", jsonl_only, "--output", output, "--workers", workers]
+    with subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True) as run:
+        with BusyTasks(run.pid) as tasks:
+            _, err = run.communicate()
+    assert run.returncode == 0, err
+    assert max(tasks.seen) == workers
+    assert shards(output) == shards(tmp_path_factory.getbasetemp() / "workers-1")
