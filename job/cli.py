@@ -25,6 +25,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+_INTERRUPTED = 130
+
 _Output = Annotated[Path, typer.Argument(metavar="OUT", help="An output folder.")]
 
 
@@ -190,9 +192,10 @@ def main() -> None:
     """Runs the command; a known error ends it with one message, an unknown one with its traceback."""
     try:
         app()
-    except KeyboardInterrupt:
-        typer.echo("interrupted; what was finished is kept: run the same command again to go on", err=True)
-        sys.exit(130)
+    except SystemExit as ending:
+        if ending.code == _INTERRUPTED:  # which is how typer ends on Ctrl-C
+            typer.echo("interrupted; what was finished is kept: run the same command again to go on", err=True)
+        raise
     except Exception as error:
         friendly = known(error)
         if friendly is None:

@@ -223,7 +223,9 @@ def sole_owner(output: OutputFolder) -> Generator[None]:
         output.root.mkdir(parents=True, exist_ok=True)
         stream = (output.root / "_lock").open("a+")
     except OSError as error:
-        raise UsageError(f"the output cannot be written: {output.root}: {(error.strerror or '').lower()}") from None
+        raise UsageError(
+            f"the output cannot be written: {output.root}: {(error.strerror or '').lower()}\nname another: --output DIR"
+        ) from None
     with stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -17,8 +17,7 @@ from tests.conftest import shards
 class BusyTasks:
     """Counts how many of a run's Ray tasks are at work at the same time, by what their processes call themselves."""
 
-    def __init__(self, pid: int) -> None:
-        self._run = psutil.Process(pid)
+    def __init__(self) -> None:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._sample, daemon=True)
         self.seen: list[int] = []
@@ -48,9 +47,8 @@ def test_workers_decide_how_many_tasks_run_at_once(
 ) -> None:
     output = tmp_path_factory.getbasetemp() / f"workers-{workers}"
     command = [sys.executable, "-m", "job", "run", "--source", jsonl_only, "--output", output, "--workers", workers]
-    with subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True) as run:
-        with BusyTasks(run.pid) as tasks:
-            _, err = run.communicate()
+    with subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True) as run, BusyTasks() as tasks:
+        _, err = run.communicate()
     assert run.returncode == 0, err
     assert max(tasks.seen) == workers
     assert shards(output) == shards(tmp_path_factory.getbasetemp() / "workers-1")

@@ -1,0 +1,230 @@
+"""Runs that go on, are refused, or meet bad rows."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from job.catalogue.files import make_catalogue
+from job.config import load_config
+from job.errors import MalformedBudgetError, RefusedError
+from job.manifest import OutputFolder
+from job.run import Outcome, run_job
+from tests.conftest import Curate, shards, tree
+
+pytestmark = pytest.mark.usefixtures("shared_ray")
+
+
+def curated(source: Path, output: Path, *, fresh: bool = False, **settings: object) -> Outcome:
+    config = load_config(None, {"source.path": str(source), "output": str(output), **settings})
+    return run_job(config, fresh=fresh, quiet=True)
+
+
+@pytest.fixture(scope="module")
+def whole(shared_ray: int, catalogue: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("whole") / "out"
+    curated(catalogue, output)
+    return output
+
+
+def test_only_unfinished_partitions_are_done_again(catalogue: Path, whole: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    curated(catalogue, out)
+    untouched = out / "data/Appliances/items-00000-of-00004.parquet"
+    stamp = untouched.stat().st_mtime_ns
+    (out / "manifest.json").unlink()
+    (out / "_partitions/Appliances/00001.json").unlink()
+    (out / "_partitions/Appliances/00002.json").unlink()
+    (out / "data/Appliances/items-00002-of-00004.parquet").unlink()
+    assert curated(catalogue, out).new_partitions == 2
+    assert shards(out) == shards(whole)
+    assert untouched.stat().st_mtime_ns == stamp
+    assert (out / "manifest.json").read_bytes() == (whole / "manifest.json").read_bytes()
+
+
+def test_a_complete_output_is_left_as_it_is(catalogue: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    curated(catalogue, out)
+    before = tree(out)
+    outcome = curated(catalogue, out)
+    assert (outcome.new_partitions, outcome.workers) == (0, None)
+    assert tree(out) == before
+
+
+def test_an_interrupted_run_goes_on(jsonl_only: Path, tmp_path: Path, curate: Curate) -> None:
+    """Ctrl-C, once the first partition is done: exit code 130, what is done stays, the same command ends the job."""
+    out = tmp_path / "out"
+    arguments = ["run", "--source", str(jsonl_only), "--output", str(out), "--workers", "1"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "job", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as run:
+        records = out / "_partitions" / "Appliances"
+        while run.poll() is None and not list(records.glob("*.json")):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                run.wait(0.02)
+        run.send_signal(signal.SIGINT)
+        _, err = run.communicate()
+    assert run.returncode == 130, err
+    assert err.splitlines()[-1].endswith("run the same command again to go on")
+    assert "Traceback" not in err
+    done = len(list(records.glob("*.json")))
+    plan = OutputFolder(out).plan()
+    assert plan is not None
+    total = len(plan.categories["Appliances"].partitions)
+    assert 0 < done < total
+    assert not (out / "manifest.json").exists()
+    status = curate("status", out)
+    assert f"{done} of {total} partitions" in status.out
+    assert "not complete" in status.out
+
+    result = curate(*arguments, "--json")
+    assert result.exit_code == 0, result.err
+    assert json.loads(result.out)["new_partitions"] == total - done
+    curated(jsonl_only, tmp_path / "undisturbed")
+    assert shards(out) == shards(tmp_path / "undisturbed")
+    assert not (out / "_tmp").exists()
+
+
+def test_a_changed_recipe_is_refused_with_what_changed(catalogue: Path, whole: Path) -> None:
+    before = tree(whole)
+    with pytest.raises(RefusedError, match=r"recipe\.max_price was 999\.49, is 500") as refusal:
+        curated(catalogue, whole, **{"recipe.max_price": 500})
+    assert "--fresh" in str(refusal.value)
+    assert tree(whole) == before
+
+
+def test_a_changed_source_is_refused(catalogue: Path, whole: Path, tmp_path: Path) -> None:
+    make_catalogue(tmp_path / "other", rows=2_000, seed=1, categories=["Appliances"])
+    with pytest.raises(RefusedError, match="files was"):
+        curated(tmp_path / "other", whole)
+
+
+def test_a_full_run_into_a_limited_output_is_refused(catalogue: Path, tmp_path: Path) -> None:
+    curated(catalogue, tmp_path / "out", limit=100)
+    with pytest.raises(RefusedError, match="limit was 100, is None"):
+        curated(catalogue, tmp_path / "out")
+
+
+def test_the_same_source_elsewhere_and_other_workers_are_the_same_job(
+    catalogue: Path, whole: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "moved").symlink_to(catalogue)
+    outcome = curated(tmp_path / "moved", whole, workers=1, batch_size=10, max_malformed=5)
+    assert outcome.new_partitions == 0
+
+
+def test_a_category_may_be_added(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    make_catalogue(source, rows=600, categories=["Appliances", "Toys"], form="jsonl")
+    one = curated(source, tmp_path / "out", categories=["Toys"])
+    both = curated(source, tmp_path / "out", categories=["Appliances"])
+    assert both.new_partitions == 1
+    assert both.manifest.num_rows == 600
+    assert both.manifest.categories["Toys"] == one.manifest.categories["Toys"]
+
+
+def test_fresh_replaces_what_the_plan_names_and_nothing_else(catalogue: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    curated(catalogue, out, limit=5_000)
+    (out / "notes.txt").write_text("mine")
+    (out / "data" / "Appliances" / "mine.txt").write_text("mine")
+    curated(catalogue, out, fresh=True, limit=2_000)
+    assert (out / "notes.txt").read_text() == "mine"
+    assert sorted(path.name for path in (out / "data/Appliances").iterdir()) == [
+        "items-00000-of-00001.parquet",
+        "mine.txt",
+    ]
+
+
+def test_fresh_does_not_touch_a_folder_without_a_plan(catalogue: Path, tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(RefusedError, match=r"no plan\.json"):
+        curated(catalogue, tmp_path, fresh=True)
+    assert tree(tmp_path) == {"thesis.txt": b"years of work"}
+
+
+def test_a_second_run_on_the_same_output_is_refused(catalogue: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    with (out / "_lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.write(f"host here, process {os.getpid()}")
+        lock.flush()
+        with pytest.raises(RefusedError, match=f"another run is working on .*process {os.getpid()}"):
+            curated(catalogue, out)
+    curated(catalogue, out, limit=100)
+
+
+BAD_LINES = [b'{"title": "cut o', b"[1, 2]", b'{"title": 7}', b'{"title": "\xff"}']
+
+
+def test_a_malformed_line_is_one_reject(tmp_path: Path, curate: Curate) -> None:
+    make_catalogue(tmp_path / "good", rows=400, categories=["Toys"], form="jsonl")
+    good = (tmp_path / "good/raw/meta_categories/meta_Toys.jsonl").read_bytes().splitlines()
+    lines = [*good[:100], *BAD_LINES, *good[100:]]
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "Toys.jsonl").write_bytes(b"\n".join(lines))
+    outcome = curated(tmp_path / "bad", tmp_path / "out")
+    expected = curated(tmp_path / "good", tmp_path / "expected").manifest
+    assert outcome.manifest.funnel == {**expected.funnel, "malformed": len(BAD_LINES)}
+    assert outcome.manifest.content_digest == expected.content_digest
+    rejects = pq.read_table(tmp_path / "out/_rejects/Toys/00000.parquet").to_pylist()
+    assert [reject["raw"] for reject in rejects] == BAD_LINES
+    whole_file = b"\n".join(lines)
+    for reject in rejects:
+        assert reject["file"] == "Toys.jsonl"
+        assert whole_file[reject["position"] :].startswith(reject["raw"] + b"\n")
+    listed = curate("rejects", tmp_path / "out")
+    assert listed.exit_code == 0
+    assert "Toys.jsonl at" in listed.out
+    assert "title is a number" in listed.out
+    assert listed.out.splitlines()[-1] == "4 malformed rows"
+
+
+@pytest.mark.parametrize(
+    ("budget", "bad_rows", "passes"), [(3, 4, False), (4, 4, True), (0.001, 10, True), (0.001, 11, False), (0, 0, True)]
+)
+def test_the_budget_of_malformed_rows(tmp_path: Path, budget: float, bad_rows: int, passes: bool) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "Toys.jsonl").write_bytes(b'{"title": "plain"}\n' * 50 + b"broken\n" * bad_rows)
+    if passes:
+        assert curated(source, tmp_path / "out", max_malformed=budget).manifest.funnel["malformed"] == bad_rows
+        return
+    with pytest.raises(MalformedBudgetError, match=f"{bad_rows} of {50 + bad_rows} rows are malformed"):
+        curated(source, tmp_path / "out", max_malformed=budget)
+    assert not (tmp_path / "out" / "manifest.json").exists()
+    again = curated(source, tmp_path / "out", max_malformed=bad_rows)
+    assert again.new_partitions == 0  # all good work was kept
+    assert again.manifest.funnel["malformed"] == bad_rows
+
+
+def test_packed_files_give_the_same_items_and_are_unpacked_once(
+    jsonl_only: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = (jsonl_only / "meta_Appliances.jsonl").read_bytes()
+    expected = curated(jsonl_only, tmp_path / "expected").manifest.content_digest
+    for suffix, command in ((".gz", ["gzip", "-1"]), (".zst", [sys.executable, "-c", ZSTD])):
+        source = tmp_path / suffix
+        source.mkdir()
+        packed = subprocess.run(command, input=plain, stdout=subprocess.PIPE, check=True).stdout
+        (source / f"meta_Appliances.jsonl{suffix}").write_bytes(packed)
+        said: list[str] = []
+        config = load_config(None, {"source.path": str(source), "output": str(tmp_path / f"out{suffix}")})
+        assert run_job(config, quiet=True, say=said.append).manifest.content_digest == expected
+        assert [line.split(" (")[0] for line in said] == [f"unpacking meta_Appliances.jsonl{suffix}"]
+        assert not (tmp_path / f"out{suffix}" / "_scratch").exists()
+        assert run_job(config, quiet=True, say=said.append).new_partitions == 0
+        assert len(said) == 1
+
+
+ZSTD = "import sys, zstandard; sys.stdout.buffer.write(zstandard.compress(sys.stdin.buffer.read()))"
