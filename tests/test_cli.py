@@ -204,10 +204,26 @@ def test_run_prints_the_funnel_a_prompt_and_what_to_do_next(
     first = curate("run", "--source", small, "--output", out)
     assert first.exit_code == 0
     lines = first.out.splitlines()
-    assert (
-        lines[0].split()
-        == ["category", "rows", "price", "missing", "price", "out", "of", "range", "title", "missing", "text", "too", "short", "too", "few", "tokens", "malformed", "kept"]
-    )
+    assert lines[0].split() == [
+        "category",
+        "rows",
+        "price",
+        "missing",
+        "price",
+        "out",
+        "of",
+        "range",
+        "title",
+        "missing",
+        "text",
+        "too",
+        "short",
+        "too",
+        "few",
+        "tokens",
+        "malformed",
+        "kept",
+    ]
     assert [line.split()[0] for line in lines[1:4]] == ["Appliances", "Musical_Instruments", "all"]
     assert lines[3].split()[1] == "300"
     assert "Price is $" in first.out

@@ -7,7 +7,8 @@ gets a second reading by `json.loads`, whose word is final.
 from __future__ import annotations
 
 import json
-import math
+import re
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,7 +18,10 @@ MAX_DEPTH = 500
 """Arrays and objects nested deeper than this are malformed: `json.loads` would give up at a depth that depends on
 who calls it, and a row must not."""
 
-_MAX_INT_DIGITS = 4300  # json.loads refuses longer whole numbers; no number in shorter text can be longer
+_MAX_INT_DIGITS = 4300
+"""`json.loads` refuses longer whole numbers, wherever they stand."""
+_LONG_NUMBER = re.compile(rb"[0-9]{%d}" % (_MAX_INT_DIGITS + 1))
+_HAS_DIGIT = re.compile(rb"[0-9]")
 
 
 class MalformedRowError(ValueError):
@@ -34,8 +38,20 @@ class SourceRow(msgspec.Struct):
     features: list[str] | None = None
     details: msgspec.Raw = msgspec.Raw(b"")
     """The value's JSON source; empty where the key is missing."""
-    kept: tuple[Any, ...] = ()
-    """The columns to carry along."""
+
+    @property
+    def kept(self) -> tuple[Any, ...]:
+        """The columns to carry along."""
+        return ()
+
+
+class _KeepingRow(SourceRow):
+    carried: tuple[Any, ...] = ()
+
+    @property
+    def kept(self) -> tuple[Any, ...]:
+        """See `SourceRow`."""
+        return self.carried
 
 
 class RowDecoder:
@@ -72,15 +88,12 @@ class RowDecoder:
                 raise MalformedRowError(f"not UTF-8: byte {error.start} of the row: {error.reason}") from None
         if line.count(b"[") + line.count(b"{") > MAX_DEPTH and _depth(line) > MAX_DEPTH:
             raise MalformedRowError(f"nested deeper than {MAX_DEPTH}")
-        if self._keep_columns:
+        if self._keep_columns or _may_have_long_number(line):
             return self._second_reading(line)
         try:
-            row = self._decode(line)
+            return self._decode(line)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return self._second_reading(line)
-        if len(bytes(row.details)) > _MAX_INT_DIGITS:
-            return self._second_reading(line)
-        return row
 
     def _second_reading(self, line: bytes) -> SourceRow:
         try:
@@ -96,11 +109,16 @@ class RowDecoder:
             "price": _price(value.get("price")),
             "description": _texts(value, "description"),
             "features": _texts(value, "features"),
-            "kept": tuple(_kept(value, name) for name in self._keep_columns),
+            "carried": tuple(_kept(value, name) for name in self._keep_columns),
         }
         if "details" in value:
             fields["details"] = msgspec.Raw(json.dumps(value["details"]).encode("ascii"))
-        return SourceRow(**fields)
+        return _KeepingRow(**fields)
+
+
+def _may_have_long_number(line: bytes) -> bool:
+    # Of so many digits on end, one stands at a multiple of the longest allowed length.
+    return _HAS_DIGIT.search(line[::_MAX_INT_DIGITS]) is not None and _LONG_NUMBER.search(line) is not None
 
 
 def _depth(line: bytes) -> int:
@@ -182,9 +200,9 @@ def _kept(value: dict[str, Any], name: str) -> object:
     if name in {"features", "description", "categories"}:
         return _texts(value, name)
     if name == "average_rating":
-        if isinstance(found, bool) or not isinstance(found, int | float) or not math.isfinite(found):
-            raise MalformedRowError(f"{name} is {_kind(found)}, not a finite number")
-        return float(found)
+        if isinstance(found, int | float) and not isinstance(found, bool) and abs(found) <= sys.float_info.max:
+            return float(found)
+        raise MalformedRowError(f"{name} is {_kind(found)}, not a finite number")
     if name == "rating_number":
         if isinstance(found, bool) or not isinstance(found, int | float) or found != found // 1 or abs(found) >= 2**63:
             raise MalformedRowError(f"{name} is not a whole number")

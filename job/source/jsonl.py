@@ -24,9 +24,9 @@ _ROWS_PER_CHUNK = 4000
 _BLANK = re.compile(rb"[ \t\r\n\v\f]*")
 
 
-def is_blank(line: bytes) -> bool:
-    """Tells whether a line has nothing but white space, and so is no row."""
-    return line[:1] != b"{" and _BLANK.fullmatch(line) is not None
+def is_blank(line: bytes, max_row_bytes: int) -> bool:
+    """Tells whether a line has nothing but white space, and so is no row. A line that was cut may have more."""
+    return line[:1] != b"{" and len(line) <= max_row_bytes and _BLANK.fullmatch(line) is not None
 
 
 def read_lines(stream: BinaryIO, start: int, end: int, max_line_bytes: int) -> Iterator[tuple[int, bytes]]:
@@ -78,7 +78,7 @@ def end_of_rows(path: Path, limit: int, max_row_bytes: int) -> int:
     rows = 0
     with path.open("rb", buffering=_BUFFER_BYTES) as stream:
         for offset, line in read_lines(stream, 0, path.stat().st_size, max_row_bytes):
-            if not is_blank(line):
+            if not is_blank(line, max_row_bytes):
                 if rows == limit:
                     return offset
                 rows += 1
@@ -115,7 +115,7 @@ class JsonlReader:
         rows = _Rows(partition, self._schema, self._keep_columns)
         with path.open("rb", buffering=_BUFFER_BYTES) as stream:
             for offset, line in read_lines(stream, start, end, self._max_row_bytes):
-                if is_blank(line):
+                if is_blank(line, self._max_row_bytes):
                     continue
                 num_rows += 1
                 try:

@@ -374,7 +374,7 @@ def test_a_damaged_line_is_judged_alike(line: bytes, data: st.DataObject) -> Non
         put = data.draw(st.lists(st.sampled_from(list(b'{}[]",:\\ue+-.019Nn \t\r\v\x00\x1f\x7f\xc3\xa9\xff')), max_size=2))
         line = line[:at] + bytes(put) + line[at + gone :]
     expected = by_the_rules(line)
-    assert outcome(FAST, line) == (expected if expected is None else pytest.approx(expected, nan_ok=True))
+    assert outcome(FAST, line) == expected
     assert outcome(SECOND_READING, line) == expected
 
 

@@ -119,12 +119,12 @@ def test_a_line_of_megabytes_may_be_cut_anywhere(cut: int) -> None:
 
 @pytest.mark.parametrize("line", [b"", b" ", b"\t", b"\r", b"\v", b"\f", b" \t\r\v\f "])
 def test_nothing_but_white_space_is_blank(line: bytes) -> None:
-    assert is_blank(line)
+    assert is_blank(line, NO_LIMIT)
 
 
 @pytest.mark.parametrize("line", [b"{}", b" {}", b"\x00", b"\xc2\xa0", b"\x1c", b"null", b".", b"  x  "])
 def test_anything_else_is_a_row(line: bytes) -> None:
-    assert not is_blank(line)
+    assert not is_blank(line, NO_LIMIT)
 
 
 @pytest.fixture(scope="module")
@@ -211,7 +211,7 @@ def test_a_row_above_the_limit_is_not_lost_when_it_begins_with_blanks(tmp_path: 
 @given(data=files(), limit=st.integers(1, 9))
 def test_end_of_rows_leaves_so_many_rows_before_it(path: Path, data: bytes, limit: int) -> None:
     path.write_bytes(data)
-    offsets = [offset for offset, line in true_lines(data) if not is_blank(line)]
+    offsets = [offset for offset, line in true_lines(data) if not is_blank(line, NO_LIMIT)]
     end = end_of_rows(path, limit, NO_LIMIT)
     assert sum(offset < end for offset in offsets) == min(limit, len(offsets))
     assert end == len(data) if len(offsets) <= limit else end in offsets
