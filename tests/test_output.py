@@ -67,6 +67,7 @@ def test_polars(output: Path, expected: list[dict[str, object]]) -> None:
 
 def test_duckdb(output: Path, expected: list[dict[str, object]]) -> None:
     found = duckdb.sql(f"select * from '{output}/data/*/*.parquet'")
+    assert found is not None
     assert found.columns == COLUMNS
     rows = [dict(zip(COLUMNS, row, strict=True)) for row in found.fetchall()]
     assert sorted(rows, key=str) == sorted(expected, key=str)

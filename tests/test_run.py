@@ -97,7 +97,7 @@ def test_an_interrupted_run_goes_on(jsonl_only: Path, tmp_path: Path, curate: Cu
 def test_a_changed_recipe_is_refused_with_what_changed(catalogue: Path, whole: Path) -> None:
     before = tree(whole)
     with pytest.raises(RefusedError, match=r"recipe\.max_price was 999\.49, is 500") as refusal:
-        curated(catalogue, whole, **{"recipe.max_price": 500})
+        curated(catalogue, whole, fresh=False, **{"recipe.max_price": 500})
     assert "--fresh" in str(refusal.value)
     assert tree(whole) == before
 
