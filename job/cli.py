@@ -165,16 +165,14 @@ def config(
 @app.command("doctor")
 def doctor() -> None:
     """Say what this machine has for the job."""
-    from job.cluster import object_store_bytes, usable_cores
+    from job.cluster import usable_cores
 
-    cores = usable_cores()
     typer.echo(f"python {platform.python_version()} on {platform.system()} {platform.machine()}")
     for name in ("item-curator", "ray", "pyarrow", "datasets", "huggingface-hub", "tiktoken", "llama-models"):
         typer.echo(f"{name} {version(name)}")
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    typer.echo(f"cores: {cores}")
+    typer.echo(f"cores: {usable_cores()}")
     typer.echo(f"memory: {memory / 1e9:.1f} GB")
-    typer.echo(f"Ray's object store: {object_store_bytes(cores) / 1e6:,.0f} MB")
     for what, folder in (("here", Path.cwd()), ("temporary files", Path(tempfile.gettempdir()))):
         typer.echo(f"disk for {what}: {shutil.disk_usage(folder).free / 1e9:.1f} GB free")
 

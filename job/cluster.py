@@ -12,35 +12,13 @@ import os
 import shutil
 import tempfile
 from collections.abc import Generator
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-from job.errors import CurateError
+from job.errors import UsageError
 
-_OBJECT_STORE_BYTES_PER_WORKER = 256 << 20
-_MAX_OBJECT_STORE_BYTES = 8 << 30
-_LEAST_OBJECT_STORE_BYTES = 80 << 20
+_OBJECT_STORE_BYTES = 128 << 20
+"""Rows do not go through Ray's object store, only what tasks are told and what they answer. Ray's least is 75 MiB."""
 _SHARED_MEMORY = "/dev/shm"  # noqa: S108
-
-
-_OWN_CORE = "curate_core"
-"""A resource of a Ray of our own, one for each core that may work.
-
-Ray Data shares out CPUs between reading and mapping before it starts tasks, and on a few cores leaves one of them idle
-most of the time: two workers were hardly faster than one. Of this resource it knows nothing, so every core takes
-whatever task is next; how much memory their blocks take it still decides.
-"""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Workers:
-    """The cores that may work at once."""
-
-    count: int
-    task: dict[str, Any]
-    """What a task has to ask Ray for, so that no more tasks run than that."""
-    cpu_limit: int | None
-    """Of how many CPUs Ray Data may make use; None where the tasks' demand is limit enough."""
 
 
 def usable_cores() -> int:
@@ -50,29 +28,30 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-def object_store_bytes(workers: int) -> int:
-    """Returns the size of Ray's object store: some partitions per worker, and no more than the machine has."""
-    wanted = min(_OBJECT_STORE_BYTES_PER_WORKER * (workers + 1), _MAX_OBJECT_STORE_BYTES)
+def check_shared_memory() -> None:
+    """Raises UsageError when Ray's object store does not fit."""
     with contextlib.suppress(FileNotFoundError):  # macOS has none, and Ray uses files there
-        wanted = min(wanted, int(shutil.disk_usage(_SHARED_MEMORY).free * 0.8))
-    if wanted < _LEAST_OBJECT_STORE_BYTES:
-        raise CurateError(
-            f"{_SHARED_MEMORY} has room for {wanted >> 20} MiB, and Ray's object store needs "
-            f"{_LEAST_OBJECT_STORE_BYTES >> 20}\n"
-            "remove what lies there; in a container: docker run --shm-size=2g"
-        )
-    return wanted
+        free = shutil.disk_usage(_SHARED_MEMORY).free
+        if free < _OBJECT_STORE_BYTES:
+            raise UsageError(
+                f"{_SHARED_MEMORY} has room for {free >> 20} MiB, and Ray's object store needs "
+                f"{_OBJECT_STORE_BYTES >> 20}\n"
+                "remove what lies there; in a container: docker run --shm-size=2g"
+            )
 
 
 @contextlib.contextmanager
-def started_ray(workers: int | Literal["all"]) -> Generator[Workers]:
+def started_ray(workers: int | Literal["all"]) -> Generator[int]:
     """Has Ray ready while the context lasts; a Ray that was started for it is stopped after it.
 
     Args:
         workers: how many cores may work at once, or `all`.
 
     Yields:
-        The cores that will.
+        How many will.
+
+    Raises:
+        UsageError: when a Ray of our own does not fit on the machine.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     import ray
@@ -81,11 +60,10 @@ def started_ray(workers: int | Literal["all"]) -> Generator[Workers]:
         if not ray.is_initialized():
             ray.init(logging_level=logging.ERROR, log_to_driver=False)
             _hush_ray_data()
-        has = int(ray.cluster_resources().get("CPU", 1))
-        count = has if workers == "all" else workers
-        yield Workers(count=count, task={"num_cpus": 1}, cpu_limit=count)
+        yield int(ray.cluster_resources().get("CPU", 1)) if workers == "all" else workers
         return
 
+    check_shared_memory()
     # Ray would else put an authentication token under the home folder, and ask later clusters for it.
     os.environ.setdefault("RAY_AUTH_MODE", "disabled")
     count = usable_cores() if workers == "all" else workers
@@ -94,15 +72,14 @@ def started_ray(workers: int | Literal["all"]) -> Generator[Workers]:
         ray.init(
             address="local",
             num_cpus=count,
-            resources={_OWN_CORE: count},
             include_dashboard=False,
-            object_store_memory=object_store_bytes(count),
+            object_store_memory=_OBJECT_STORE_BYTES,
             logging_level=logging.ERROR,
             log_to_driver=False,
             _temp_dir=folder,
         )
         _hush_ray_data()
-        yield Workers(count=count, task={"num_cpus": 0, "resources": {_OWN_CORE: 1}}, cpu_limit=None)
+        yield count
     finally:
         ray.shutdown()
         shutil.rmtree(folder, ignore_errors=True)

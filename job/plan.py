@@ -18,10 +18,10 @@ from job.config import JobConfig
 from job.errors import RefusedError, UsageError
 from job.manifest import CategoryPlan, OutputFolder, digest_of
 from job.recipe.tokenizer import LLAMA3_VOCABULARY_SHA256
-from job.source.datasource import PartitionReader
 from job.source.folder import CategorySource, find_categories
 from job.source.parquet import open_checked
 from job.source.partitions import RULE, Partition, cut_jsonl, cut_parquet
+from job.source.reader import PartitionReader
 from job.source.unpack import is_packed, unpack
 
 RECIPE_VERSION = 1

@@ -146,7 +146,7 @@ def _curate(
                     batch_size=config.batch_size,
                 )
             _check_budgets(config, output, [task])
-    return workers.count
+    return workers
 
 
 def _check_budgets(config: JobConfig, output: OutputFolder, tasks: Sequence[Task]) -> None:

@@ -14,22 +14,25 @@ import pytest
 from tests.conftest import shards
 
 
+ONE_TASK = "ray::MapBatches(read_partitions)->MapBatches(judge_batch)->Write"
+
+
 class BusyTasks:
-    """Counts how many of a run's Ray tasks are at work at the same time, by what their processes call themselves."""
+    """Sees which of a run's Ray tasks are at work at the same time, by what their processes call themselves."""
 
     def __init__(self) -> None:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._sample, daemon=True)
-        self.seen: list[int] = []
+        self.seen: list[list[str]] = []
 
     def _sample(self) -> None:
         while not self._stop.wait(0.005):
-            self.seen.append(sum(1 for _ in self._busy()))
+            self.seen.append(list(self._busy()))
 
     def _busy(self) -> Iterator[str]:
         for process in psutil.process_iter(["cmdline"]):
-            title = " ".join(process.info["cmdline"] or [])
-            if title.startswith("ray::") and ("Partitions" in title or "judge_batch" in title):
+            title = " ".join(process.info["cmdline"] or []).strip()
+            if title.startswith("ray::") and ("MapBatches" in title or "Write" in title):
                 yield title
 
     def __enter__(self) -> BusyTasks:
@@ -50,5 +53,6 @@ def test_workers_decide_how_many_tasks_run_at_once(
     with subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True) as run, BusyTasks() as tasks:
         _, err = run.communicate()
     assert run.returncode == 0, err
-    assert max(tasks.seen) == workers
+    assert max(map(len, tasks.seen)) == workers
+    assert {title for titles in tasks.seen for title in titles} == {ONE_TASK}  # no row goes from process to process
     assert shards(output) == shards(tmp_path_factory.getbasetemp() / "workers-1")
