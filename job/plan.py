@@ -104,7 +104,10 @@ def make_task(
 
     def local_files() -> list[Path]:
         scratch = output.scratch / source.category
-        return [unpack(file.path, scratch, say) if is_packed(file.path) else file.path for file in source.files]
+        return [
+            unpack(file.path, scratch / file.fingerprint[:16], say) if is_packed(file.path) else file.path
+            for file in source.files
+        ]
 
     plan = known
     if plan is None:

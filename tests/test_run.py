@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import gzip
 import json
 import os
 import signal
@@ -18,6 +19,7 @@ from job.catalogue.files import make_catalogue
 from job.config import load_config
 from job.errors import MalformedBudgetError, RefusedError
 from job.manifest import OutputFolder
+from job.plan import find_sources, make_task
 from job.run import Outcome, run_job
 from tests.conftest import Curate, shards, tree
 
@@ -228,3 +230,18 @@ def test_packed_files_give_the_same_items_and_are_unpacked_once(
 
 
 ZSTD = "import sys, zstandard; sys.stdout.buffer.write(zstandard.compress(sys.stdin.buffer.read()))"
+
+
+def test_what_was_unpacked_of_another_file_is_not_read(tmp_path: Path) -> None:
+    """A run that ends between unpacking and its plan leaves the unpacked file; then the packed one is replaced."""
+    source, output = tmp_path / "source", tmp_path / "out"
+    make_catalogue(tmp_path / "old", rows=50, categories=["Toys"], form="jsonl")
+    make_catalogue(tmp_path / "new", rows=60, categories=["Toys"], form="jsonl")
+    source.mkdir()
+    for name in ("old", "new"):
+        plain = (tmp_path / name / "raw/meta_categories/meta_Toys.jsonl").read_bytes()
+        (source / "Toys.jsonl.gz").write_bytes(gzip.compress(plain))
+        config = load_config(None, {"source.path": str(source), "output": str(output)})
+        (found,) = find_sources(config)
+        make_task(config, found, None, OutputFolder(output), lambda _: None)
+    assert curated(source, output).manifest.num_rows == 60

@@ -141,8 +141,8 @@ def make_catalogue(
     Raises:
         UsageError: when an argument is wrong, or a file is already there.
     """
-    if rows < 1:
-        raise UsageError(f"rows is {rows}: ask for 1 or more")
+    if rows < len(categories):
+        raise UsageError(f"rows is {rows}: ask for 1 or more" + (" of each category" if len(categories) > 1 else ""))
     if not categories or len(set(categories)) < len(categories):
         raise UsageError(f"categories are {', '.join(categories) or 'missing'}: name one or more, each once")
     targets = {category: _targets(folder, category, form) for category in categories}
@@ -150,7 +150,7 @@ def make_catalogue(
     chunks = [
         _Chunk(seed, category, start // _CHUNK_ROWS, min(_CHUNK_ROWS, num_rows - start), form)
         for category, num_rows in zip(categories, [each + remainder, *[each] * (len(categories) - 1)], strict=True)
-        for start in range(0, max(num_rows, 1), _CHUNK_ROWS)
+        for start in range(0, num_rows, _CHUNK_ROWS)
     ]
     parts: dict[Path, Path] = {}
     num_done = 0

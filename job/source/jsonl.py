@@ -14,11 +14,9 @@ import pyarrow as pa
 
 from job.recipe.verdict import MALFORMED
 from job.source.json_row import MalformedRowError, RowDecoder, SourceRow
-from job.source.rows import KEEP_PREFIX, end_message, rows_schema
+from job.source.rows import KEEP_PREFIX, MAX_RAW_BYTES, end_message, rows_schema
 
 _BUFFER_BYTES = 1 << 20
-_MAX_RAW_BYTES = 1 << 20
-"""Of a longer malformed row only so much is kept aside; the whole one stands in the source, at its offset."""
 _ROWS_PER_CHUNK = 4000
 
 _BLANK = re.compile(rb"[ \t\r\n\v\f]*")
@@ -64,8 +62,8 @@ def _skip_line(stream: BinaryIO) -> int:
     return size
 
 
-def end_of_rows(path: Path, limit: int, max_row_bytes: int) -> int:
-    """Returns the byte offset after the first rows of a file.
+def end_of_rows(path: Path, limit: int, max_row_bytes: int) -> tuple[int, int]:
+    """Finds where the first rows of a file end.
 
     Args:
         path: a JSONL file.
@@ -73,16 +71,17 @@ def end_of_rows(path: Path, limit: int, max_row_bytes: int) -> int:
         max_row_bytes: see `JobConfig`.
 
     Returns:
-        The offset of the next line, or the file's size when it has no more rows than that.
+        The offset of the next line, or the file's size when it has no more rows than that; and how many rows come
+        before it.
     """
     rows = 0
     with path.open("rb", buffering=_BUFFER_BYTES) as stream:
         for offset, line in read_lines(stream, 0, path.stat().st_size, max_row_bytes):
             if not is_blank(line, max_row_bytes):
                 if rows == limit:
-                    return offset
+                    return offset, rows
                 rows += 1
-    return path.stat().st_size
+    return path.stat().st_size, rows
 
 
 class JsonlReader:
@@ -158,7 +157,7 @@ class _Rows:
             column.append(value)
 
     def add_malformed(self, offset: int, line: bytes, cause: str) -> None:
-        given = {"position": offset, "verdict": MALFORMED, "cause": cause, "raw": line[:_MAX_RAW_BYTES]}
+        given = {"position": offset, "verdict": MALFORMED, "cause": cause, "raw": line[:MAX_RAW_BYTES]}
         for name, column in self._columns.items():
             column.append(given.get(name))
 

@@ -57,10 +57,14 @@ def cut_jsonl(paths: Sequence[Path], limit: int | None, max_row_bytes: int) -> l
     Returns:
         The partitions, in the order of their rows.
     """
-    sizes = [path.stat().st_size for path in paths]
-    if limit is not None:
-        # A category has one JSONL file on the Hub, and in a folder.
-        sizes = [end_of_rows(path, limit, max_row_bytes) for path in paths]
+    sizes: list[int] = []
+    left = limit
+    for path in paths:
+        size = path.stat().st_size
+        if left is not None:
+            size, rows = end_of_rows(path, left, max_row_bytes)
+            left -= rows
+        sizes.append(size)
     partitions: list[Partition] = []
     for file, size in enumerate(sizes):
         pieces = _pieces(sum(sizes), size, MIN_JSONL_BYTES, MAX_JSONL_BYTES)
@@ -105,8 +109,8 @@ def _runs(metadata: pq.FileMetaData, num_rows: int, target: int) -> list[tuple[i
     for index in range(metadata.num_row_groups):
         group = metadata.row_group(index)
         rows = min(group.num_rows, num_rows - end)
-        if rows <= 0:
-            break
+        if rows == 0:  # an empty row group, or the limit is reached
+            continue
         size = _needed_bytes(group)
         too_much = end - start + rows > MAX_PARQUET_ROWS or run_bytes + size > MAX_PARQUET_BYTES
         if end > start and (too_much or end - start >= target):

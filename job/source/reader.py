@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from job.source.folder import Form
 from job.source.jsonl import JsonlReader
+from job.source.layout import Form
 from job.source.parquet import ParquetReader
 from job.source.partitions import Partition
 

@@ -29,6 +29,9 @@ LIST_COLUMNS = ("description", "features")
 PARQUET_COLUMNS = (*TEXT_COLUMNS, *LIST_COLUMNS, "details")
 """What the recipe reads of a Parquet file."""
 
+MAX_RAW_BYTES = 1 << 20
+"""Of a longer malformed row only so much is kept aside; the whole one stands in the source, at its position."""
+
 KEEP_PREFIX = "keep:"
 """Columns to carry along travel under this prefix, so that no name meets one of the recipe's."""
 

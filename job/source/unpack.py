@@ -15,6 +15,9 @@ import zstandard
 from job.errors import CurateError, UsageError
 
 _CHUNK_BYTES = 1 << 20
+_MAX_WINDOW_BYTES = 1 << 31
+"""The largest that `zstd --long=31` makes; the library's own limit is 128 MiB."""
+_CHECK_EVERY_BYTES = 64 << 20
 _LEAST_FREE_BYTES = 256 << 20
 """Unpacking stops before less than this is left for everything else on the machine."""
 
@@ -29,7 +32,7 @@ def unpack(path: Path, scratch: Path, report: Callable[[str], None]) -> Path:
 
     Args:
         path: a `.gz` or `.zst` file.
-        scratch: the folder to unpack into.
+        scratch: the folder to unpack into; of this very content, since what has the right name there is taken for it.
         report: told once that it takes a while.
 
     Returns:
@@ -49,12 +52,13 @@ def unpack(path: Path, scratch: Path, report: Callable[[str], None]) -> Path:
     try:
         with path.open("rb") as packed, part.open("wb") as plain:
             stream = _open_stream(packed, path.suffix)
-            written = 0
+            unchecked = 0
             while chunk := stream.read(_CHUNK_BYTES):
                 plain.write(chunk)
-                written += len(chunk)
-                if written % (64 << 20) < _CHUNK_BYTES:
+                unchecked += len(chunk)
+                if unchecked > _CHECK_EVERY_BYTES:
                     _check_free(scratch, 0, path)
+                    unchecked = 0
             plain.flush()
             os.fsync(plain.fileno())
         part.rename(target)
@@ -78,7 +82,7 @@ class _WholeZstd:
 
     def __init__(self, packed: BinaryIO):
         self._packed = packed
-        self._decompressor = zstandard.ZstdDecompressor()
+        self._decompressor = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW_BYTES)
         self._frame = self._decompressor.decompressobj()
         self._waiting = b""
         self._begun = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -45,6 +46,11 @@ def write_groups(path: Path, rows: pa.Table, sizes: Iterable[int]) -> Path:
             begins += size
     assert begins == rows.num_rows
     return path
+
+
+def ranges(size: int, cuts: Iterable[int]) -> list[tuple[int, int]]:
+    """Returns ranges that follow one another and cover so many rows or bytes, cut wherever."""
+    return list(itertools.pairwise([0, *sorted(cut % (size + 1) for cut in cuts), size]))
 
 
 def read_all(

@@ -204,7 +204,7 @@ def test_a_row_above_the_limit_is_not_lost_when_it_begins_with_blanks(tmp_path: 
     path.write_bytes(b" " * 40 + row_line("far to the right") + b"\n" + row_line("next") + b"\n")
     found, _ = read(path, 0, path.stat().st_size, max_row_bytes=30)
     assert [row["verdict"] for row in found] == [MALFORMED, None]
-    assert end_of_rows(path, 1, 30) == found[1]["position"]
+    assert end_of_rows(path, 1, 30) == (found[1]["position"], 1)
 
 
 @settings(max_examples=200, deadline=None)
@@ -212,14 +212,14 @@ def test_a_row_above_the_limit_is_not_lost_when_it_begins_with_blanks(tmp_path: 
 def test_end_of_rows_leaves_so_many_rows_before_it(path: Path, data: bytes, limit: int) -> None:
     path.write_bytes(data)
     offsets = [offset for offset, line in true_lines(data) if not is_blank(line, NO_LIMIT)]
-    end = end_of_rows(path, limit, NO_LIMIT)
-    assert sum(offset < end for offset in offsets) == min(limit, len(offsets))
+    end, rows = end_of_rows(path, limit, NO_LIMIT)
+    assert sum(offset < end for offset in offsets) == rows == min(limit, len(offsets))
     assert end == len(data) if len(offsets) <= limit else end in offsets
 
 
 def test_end_of_rows_counts_a_malformed_row_and_an_overlong_one(tmp_path: Path) -> None:
     path = tmp_path / "bad.jsonl"
     path.write_bytes(b"junk\n" + b"x" * 5_000 + b"\n\n{}\n")
-    assert end_of_rows(path, 1, 100) == 5
-    assert end_of_rows(path, 2, 100) == 5 + 5_001 + 1
-    assert end_of_rows(path, 3, 100) == path.stat().st_size
+    assert end_of_rows(path, 1, 100) == (5, 1)
+    assert end_of_rows(path, 2, 100) == (5 + 5_001 + 1, 2)
+    assert end_of_rows(path, 3, 100) == (path.stat().st_size, 3)
