@@ -24,4 +24,4 @@ def write_card(output: OutputFolder, manifest: Manifest) -> None:
         f"---\n{front}---\n\n# Price prompts\n\nProduct listings, each with a prompt that asks for its price and "
         f"answers it. Made by curate.\n\n| category | rows read | items |\n|---|---|---|\n{rows}\n"
     )
-    output.write(output.root / "README.md", text.encode("utf-8"))
+    output.write(output.card_path, text.encode("utf-8"))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import shutil
+import signal
 import sys
 import tempfile
 from importlib.metadata import version
@@ -16,7 +18,7 @@ import msgspec
 import typer
 
 from job.config import dump_config, load_config, parse_assignment
-from job.errors import CurateError, UsageError, known
+from job.errors import CurateError, UsageError, known, quoted
 
 app = typer.Typer(
     help="Turns a big product catalogue into training data for a model that guesses prices.",
@@ -47,13 +49,13 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
     """Curate a catalogue, or go on with it."""
+    if quiet and as_json:
+        raise UsageError("--quiet and --json exclude each other: one prints nothing, the other one JSON object")
     overrides: dict[str, Any] = dict(parse_assignment(text) for text in assign or [])
-    given = {"source.path": source, "categories": category, "output": output, "limit": limit}
-    overrides |= {key: value for key, value in given.items() if value}
-    if limit is not None:
-        overrides["limit"] = limit
+    given = {"source.path": source, "categories": category or None, "output": output, "limit": limit}
+    overrides |= {key: value for key, value in given.items() if value is not None}
     if workers is not None:
-        overrides["workers"] = int(workers) if workers.lstrip("-").isdigit() else workers
+        overrides["workers"] = int(workers) if re.fullmatch(r"-?[0-9]+", workers) else workers
     if config is None and not overrides.keys() & {"source.path", "source.dataset", "categories"}:
         raise UsageError(
             "nothing to read: name a config, --source DIR or --category NAME\nto try it: curate sample DIR"
@@ -61,35 +63,25 @@ def run(
     job = load_config(config, overrides)
 
     from job.run import prospects, run_job
+    from job.show import funnel_table, outcome_lines, prospect_lines, prospects_json
 
-    if dry_run:
-        for prospect in prospects(job, fresh=fresh):
-            source_files = prospect.source
-            if prospect.partitions is None:
-                cut = "to be unpacked first, then cut"
-            else:
-                cut = f"{prospect.partitions} partitions, {prospect.done} done"
-            typer.echo(
-                f"{source_files.category}: {len(source_files.files)} {source_files.form} file(s), "
-                f"{source_files.size_bytes / 1e6:,.1f} MB, {cut}"
-            )
-        typer.echo(f"output: {job.output}\nnothing was touched; without --dry-run the work is done")
-        return
     silent = quiet or as_json
+    if dry_run:
+        found = prospects(job, fresh=fresh)
+        if as_json:
+            typer.echo(json.dumps(prospects_json(job, found)))
+        elif not quiet:
+            for line in prospect_lines(job, found):
+                typer.echo(line)
+        return
     outcome = run_job(job, fresh=fresh, quiet=silent, say=(lambda _: None) if silent else _say)
     if as_json:
         result = msgspec.to_builtins(outcome.manifest)
         typer.echo(json.dumps({**result, "output": job.output, "new_partitions": outcome.new_partitions}))
     elif not quiet:
-        from job.show import funnel_table, sample_item
-
         typer.echo(funnel_table(outcome.manifest))
-        if item := sample_item(Path(job.output).expanduser()):
-            typer.echo(f"\nOne of the prompts:\n\n{item['prompt']}\n")
-        done = "complete already" if not outcome.new_partitions else "done"
-        typer.echo(
-            f"{done}: {outcome.manifest.num_items:,} items in {job.output}; look at one: curate show {job.output} 0"
-        )
+        for line in outcome_lines(job, outcome):
+            typer.echo(line)
 
 
 @app.command("sample")
@@ -102,14 +94,16 @@ def sample(
 ) -> None:
     """Make a sample catalogue in the Hub's layout."""
     from job.catalogue.files import make_catalogue
+    from job.progress import counted
 
     if form not in {"jsonl", "parquet", "both"}:
         raise UsageError(f"--form {form}: must be jsonl, parquet or both")
     names = {"categories": category} if category else {}
-    paths = make_catalogue(folder, rows=rows, seed=seed, form=form, **names)  # pyright: ignore[reportArgumentType]
+    with counted("rows", rows) as report:
+        paths = make_catalogue(folder, rows=rows, seed=seed, form=form, report=report, **names)  # pyright: ignore[reportArgumentType]
     for path in paths:
         typer.echo(f"{path}  {path.stat().st_size / 1e6:,.1f} MB")
-    typer.echo(f"made {rows:,} rows; curate them: curate run --source {folder}")
+    typer.echo(f"made {rows:,} rows; curate them: curate run --source {quoted(folder)}")
 
 
 @app.command("show")
@@ -149,7 +143,7 @@ def rejects(out: _Output) -> None:
 @app.command("verify")
 def verify(out: _Output) -> None:
     """Read an output back and compare it with its records."""
-    from job.show import verify_output
+    from job.verify import verify_output
 
     typer.echo(verify_output(out))
 
@@ -165,7 +159,7 @@ def config(
 @app.command("doctor")
 def doctor() -> None:
     """Say what this machine has for the job."""
-    from job.cluster import usable_cores
+    from job.cluster import SHARED_MEMORY, usable_cores
 
     typer.echo(f"python {platform.python_version()} on {platform.system()} {platform.machine()}")
     for name in ("item-curator", "ray", "pyarrow", "datasets", "huggingface-hub", "tiktoken", "llama-models"):
@@ -173,8 +167,11 @@ def doctor() -> None:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     typer.echo(f"cores: {usable_cores()}")
     typer.echo(f"memory: {memory / 1e9:.1f} GB")
-    for what, folder in (("here", Path.cwd()), ("temporary files", Path(tempfile.gettempdir()))):
-        typer.echo(f"disk for {what}: {shutil.disk_usage(folder).free / 1e9:.1f} GB free")
+    folders = {"here": Path.cwd(), "temporary files": Path(tempfile.gettempdir()), "shared memory": SHARED_MEMORY}
+    for what, folder in folders.items():
+        if not folder.is_dir():
+            continue
+        typer.echo(f"room for {what}: {shutil.disk_usage(folder).free / 1e9:.1f} GB free")
 
 
 def _say(line: str) -> None:
@@ -183,16 +180,24 @@ def _say(line: str) -> None:
 
 def _fail(error: CurateError) -> NoReturn:
     typer.echo(f"error: {error}", err=True)
+    if "--json" in sys.argv:
+        typer.echo(json.dumps({"error": str(error), "exit_code": error.exit_code}))
     sys.exit(error.exit_code)
+
+
+def _interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
 
 
 def main() -> None:
     """Runs the command; a known error ends it with one message, an unknown one with its traceback."""
+    signal.signal(signal.SIGTERM, _interrupt)  # as a cluster ends a job
     try:
         app()
     except SystemExit as ending:
         if ending.code == _INTERRUPTED:  # which is how typer ends on Ctrl-C
-            typer.echo("interrupted; what was finished is kept: run the same command again to go on", err=True)
+            kept = "; what was finished is kept: run the same command again to go on" if "run" in sys.argv[1:2] else ""
+            typer.echo(f"interrupted{kept}", err=True)
         raise
     except Exception as error:
         friendly = known(error)

@@ -10,15 +10,22 @@ import contextlib
 import logging
 import os
 import shutil
+import socket
 import tempfile
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from pathlib import Path
 from typing import Literal
 
 from job.errors import UsageError
 
 _OBJECT_STORE_BYTES = 128 << 20
 """Rows do not go through Ray's object store, only what tasks are told and what they answer. Ray's least is 75 MiB."""
-_SHARED_MEMORY = "/dev/shm"  # noqa: S108
+_SESSION_PREFIX = "curate-"
+_LONGEST_PARENT = 30
+"""The path of a socket may have 103 characters on macOS, of which Ray uses up to 65 below its folder."""
+_ANSWER_S = 10.0
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108
+"""Where Ray's object store lies; macOS has none, and Ray uses files there."""
 
 
 def usable_cores() -> int:
@@ -30,59 +37,111 @@ def usable_cores() -> int:
 
 def check_shared_memory() -> None:
     """Raises UsageError when Ray's object store does not fit."""
-    with contextlib.suppress(FileNotFoundError):  # macOS has none, and Ray uses files there
-        free = shutil.disk_usage(_SHARED_MEMORY).free
+    with contextlib.suppress(FileNotFoundError):
+        free = shutil.disk_usage(SHARED_MEMORY).free
         if free < _OBJECT_STORE_BYTES:
             raise UsageError(
-                f"{_SHARED_MEMORY} has room for {free >> 20} MiB, and Ray's object store needs "
+                f"{SHARED_MEMORY} has room for {free >> 20} MiB, and Ray's object store needs "
                 f"{_OBJECT_STORE_BYTES >> 20}\n"
                 "remove what lies there; in a container: docker run --shm-size=2g"
             )
 
 
 @contextlib.contextmanager
-def started_ray(workers: int | Literal["all"]) -> Generator[int]:
+def started_ray(workers: int | Literal["all"], say: Callable[[str], None]) -> Generator[int]:
     """Has Ray ready while the context lasts; a Ray that was started for it is stopped after it.
 
     Args:
         workers: how many cores may work at once, or `all`.
+        say: told in a line what takes a while.
 
     Yields:
         How many will.
 
     Raises:
-        UsageError: when a Ray of our own does not fit on the machine.
+        UsageError: when a Ray of our own does not fit on the machine, or the one to join does not answer.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    address = os.environ.get("RAY_ADDRESS")
     import ray
 
-    if ray.is_initialized() or os.environ.get("RAY_ADDRESS"):
+    if ray.is_initialized() or address:
         if not ray.is_initialized():
+            say(f"joining Ray at {address}")
+            _check_answers(str(address))
             ray.init(logging_level=logging.ERROR, log_to_driver=False)
             _hush_ray_data()
-        yield int(ray.cluster_resources().get("CPU", 1)) if workers == "all" else workers
+        cores = int(ray.cluster_resources().get("CPU", 1))
+        count = cores if workers == "all" else min(workers, cores)
+        if isinstance(workers, int) and workers > cores:
+            say(f"{workers} workers asked for: this Ray has {cores} CPUs, so {cores} will work")
+        yield count
         return
 
     check_shared_memory()
     # Ray would else put an authentication token under the home folder, and ask later clusters for it.
     os.environ.setdefault("RAY_AUTH_MODE", "disabled")
-    count = usable_cores() if workers == "all" else workers
-    folder = tempfile.mkdtemp(prefix="curate-ray-")
+    cores = usable_cores()
+    count = cores if workers == "all" else workers
+    if count > cores:
+        say(f"{count} workers on {cores} cores: some will share a core")
+    say(f"starting Ray with {count} {'worker' if count == 1 else 'workers'}")
+    with _session_folder() as folder:
+        try:
+            ray.init(
+                address="local",
+                num_cpus=count,
+                include_dashboard=False,
+                object_store_memory=_OBJECT_STORE_BYTES,
+                logging_level=logging.ERROR,
+                log_to_driver=False,
+                _temp_dir=folder,
+            )
+            _hush_ray_data()
+            yield count
+        finally:
+            ray.shutdown()
+
+
+def _check_answers(address: str) -> None:
+    """Raises UsageError when nobody listens at `host:port` or `ray://host:port`; Ray would try for minutes."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not colon or not port.isdigit():
+        return  # `auto`, `local`
     try:
-        ray.init(
-            address="local",
-            num_cpus=count,
-            include_dashboard=False,
-            object_store_memory=_OBJECT_STORE_BYTES,
-            logging_level=logging.ERROR,
-            log_to_driver=False,
-            _temp_dir=folder,
-        )
-        _hush_ray_data()
-        yield count
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_S).close()
+    except (OSError, OverflowError) as error:
+        raise UsageError(
+            f"no Ray answers at RAY_ADDRESS={address}: {error}\n"
+            "start it, correct the address, or unset RAY_ADDRESS to use this machine alone"
+        ) from None
+
+
+@contextlib.contextmanager
+def _session_folder() -> Generator[str]:
+    """Makes the folder of a Ray of our own, and removes those that runs have left that were killed."""
+    parent = Path(tempfile.gettempdir())
+    if len(str(parent)) > _LONGEST_PARENT:
+        parent = Path("/tmp")  # noqa: S108
+    for old in parent.glob(f"{_SESSION_PREFIX}*"):
+        owner = old.name.removeprefix(_SESSION_PREFIX).partition("-")[0]
+        if owner.isdigit() and not _is_alive(int(owner)):
+            shutil.rmtree(old, ignore_errors=True)
+    folder = tempfile.mkdtemp(prefix=f"{_SESSION_PREFIX}{os.getpid()}-", dir=parent)
+    try:
+        yield folder
     finally:
-        ray.shutdown()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _hush_ray_data() -> None:

@@ -5,20 +5,52 @@ The same keys work in YAML, in `--set KEY=VALUE` and from Python.
 
 from __future__ import annotations
 
+import contextlib
 import math
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pydantic
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from job.errors import UsageError, nearest
 
+_CATEGORY = re.compile(r"[^\W_][\w &.,+'()-]*")
+
+
+def check_category(name: str) -> str:
+    """Checks that a name can be a category's: it becomes a folder, a part of a pattern, and a `datasets` config.
+
+    Args:
+        name: from a config, or found in a file's name.
+
+    Returns:
+        The name.
+
+    Raises:
+        ValueError: when it cannot.
+    """
+    if not _CATEGORY.fullmatch(name) or name != name.strip() or name == "default" or ".." in name:
+        raise ValueError(
+            f"{name!r} is no category's name: use letters, digits, _ and blanks, such as Musical_Instruments"
+        )
+    return name
+
+
+def _as_tuple(value: object) -> object:
+    if isinstance(value, str):
+        return (value,)
+    return tuple(value) if isinstance(value, list) else value
+
+
+_Names = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
+
 
 class _Section(BaseModel, frozen=True):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
 
 
 class SourceConfig(_Section, frozen=True):
@@ -83,11 +115,11 @@ class JobConfig(_Section, frozen=True):
 
     source: SourceConfig = SourceConfig()
     """Where the rows come from."""
-    categories: tuple[str, ...] = ()
+    categories: _Names = ()
     """Which categories, in this order; without any, all that a folder has."""
     recipe: RecipeConfig = RecipeConfig()
     """What makes a row an item."""
-    keep_columns: tuple[str, ...] = ()
+    keep_columns: _Names = ()
     """Source columns to carry along with each item."""
     max_malformed: int | float = 0.001
     """How many malformed rows are put up with: a whole number is a count, a fraction a share of each category."""
@@ -105,6 +137,9 @@ class JobConfig(_Section, frozen=True):
     @pydantic.field_validator("max_malformed", mode="before")
     @classmethod
     def _budget(cls, value: object) -> object:
+        if isinstance(value, str):  # YAML takes 1e-3 for text
+            with contextlib.suppress(ValueError):
+                value = float(value)
         is_count = isinstance(value, int) and not isinstance(value, bool) and value >= 0
         is_share = isinstance(value, float) and 0 <= value <= 1
         if not is_count and not is_share:
@@ -122,8 +157,7 @@ class JobConfig(_Section, frozen=True):
     @classmethod
     def _categories(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for name in value:
-            if not name or name.startswith(".") or not set(name).isdisjoint("/\\\0\n"):
-                raise ValueError(f"{name!r} is no category's name")
+            check_category(name)
         if twice := sorted({name for name in value if value.count(name) > 1}):
             raise ValueError(f"named more than once: {', '.join(twice)}")
         return value
@@ -164,7 +198,7 @@ def load_config(path: str | Path | None = None, overrides: Mapping[str, Any] | N
     for key, value in overrides.items():
         _lay(settings, key, value)
     try:
-        return JobConfig.model_validate(settings, strict=False)
+        return JobConfig.model_validate(settings)
     except pydantic.ValidationError as error:
         lines = [_describe(problem) for problem in error.errors()]
         raise UsageError(f"{where}: " + "\n".join(lines) + "\nall keys and their defaults: curate config") from None
@@ -267,11 +301,21 @@ def _keys_at(location: Sequence[int | str]) -> list[str]:
     return list(section.model_fields)
 
 
+_EXPECTED = {
+    "int_type": "must be a whole number",
+    "float_type": "must be a number",
+    "string_type": "must be text",
+    "tuple_type": "must be a list, such as [Appliances, Books]",
+    "model_type": "must have keys below it, each with a value",
+    "dict_type": "must have keys below it, each with a value",
+}
+
+
 def _describe(problem: Any) -> str:
     location = problem["loc"]
     key = ".".join(str(part) for part in location)
     if problem["type"] == "extra_forbidden":
         return f"{key}: unknown key{nearest(str(location[-1]), _keys_at(location[:-1]))}"
-    message = problem["msg"].removeprefix("Value error, ")
+    message = _EXPECTED.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
     found = f" (found: {problem['input']!r})" if not isinstance(problem["input"], dict) else ""
     return f"{key + ': ' if key else ''}{message}{found}"

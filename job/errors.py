@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import errno
+import shlex
 from collections.abc import Iterable, Iterator
 
 
@@ -42,7 +43,22 @@ _DISK_ERRORS = {
     errno.EPERM: "permission denied",
     errno.EIO: "the disk reports an input/output error",
     errno.ENAMETOOLONG: "the file name is too long",
+    errno.ENOENT: "no such file or folder",
+    errno.ENOTDIR: "a part of the path is a file, not a folder",
+    errno.ELOOP: "its links lead in a circle",
 }
+
+
+def reason(error: OSError) -> str:
+    """Says in plain words why the operating system refused something."""
+    return _DISK_ERRORS.get(error.errno or 0, (error.strerror or str(error)).lower())
+
+
+def write_failed(error: OSError, path: object) -> CurateError:
+    """Makes the message for a file that could not be written while the job ran."""
+    return CurateError(
+        f"{reason(error)}: {path}\nfinished partitions are kept; mend it and run the same command again to go on"
+    )
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
@@ -68,17 +84,12 @@ def known(error: BaseException) -> CurateError | None:
     Returns:
         A `CurateError`, or None when the error is not one a user can mend: then the traceback is wanted.
     """
-    for cause in causes(error):
-        if isinstance(cause, CurateError):
-            return cause
-    for cause in causes(error):
-        if isinstance(cause, OSError) and cause.errno in _DISK_ERRORS:
-            where = f" at {cause.filename}" if cause.filename else ""
-            return CurateError(
-                f"{_DISK_ERRORS[cause.errno]}{where}\n"
-                "finished partitions are kept; mend it and run the same command again to go on"
-            )
-    return None
+    return next((cause for cause in causes(error) if isinstance(cause, CurateError)), None)
+
+
+def quoted(path: object) -> str:
+    """Writes a path as it has to be typed into a shell."""
+    return shlex.quote(str(path))
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

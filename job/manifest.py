@@ -18,7 +18,7 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
-from job.errors import CurateError, UsageError
+from job.errors import CurateError, RefusedError, UsageError, reason, write_failed
 from job.recipe.verdict import KEPT, MALFORMED, DropReason
 
 DIGEST_MODULUS = 2**256
@@ -52,6 +52,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
     category: str
     partition: int
+    digest: str
+    """The category plan's: a record of other work counts for nothing."""
     file: str
     start: int
     end: int
@@ -66,6 +68,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """Sum, modulo 2^256, of SHA-256 over each item's canonical JSON; in hexadecimal."""
     rejects: str | None
     """The file of malformed rows, relative to the output folder; None without any."""
+    rejects_bytes: int
     elapsed_s: float
 
 
@@ -94,6 +97,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 _T = TypeVar("_T")
 
+_SCRATCH_NAMES = {"_tmp", "_scratch", "_lock"}
+"""What a run may leave in a folder before it has a plan."""
+
 
 class OutputFolder:
     """An output folder: where everything lies in it, and how it is read and written.
@@ -106,6 +112,8 @@ class OutputFolder:
         self.root = root
         self.plan_path = root / "plan.json"
         self.manifest_path = root / "manifest.json"
+        self.card_path = root / "README.md"
+        self.lock_path = root / "_lock"
         self.scratch = root / "_scratch"
 
     def shard_name(self, category: str, partition: int, count: int) -> str:
@@ -128,37 +136,80 @@ class OutputFolder:
             content: all its bytes.
         """
         temporary = self.root / "_tmp" / uuid.uuid4().hex
-        temporary.parent.mkdir(parents=True, exist_ok=True)
-        path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with temporary.open("xb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
-            temporary.rename(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+            temporary.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                with temporary.open("xb") as stream:
+                    stream.write(content)
+                    stream.flush()
+                    os.fsync(stream.fileno())
+                temporary.rename(path)
+            finally:
+                temporary.unlink(missing_ok=True)
+        except OSError as error:
+            raise write_failed(error, path) from None
 
     def write_json(self, path: Path, value: msgspec.Struct) -> None:
         """Writes a record for people and programs to read."""
         self.write(path, msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n")
 
     def plan(self) -> Plan | None:
-        """Reads the plan; None when there is none."""
-        return self._read(self.plan_path, Plan)
+        """Reads the plan; None when there is none.
+
+        Raises:
+            RefusedError: when another version of this program wrote it.
+            CurateError: when it is damaged.
+        """
+        content = self._content(self.plan_path)
+        if content is None:
+            return None
+        try:
+            version = msgspec.json.decode(content, type=_Versioned).version
+            if version != VERSION:
+                raise RefusedError(
+                    f"{self.plan_path} has version {version}, this program writes {VERSION}\n"
+                    "nothing was touched; name another folder: --output DIR"
+                )
+            return msgspec.json.decode(content, type=Plan)
+        except msgspec.MsgspecError as error:
+            raise CurateError(
+                f"damaged: {self.plan_path}: {error}\nto make this output anew, name another folder: --output DIR"
+            ) from None
 
     def manifest(self) -> Manifest | None:
-        """Reads the manifest; None as long as the output is not complete."""
+        """Reads the manifest; None as long as the output is not complete, or when it is damaged."""
         return self._read(self.manifest_path, Manifest)
 
-    def record(self, category: str, partition: int) -> Record | None:
-        """Reads a partition's commit record; None as long as it is not done."""
-        return self._read(self.record_path(category, partition), Record)
+    def record(self, plan: CategoryPlan, partition: int) -> Record | None:
+        """Reads a partition's commit record.
+
+        Returns:
+            The record; None as long as the partition is not done: there is no record, it is damaged or of another
+            plan, or the shard that it speaks of is not there.
+        """
+        record = self._read(self.record_path(plan.category, partition), Record)
+        if record is None or (record.digest, record.partition) != (plan.digest, partition):
+            return None
+        named = [(record.shard, record.shard_bytes)]
+        if record.rejects is not None:
+            named.append((record.rejects, record.rejects_bytes))
+        for name, size in named:
+            try:
+                if (self.root / name).stat().st_size != size:
+                    return None
+            except OSError:
+                return None
+        return record
 
     def records(self, plan: CategoryPlan) -> list[Record]:
         """Reads the commit records of a category's finished partitions, in their order."""
-        found = (self.record(plan.category, partition) for partition in range(len(plan.partitions)))
+        found = (self.record(plan, partition) for partition in range(len(plan.partitions)))
         return [record for record in found if record is not None]
+
+    def is_untouched(self) -> bool:
+        """Tells whether the folder has nothing in it, or is not there."""
+        return not self.root.is_dir() or {path.name for path in self.root.iterdir()} <= _SCRATCH_NAMES
 
     def clear_temporary(self) -> None:
         """Removes what an interrupted run has left half written."""
@@ -178,41 +229,39 @@ class OutputFolder:
                 (self.root / self.shard_name(category.category, partition, count)).unlink(missing_ok=True)
                 (self.root / self.rejects_name(category.category, partition)).unlink(missing_ok=True)
             for folder in ("data", "_rejects", "_partitions"):
-                with contextlib.suppress(OSError):  # it is not empty, or not there
-                    (self.root / folder / category.category).rmdir()
+                for empty in (self.root / folder / category.category, self.root / folder):
+                    with contextlib.suppress(OSError):  # it is not empty, or not there
+                        empty.rmdir()
+        self.card_path.unlink(missing_ok=True)
         self.clear_temporary()
-        self.clear_scratch()
         self.plan_path.unlink(missing_ok=True)
 
-    def _read(self, path: Path, kind: type[_T]) -> _T | None:
+    def _content(self, path: Path) -> bytes | None:
         try:
-            return msgspec.json.decode(path.read_bytes(), type=kind)
+            return path.read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            raise UsageError(f"cannot be read: {path}: {(error.strerror or str(error)).lower()}") from None
-        except msgspec.MsgspecError as error:
-            raise CurateError(
-                f"damaged: {path}: {error}\nto make this output anew, name another folder: --output DIR"
-            ) from None
+            raise UsageError(f"cannot be read: {path}: {reason(error)}") from None
+
+    def _read(self, path: Path, kind: type[_T]) -> _T | None:
+        """Reads what can be made anew from the rest, so that it counts for nothing when it is damaged."""
+        content = self._content(path)
+        if content is None:
+            return None
+        try:
+            return msgspec.json.decode(content, type=kind)
+        except msgspec.MsgspecError:
+            return None
+
+
+class _Versioned(msgspec.Struct):
+    version: int
 
 
 def digest_of(determines: dict[str, Any]) -> str:
     """Returns the digest of all that decides a category's bytes."""
     return hashlib.sha256(json.dumps(determines, sort_keys=True).encode("ascii")).hexdigest()
-
-
-def item_digest(items: Iterable[Sequence[object]]) -> int:
-    """Returns the content digest of items: the same however they were partitioned.
-
-    Args:
-        items: each item's values in the schema's order; category first.
-
-    Returns:
-        The sum, modulo 2^256, of each one's SHA-256. A sum and not an exclusive or, since rows repeat.
-    """
-    encode = msgspec.json.encode
-    return sum(int.from_bytes(hashlib.sha256(encode(item)).digest(), "big") for item in items) % DIGEST_MODULUS
 
 
 def add_digests(digests: Iterable[str]) -> str:

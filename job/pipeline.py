@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 import ray.data
 from ray.data import DataContext, ExecutionResources, TaskPoolStrategy
 
-from job.config import RecipeConfig
+from job.config import JobConfig, RecipeConfig
 from job.manifest import CategoryPlan
 from job.recipe.price_prompt import PricePrompt
 from job.recipe.tokenizer import load_tokenizer
@@ -40,10 +40,9 @@ def curate_category(
     reader: PartitionReader,
     file_names: Sequence[str],
     todo: Sequence[int],
-    recipe: RecipeConfig,
+    config: JobConfig,
     output: Path,
     workers: int,
-    batch_size: int,
 ) -> None:
     """Curates the partitions of one category that are still to do.
 
@@ -52,36 +51,36 @@ def curate_category(
         reader: reads its partitions.
         file_names: its source files, relative to the source.
         todo: the partitions' numbers.
-        recipe: what makes a row an item.
+        config: the job.
         output: the output folder.
         workers: how many tasks may run at once, of one CPU each.
-        batch_size: rows per batch.
     """
-    context = DataContext.get_current()
+    context = DataContext.get_current().copy()  # the process may be somebody's who uses Ray for more than this
     context.enable_progress_bars = False
     # Steps that bound their number of tasks themselves are not put into one.
     context.execution_options.resource_limits = ExecutionResources(cpu=workers)
     partitions = {index: Partition(index, *plan.partitions[index]) for index in todo}
-    batch_size = min(batch_size, MAX_PARQUET_ROWS)  # a partition hardly has more
+    batch_size = min(config.batch_size, MAX_PARQUET_ROWS)  # a partition hardly has more
 
-    named = ray.data.from_blocks([pa.table({"partition": pa.array([index] * batch_size)}) for index in todo])
-    rows = named.map_batches(
-        functools.partial(read_partitions, reader=reader, partitions=partitions),
-        batch_size=None,
-        batch_format="pyarrow",
-        compute=TaskPoolStrategy(),
-        num_cpus=1,
-    )
-    judged = rows.map_batches(
-        functools.partial(judge_batch, settings=recipe),
-        batch_size=batch_size,
-        batch_format="pyarrow",
-        zero_copy_batch=True,
-        compute=TaskPoolStrategy(),
-        num_cpus=1,
-    )
-    sink = ShardSink(output, plan, file_names, reader.keep_columns)
-    judged.write_datasink(sink, ray_remote_args={"num_cpus": 1})
+    with DataContext.current(context):
+        named = ray.data.from_blocks([pa.table({"partition": pa.array([index] * batch_size)}) for index in todo])
+        rows = named.map_batches(
+            functools.partial(read_partitions, reader=reader, partitions=partitions),
+            batch_size=None,
+            batch_format="pyarrow",
+            compute=TaskPoolStrategy(),
+            num_cpus=1,
+        )
+        judged = rows.map_batches(
+            functools.partial(judge_batch, settings=config.recipe),
+            batch_size=batch_size,
+            batch_format="pyarrow",
+            zero_copy_batch=True,
+            compute=TaskPoolStrategy(),
+            num_cpus=1,
+        )
+        sink = ShardSink(output, plan, file_names, reader.keep_columns, config.max_malformed)
+        judged.write_datasink(sink, ray_remote_args={"num_cpus": 1})
 
 
 def read_partitions(

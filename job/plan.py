@@ -9,16 +9,17 @@ import shutil
 import socket
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pyarrow as pa
 
 from job.config import JobConfig
-from job.errors import RefusedError, UsageError
+from job.errors import CurateError, RefusedError, UsageError, reason
 from job.manifest import CategoryPlan, OutputFolder, digest_of
 from job.recipe.tokenizer import LLAMA3_VOCABULARY_SHA256
-from job.source.folder import CategorySource, find_categories
+from job.source.folder import CategorySource, find_categories, fingerprint
 from job.source.parquet import open_checked
 from job.source.partitions import RULE, Partition, cut_jsonl, cut_parquet
 from job.source.reader import PartitionReader
@@ -27,40 +28,42 @@ from job.source.unpack import is_packed, unpack
 RECIPE_VERSION = 1
 """Goes up when the recipe's code gives other items for the same settings."""
 
-_OWN_NAMES = {
-    "data",
-    "_rejects",
-    "_partitions",
-    "_tmp",
-    "_scratch",
-    "_lock",
-    "plan.json",
-    "manifest.json",
-    "README.md",
-}
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Task:
-    """One category: where its rows are, what is planned for it, and what of that is left."""
+    """One category: where its rows are, and what is planned for it."""
 
     source: CategorySource
     plan: CategoryPlan
-    todo: tuple[int, ...]
-    """The numbers of the partitions that are not done."""
     local_files: Callable[[], list[Path]]
     """Returns the source's files as they can be cut; packed ones are unpacked first, unless they have been."""
     keep_columns: tuple[str, ...]
     max_row_bytes: int
 
+    def left(self, output: OutputFolder) -> list[int]:
+        """Returns the numbers of the partitions that are not done."""
+        done = {record.partition for record in output.records(self.plan)}
+        return [index for index in range(len(self.plan.partitions)) if index not in done]
+
     def reader(self) -> PartitionReader:
         """Makes the reader of the category's partitions."""
+        paths = tuple(path.absolute() for path in self.local_files())
         return PartitionReader(
             form=self.source.form,
-            paths=tuple(path.absolute() for path in self.local_files()),
+            paths=paths,
+            sizes_bytes=tuple(path.stat().st_size for path in paths),
             keep_columns=self.keep_columns,
             max_row_bytes=self.max_row_bytes,
         )
+
+    def check_unchanged(self) -> None:
+        """Compares the source's files with what was planned. Raises CurateError when one has changed since."""
+        for file in self.source.files:
+            if fingerprint(file.path) != (file.size_bytes, file.fingerprint):
+                raise CurateError(
+                    f"changed while the job ran: {file.path}\n"
+                    "what was made of it may be of either; begin anew with --fresh"
+                )
 
 
 def find_sources(config: JobConfig) -> list[CategorySource]:
@@ -119,11 +122,9 @@ def make_task(
             determines=determines,
             partitions=[(part.file, part.start, part.end) for part in _cut(config, source, local_files())],
         )
-    done = {record.partition for record in output.records(plan)}
     return Task(
         source=source,
         plan=plan,
-        todo=tuple(index for index in range(len(plan.partitions)) if index not in done),
         local_files=local_files,
         keep_columns=config.keep_columns,
         max_row_bytes=config.max_row_bytes,
@@ -166,11 +167,10 @@ def check_same_work(output: OutputFolder, config: JobConfig, sources: Sequence[C
         raise UsageError(f"the output is a file, not a folder: {root}\nname another: --output DIR")
     plan = output.plan()
     if plan is None:
-        strangers = sorted(path.name for path in root.iterdir()) if root.is_dir() else []
-        strangers = [name for name in strangers if name not in {"_tmp", "_scratch", "_lock"}]
-        if strangers:
+        if not output.is_untouched():
+            names = sorted(path.name for path in root.iterdir())
             raise RefusedError(
-                f"{root} holds something else ({', '.join(strangers[:5])}), and no plan of this program\n"
+                f"{root} holds something else ({', '.join(names[:5])}), and no plan of this program\n"
                 "nothing was touched; name another folder: --output DIR"
             )
         return
@@ -194,20 +194,28 @@ def _changes(key: str, before: Any, now: Any) -> Generator[str]:
         yield f"{key} was {before}, is {now}"
 
 
-def check_room(output: OutputFolder, sources: Sequence[CategorySource]) -> None:
-    """Checks that the output folder can be written and its disk is large enough.
+def check_room(output: OutputFolder, tasks: Sequence[Task]) -> None:
+    """Checks that the output folder can be written and its disk is large enough for what is left to do.
 
     Raises:
         UsageError: when it is not.
     """
     folder = output.root
-    while not folder.exists():
-        folder = folder.parent
+    try:
+        while not folder.exists():
+            folder = folder.parent
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise UsageError(
+            f"the output cannot be written: {folder}: {reason(error)}\nname another: --output DIR"
+        ) from None
+    if not folder.is_dir():
+        raise UsageError(f"a part of the output's path is a file, not a folder: {folder}\nname another: --output DIR")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise UsageError(f"the output cannot be written: {folder}: permission denied\nname another: --output DIR")
     # Items are about a third of the rows, and a prompt is a quarter of a row; packed by half or more.
-    needed = sum(source.size_bytes for source in sources) // 10 + (16 << 20)
-    free = shutil.disk_usage(folder).free
+    shares = (len(task.left(output)) / len(task.plan.partitions) * task.source.size_bytes for task in tasks)
+    needed = int(sum(shares)) // 10 + (16 << 20)
     if free < needed:
         raise UsageError(
             f"the disk is too full: {free / 1e6:,.0f} MB free at {folder}, about {needed / 1e6:,.0f} MB needed\n"
@@ -221,26 +229,40 @@ def sole_owner(output: OutputFolder) -> Generator[None]:
 
     Raises:
         RefusedError: when another live run has it.
+        UsageError: when the folder cannot be written.
     """
-    try:
-        output.root.mkdir(parents=True, exist_ok=True)
-        stream = (output.root / "_lock").open("a+")
-    except OSError as error:
-        raise UsageError(
-            f"the output cannot be written: {output.root}: {(error.strerror or '').lower()}\nname another: --output DIR"
-        ) from None
+    stream = _locked(output)
     with stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            stream.seek(0)
-            raise RefusedError(
-                f"another run is working on {output.root}: {stream.read().strip()}\nwait for it, or stop it first"
-            ) from None
         stream.truncate(0)
-        stream.write(f"host {socket.gethostname()}, process {os.getpid()}\n")
+        stream.write(f"process {os.getpid()} on {socket.gethostname()}, since {datetime.now(UTC):%Y-%m-%d %H:%M} UTC\n")
         stream.flush()
         try:
             yield
         finally:
-            (output.root / "_lock").unlink(missing_ok=True)
+            output.lock_path.unlink(missing_ok=True)
+
+
+def _locked(output: OutputFolder) -> TextIO:
+    while True:
+        try:
+            output.root.mkdir(parents=True, exist_ok=True)
+            stream = output.lock_path.open("a+", encoding="utf-8")
+        except OSError as error:
+            raise UsageError(
+                f"the output cannot be written: {output.root}: {reason(error)}\nname another: --output DIR"
+            ) from None
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Its owner may have removed the file between our opening and locking it: then it keeps nobody off.
+            if output.lock_path.stat().st_ino == os.fstat(stream.fileno()).st_ino:
+                return stream
+        except BlockingIOError:
+            stream.seek(0)
+            owner = stream.read().strip()
+            stream.close()
+            raise RefusedError(
+                f"another run is working on {output.root}: {owner}\nwait for it, or stop it first"
+            ) from None
+        except FileNotFoundError:
+            pass
+        stream.close()

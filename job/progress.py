@@ -71,9 +71,9 @@ def face(*, quiet: bool) -> Generator[Face]:
 @contextlib.contextmanager
 def _bar() -> Generator[Face]:
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
-        TextColumn("{task.fields[pace]}"),
+        TextColumn("{task.fields[pace]}", markup=False),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True)) as bar:
@@ -87,6 +87,22 @@ def _bar() -> Generator[Face]:
             bar.update(tasks[at.category], completed=at.done, pace=pace)
 
         yield show
+
+
+@contextlib.contextmanager
+def counted(what: str, total: int) -> Generator[Callable[[int], None]]:
+    """Shows on a terminal how many things are done; yields what is to be told that.
+
+    Args:
+        what: the things.
+        total: how many there will be.
+    """
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    with Progress(console=Console(stderr=True)) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda done: bar.update(task, completed=done)
 
 
 def _lines() -> Face:
@@ -119,7 +135,7 @@ def watched(output: OutputFolder, plan: CategoryPlan, show: Face) -> Generator[N
         for partition in range(len(plan.partitions)):
             if partition in seen:
                 continue
-            record = output.record(plan.category, partition)
+            record = output.record(plan, partition)
             if record is not None:
                 seen.add(partition)
                 kept = record.funnel.get(KEPT, 0)

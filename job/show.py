@@ -1,30 +1,89 @@
-"""What an output folder has, for people: the funnel, items, rejects, how far it is, whether it is intact."""
+"""What there is to say about an output folder: what a run would do and did, the funnel, items, rejects, progress."""
 
 from __future__ import annotations
 
-import hashlib
 import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from job.errors import CurateError, UsageError
+from job.config import JobConfig
+from job.errors import CurateError, UsageError, quoted
 from job.manifest import Manifest, OutputFolder, Plan, add_funnels
 from job.recipe.verdict import KEPT, MALFORMED
+from job.run import Outcome, Prospect
 
 
-def _open(root: Path) -> tuple[OutputFolder, Plan]:
+def opened(root: Path) -> tuple[OutputFolder, Plan]:
+    """Opens an output folder.
+
+    Returns:
+        The folder and its plan.
+
+    Raises:
+        UsageError: when it has none.
+    """
     output = OutputFolder(root)
     plan = output.plan()
     if plan is None:
         raise UsageError(
-            f"{root} is no output of this program: it has no plan.json\nto make one: curate run --output {root}"
+            f"{root} is no output of this program: it has no plan.json\nto make one: curate run --output {quoted(root)}"
         )
     return output, plan
+
+
+def prospect_lines(config: JobConfig, found: Sequence[Prospect]) -> Iterator[str]:
+    """Yields what a run would do."""
+    for prospect in found:
+        source = prospect.source
+        if prospect.partitions is None:
+            cut = "to be unpacked first, then cut"
+        else:
+            cut = f"{prospect.partitions} partitions, {prospect.done} done"
+        size = f"{source.size_bytes / 1e6:,.1f} MB"
+        yield f"{source.category}: {len(source.files)} {source.form} file(s), {size}, {cut}"
+    yield f"output: {config.output}"
+    yield "nothing was touched; without --dry-run the work is done"
+
+
+def prospects_json(config: JobConfig, found: Sequence[Prospect]) -> dict[str, Any]:
+    """Returns what a run would do, for a program to read."""
+    categories = {
+        prospect.source.category: {
+            "form": prospect.source.form,
+            "files": [file.name for file in prospect.source.files],
+            "size_bytes": prospect.source.size_bytes,
+            "partitions": prospect.partitions,
+            "done": prospect.done,
+        }
+        for prospect in found
+    }
+    return {"output": config.output, "categories": categories}
+
+
+def outcome_lines(config: JobConfig, outcome: Outcome) -> Iterator[str]:
+    """Yields what a run says at its end: one of the prompts, what happened, what to type next."""
+    out, count = quoted(config.output), outcome.manifest.num_items
+    if count:
+        _, item = next(items(Path(config.output).expanduser(), [0]))
+        yield f"\nOne of the prompts:\n\n{item['prompt']}\n"
+    if outcome.unfinished:
+        yield (
+            f"{', '.join(outcome.manifest.categories)} done; {config.output} is not complete: "
+            f"{', '.join(outcome.unfinished)} left; to go on: the same command with --category {outcome.unfinished[0]}"
+        )
+        return
+    done = "done" if outcome.new_partitions else "complete already"
+    if count:
+        yield f"{done}: {count:,} items in {config.output}; look at one: curate show {out} 0"
+    else:
+        yield f"{done}: no row became an item; the table says why, other bounds may be set: curate config"
 
 
 def funnel_table(manifest: Manifest) -> str:
@@ -35,7 +94,8 @@ def funnel_table(manifest: Manifest) -> str:
     for name in ("rows", *verdicts):
         table.add_column(name.replace("_", " "), justify="right")
     for name, totals in manifest.categories.items():
-        table.add_row(name, *[f"{count:,}" for count in (totals.num_rows, *(totals.funnel[v] for v in verdicts))])
+        counts = (totals.num_rows, *(totals.funnel[verdict] for verdict in verdicts))
+        table.add_row(Text(name), *[f"{count:,}" for count in counts])
     if len(manifest.categories) > 1:
         table.add_row("all", *[f"{count:,}" for count in (manifest.num_rows, *manifest.funnel.values())])
     stream = io.StringIO()
@@ -48,8 +108,9 @@ def items(root: Path, numbers: Sequence[int]) -> Iterator[tuple[int, dict[str, A
 
     Raises:
         UsageError: when there is no such item.
+        CurateError: when its shard cannot be read.
     """
-    output, plan = _open(root)
+    output, plan = opened(root)
     records = [record for category in plan.categories.values() for record in output.records(category)]
     count = sum(record.funnel.get(KEPT, 0) for record in records)
     for number in numbers:
@@ -58,76 +119,47 @@ def items(root: Path, numbers: Sequence[int]) -> Iterator[tuple[int, dict[str, A
         left = number
         for record in records:
             if left < record.funnel.get(KEPT, 0):
-                yield number, pq.read_table(root / record.shard).slice(left, 1).to_pylist()[0]
+                yield number, read_table(root / record.shard).slice(left, 1).to_pylist()[0]
                 break
             left -= record.funnel.get(KEPT, 0)
 
 
-def sample_item(root: Path) -> dict[str, Any] | None:
-    """Returns the first item; None without any."""
+def read_table(path: Path) -> pa.Table:
+    """Reads a Parquet file of an output. Raises CurateError when it cannot be read."""
     try:
-        return next(items(root, [0]))[1]
-    except UsageError:
-        return None
+        return pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        folder = quoted(path.parents[2])
+        raise CurateError(
+            f"cannot be read: {path}: {error}\nto see what else is wrong: curate verify {folder}"
+        ) from None
 
 
 def status_lines(root: Path) -> Iterator[str]:
     """Yields how far each category is."""
-    output, plan = _open(root)
+    output, plan = opened(root)
+    is_complete = output.manifest() is not None
     for category in plan.categories.values():
         records = output.records(category)
+        is_complete = is_complete and len(records) == len(category.partitions)
         funnel = add_funnels(record.funnel for record in records)
         rows = sum(record.num_rows for record in records)
         yield (
             f"{category.category}: {len(records)} of {len(category.partitions)} partitions · {rows:,} rows · "
             f"{funnel[KEPT]:,} kept · {funnel[MALFORMED]:,} malformed"
         )
-    yield "complete" if output.manifest() else "not complete: run the same command again to go on"
+    yield "complete" if is_complete else "not complete: run the same command again to go on"
 
 
 def reject_lines(root: Path) -> Iterator[str]:
     """Yields the malformed rows: file, position, cause, and how the row begins."""
-    output, plan = _open(root)
+    output, plan = opened(root)
     count = 0
     for category in plan.categories.values():
         for record in output.records(category):
             if record.rejects is None:
                 continue
-            for row in pq.read_table(root / record.rejects).to_pylist():
+            for row in read_table(root / record.rejects).to_pylist():
                 count += 1
                 yield f"{row['file']} at {row['position']}: {row['cause']}: {row['raw'][:60]!a}"
     yield f"{count} malformed rows"
-
-
-def verify_output(root: Path) -> str:
-    """Reads every shard back and compares it with its record.
-
-    Raises:
-        CurateError: naming what is wrong.
-    """
-    output, plan = _open(root)
-    wrong: list[str] = []
-    shards = 0
-    for category in plan.categories.values():
-        records = output.records(category)
-        if len(records) < len(category.partitions):
-            wrong.append(f"{category.category}: {len(category.partitions) - len(records)} partitions are not done")
-        for record in records:
-            path = root / record.shard
-            shards += 1
-            if not path.exists():
-                wrong.append(f"{record.shard}: missing")
-            elif hashlib.sha256(path.read_bytes()).hexdigest() != record.shard_sha256:
-                wrong.append(f"{record.shard}: its bytes are not those that were written")
-            elif pq.read_metadata(path).num_rows != record.funnel.get(KEPT, 0):
-                wrong.append(f"{record.shard}: not as many items as its record says")
-        named = {Path(record.shard).name for record in records}
-        strangers = {path.name for path in (root / "data" / category.category).glob("*")} - named
-        wrong += [f"data/{category.category}/{name}: belongs to nothing" for name in sorted(strangers)]
-    if not wrong and output.manifest() is None:
-        wrong.append("manifest.json: missing")
-    if wrong:
-        raise CurateError(
-            f"{root} is not intact:\n" + "\n".join(wrong) + "\nto make it anew: the same run with --fresh"
-        )
-    return f"intact: {shards} shards"

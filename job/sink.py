@@ -11,8 +11,6 @@ the same bytes under the same names.
 from __future__ import annotations
 
 import hashlib
-import io
-import json
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -21,45 +19,13 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from ray.data.datasource import Datasink
 
-from job.manifest import CategoryPlan, OutputFolder, Record, check_adds_up, item_digest
+from job.budget import check_budget
+from job.manifest import CategoryPlan, OutputFolder, Record, check_adds_up
 from job.recipe.verdict import END, KEPT, MALFORMED
-from job.source.rows import KEEP_PREFIX, KEPT_COLUMN_TYPES
-
-_ITEM_FIELDS: tuple[tuple[str, pa.DataType], ...] = (
-    ("category", pa.string()),
-    ("parent_asin", pa.string()),
-    ("title", pa.string()),
-    ("price", pa.float64()),
-    ("prompt", pa.string()),
-    ("token_count", pa.int32()),
-)
-
-REJECTS_SCHEMA = pa.schema(
-    [
-        ("category", pa.string()),
-        ("file", pa.string()),
-        ("position", pa.int64()),
-        ("cause", pa.string()),
-        ("raw", pa.binary()),
-    ]
-)
-
-
-def items_schema(keep_columns: Sequence[str]) -> pa.Schema:
-    """Returns the items' schema, with the metadata by which `datasets` knows the types without guessing."""
-    fields = [*_ITEM_FIELDS, *[(name, KEPT_COLUMN_TYPES[name]) for name in keep_columns]]
-    features = {name: _feature(kind) for name, kind in fields}
-    metadata = {"huggingface": json.dumps({"info": {"features": features}})}
-    return pa.schema(fields, metadata=metadata)
-
-
-def _feature(kind: pa.DataType) -> dict[str, Any]:
-    if pa.types.is_list(kind):
-        return {"feature": _feature(kind.value_type), "_type": "List"}
-    return {"dtype": {"double": "float64"}.get(str(kind), str(kind)), "_type": "Value"}
+from job.shard import ITEM_FIELDS, REJECTS_SCHEMA, content_digest, items_schema, parquet_bytes
+from job.source.rows import KEEP_PREFIX
 
 
 class ShardSink(Datasink[None]):
@@ -70,17 +36,32 @@ class ShardSink(Datasink[None]):
         plan: the category's plan.
         file_names: the category's source files, for the rejects.
         keep_columns: source columns to carry along.
+        max_malformed: a count of malformed rows above which the job stops at once; a share is for others to judge.
     """
 
-    def __init__(self, root: Path, plan: CategoryPlan, file_names: Sequence[str], keep_columns: Sequence[str]):
+    def __init__(
+        self,
+        root: Path,
+        plan: CategoryPlan,
+        file_names: Sequence[str],
+        keep_columns: Sequence[str],
+        max_malformed: float,
+    ):
         self._output = OutputFolder(root)
         self._plan = plan
         self._file_names = list(file_names)
         self._keep_columns = list(keep_columns)
+        self._max_malformed = max_malformed
         self._schema = items_schema(keep_columns)
 
     def write(self, blocks: Iterable[pa.Table], ctx: Any) -> None:
-        """Commits every partition that comes. Raises RuntimeError when one is not whole."""
+        """Commits every partition that comes.
+
+        Raises:
+            RuntimeError: when one is not whole.
+            MalformedBudgetError: when there are too many malformed rows.
+            CurateError: when a file cannot be written.
+        """
         del ctx
         began = time.perf_counter()
         parts: defaultdict[int, list[pa.Table]] = defaultdict(list)
@@ -111,14 +92,17 @@ class ShardSink(Datasink[None]):
         content = parquet_bytes(items)
         self._output.write(self._output.root / shard, content)
         file, start, end = self._plan.partitions[partition]
-        rejects = None
+        rejects, rejects_bytes = None, 0
         if funnel.get(MALFORMED):
             rejects = self._output.rejects_name(category, partition)
             malformed = self._rejects(rows.filter(pc.equal(rows["verdict"], MALFORMED)), self._file_names[file])
-            self._output.write(self._output.root / rejects, parquet_bytes(malformed))
+            rejects_content = parquet_bytes(malformed)
+            rejects_bytes = len(rejects_content)
+            self._output.write(self._output.root / rejects, rejects_content)
         record = Record(
             category=category,
             partition=partition,
+            digest=self._plan.digest,
             file=self._file_names[file],
             start=start,
             end=end,
@@ -127,15 +111,18 @@ class ShardSink(Datasink[None]):
             shard=shard,
             shard_bytes=len(content),
             shard_sha256=hashlib.sha256(content).hexdigest(),
-            content_digest=f"{content_digest(items):064x}",
+            content_digest=content_digest(items),
             rejects=rejects,
+            rejects_bytes=rejects_bytes,
             elapsed_s=round(elapsed_s, 3),
         )
         self._output.write_json(self._output.record_path(category, partition), record)
+        if rejects and isinstance(self._max_malformed, int):
+            check_budget(self._output, category, self._output.records(self._plan), self._max_malformed)
 
     def _items(self, rows: pa.Table) -> pa.Table:
         category = pa.array([self._plan.category] * rows.num_rows, pa.string())
-        names = [name for name, _ in _ITEM_FIELDS[1:]] + [KEEP_PREFIX + name for name in self._keep_columns]
+        names = [name for name, _ in ITEM_FIELDS[1:]] + [KEEP_PREFIX + name for name in self._keep_columns]
         return pa.table([category, *[rows[name] for name in names]], schema=self._schema)
 
     def _rejects(self, rows: pa.Table, file: str) -> pa.Table:
@@ -148,20 +135,3 @@ class ShardSink(Datasink[None]):
             rows["raw"],
         ]
         return pa.table(columns, schema=REJECTS_SCHEMA)
-
-
-def content_digest(items: pa.Table) -> int:
-    """Returns the content digest of a table of items; see `item_digest`."""
-    return item_digest(zip(*[column.to_pylist() for column in items.columns], strict=True))
-
-
-def parquet_bytes(table: pa.Table) -> bytes:
-    """Writes a table as Parquet, to the same bytes however it is chunked.
-
-    An empty table gets no row group, since `load_dataset` fails on an empty one.
-    """
-    stream = io.BytesIO()
-    with pq.ParquetWriter(stream, table.schema, compression="zstd") as writer:
-        if table.num_rows:
-            writer.write_table(table.combine_chunks(), row_group_size=table.num_rows)
-    return stream.getvalue()

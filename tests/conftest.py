@@ -34,7 +34,7 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def shared_ray() -> Iterator[int]:
     """One Ray for all tests that can share it; runs in this process join it."""
-    with started_ray(RAY_CORES) as workers:
+    with started_ray(RAY_CORES, lambda _: None) as workers:
         yield workers
 
 

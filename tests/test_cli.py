@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import socket
 from importlib.metadata import version
 from pathlib import Path
 
@@ -136,7 +138,7 @@ def test_an_output_that_cannot_be_written(small: Path, curate: Curate) -> None:
     refused(curate("run", "--source", small, "--output", "/proc/out"), "/proc", "--output DIR")
 
 
-@pytest.mark.parametrize("workers", ["0", "-1", "some", "1.5"])
+@pytest.mark.parametrize("workers", ["0", "-1", "some", "1.5", "²", "--5"])
 def test_wrong_workers(small: Path, curate: Curate, workers: str) -> None:
     refused(curate("run", "--source", small, "--workers", workers), "workers: must be a whole number", "`all`")
 
@@ -155,6 +157,12 @@ def test_wrong_workers(small: Path, curate: Curate, workers: str) -> None:
         ("- a list", ["a config is a list of `key: value`, this is a list"]),
         ("source: {path: a, dataset: b}", ["either path, or dataset"]),
         ("categories: ['../up']", ["is no category's name"]),
+        ("categories: [default]", ["is no category's name"]),
+        ("limit: true", ["limit: must be a whole number (found: True)"]),
+        ("batch_size: '10'", ["batch_size: must be a whole number"]),
+        ("source: folder", ["source: must have keys below it"]),
+        ("recipe:", ["recipe: must have keys below it"]),
+        ("categories: 5", ["categories: must be a list"]),
         (": [", ["not valid YAML"]),
     ],
 )
@@ -243,17 +251,20 @@ def test_run_prints_one_json_object(shared_ray: int, small: Path, tmp_path: Path
     assert printed == {**manifest, "output": str(tmp_path / "out"), "new_partitions": 2}
 
 
-def test_more_workers_than_cores_run_and_say_so(shared_ray: int, small: Path, tmp_path: Path, curate: Curate) -> None:
-    many = cluster.usable_cores() + 3
-    result = curate("run", "--source", small, "--output", tmp_path / "out", "--workers", many)
+def test_more_workers_than_a_shared_ray_has_are_as_many_as_it_has(
+    shared_ray: int, small: Path, tmp_path: Path, curate: Curate
+) -> None:
+    result = curate("run", "--source", small, "--output", tmp_path / "out", "--workers", shared_ray + 3)
     assert result.exit_code == 0
-    assert f"{many} workers on {cluster.usable_cores()} cores" in result.err
+    assert f"{shared_ray + 3} workers asked for: this Ray has {shared_ray} CPUs" in result.err
 
 
 def test_dry_run_prints_the_plan_and_touches_nothing(small: Path, tmp_path: Path, curate: Curate) -> None:
     before = tree(tmp_path)
     result = curate("run", "--source", small, "--output", tmp_path / "out", "--dry-run")
     assert result.exit_code == 0
+    planned = json.loads(curate("run", "--source", small, "--output", tmp_path / "out", "--dry-run", "--json").out)
+    assert planned["categories"]["Appliances"]["partitions"] == 1
     assert "Appliances: 1 parquet file(s)" in result.out
     assert "1 partitions, 0 done" in result.out
     assert tree(tmp_path) == before
@@ -294,7 +305,7 @@ def test_status_of_a_complete_output(done: Path, curate: Curate) -> None:
 
 
 def test_verify_finds_what_is_wrong(done: Path, curate: Curate) -> None:
-    assert curate("verify", done).out == "intact: 2 shards\n"
+    assert curate("verify", done).out == "intact: 2 files\n"
     shard = done / "data/Appliances/items-00000-of-00001.parquet"
     content = bytearray(shard.read_bytes())
     content[len(content) // 2] ^= 1
@@ -302,7 +313,92 @@ def test_verify_finds_what_is_wrong(done: Path, curate: Curate) -> None:
     (done / "data/Appliances/stranger.parquet").touch()
     refused(curate("verify", done), "its bytes are not those", "stranger.parquet: belongs to nothing", code=1)
     shard.unlink()
-    refused(curate("verify", done), "missing", code=1)
+    refused(curate("verify", done), "partition 0 is not done, or its shard or record is damaged", code=1)
+
+
+def altered(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def test_verify_notices_what_only_the_totals_say(done: Path, curate: Curate) -> None:
+    manifest = json.loads((done / "manifest.json").read_bytes())
+    altered(done / "manifest.json", f'"num_items": {manifest["num_items"]}', '"num_items": 9')
+    refused(curate("verify", done), "its totals are not those of the records", code=1)
+
+
+def test_verify_notices_a_category_that_belongs_to_nothing(done: Path, curate: Curate) -> None:
+    (done / "data/Other").mkdir()
+    shutil.copy(done / "data/Appliances/items-00000-of-00001.parquet", done / "data/Other")
+    refused(curate("verify", done), "data/Other/items-00000-of-00001.parquet: belongs to nothing", code=1)
+
+
+def test_an_output_of_another_version_is_refused(done: Path, small: Path, curate: Curate) -> None:
+    altered(done / "plan.json", '"version": 1', '"version": 99')
+    refused(curate("run", "--source", small, "--output", done), "has version 99, this program writes 1", code=4)
+
+
+def test_a_shard_that_is_gone_is_made_again(done: Path, small: Path, curate: Curate) -> None:
+    before = tree(done)
+    (done / "data/Appliances/items-00000-of-00001.parquet").unlink()
+    assert "not complete" in curate("status", done).out
+    result = curate("run", "--source", small, "--output", done, "--json")
+    assert json.loads(result.out)["new_partitions"] == 1
+    after = tree(done)
+    assert {name: after[name] for name in after if name.startswith("data")} == {
+        name: before[name] for name in before if name.startswith("data")
+    }
+
+
+def test_a_damaged_record_or_manifest_is_made_again(done: Path, small: Path, curate: Curate) -> None:
+    before = shards(done)
+    (done / "_partitions/Appliances/00000.json").write_text("{")
+    (done / "manifest.json").write_text("]")
+    result = curate("run", "--source", small, "--output", done, "--json")
+    assert json.loads(result.out)["new_partitions"] == 1
+    assert shards(done) == before
+    assert curate("verify", done).exit_code == 0
+
+
+def test_a_complete_output_on_a_full_disk_is_complete(
+    done: Path, small: Path, curate: Curate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("job.plan.shutil.disk_usage", lambda _: type("Usage", (), {"free": 0})())
+    result = curate("run", "--source", small, "--output", done)
+    assert (result.exit_code, result.out.splitlines()[-1].split(":")[0]) == (0, "complete already")
+
+
+def test_an_output_without_an_item_says_so(shared_ray: int, small: Path, tmp_path: Path, curate: Curate) -> None:
+    bounds = ["--set", "recipe.min_price=999.0", "--set", "recipe.max_price=999.001"]
+    result = curate("run", "--source", small, "--output", tmp_path / "out", *bounds)
+    assert result.exit_code == 0
+    assert result.out.splitlines()[-1].startswith("done: no row became an item")
+
+
+def test_quiet_and_json_exclude_each_other(small: Path, curate: Curate) -> None:
+    result = curate("run", "--source", small, "--quiet", "--json")
+    assert (result.exit_code, json.loads(result.out)["exit_code"]) == (2, 2)
+
+
+def test_json_prints_one_object_for_an_error_too(tmp_path: Path, curate: Curate) -> None:
+    result = curate("run", "--source", tmp_path / "gone", "--json")
+    assert result.exit_code == 2
+    assert json.loads(result.out)["error"].startswith("source not found")
+    assert result.err.startswith("error: source not found")
+
+
+def test_a_ray_that_does_not_answer(
+    small: Path, tmp_path: Path, curate: Curate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ray.is_initialized", lambda: False)
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{unused.getsockname()[1]}")
+        result = curate("run", "--source", small, "--output", tmp_path / "out")
+    assert result.exit_code == 2
+    assert "no Ray answers at RAY_ADDRESS=127.0.0.1" in result.err
+    assert "Traceback" not in result.err
 
 
 def test_config_prints_every_key_and_reads_it_back(tmp_path: Path, curate: Curate) -> None:

@@ -19,7 +19,7 @@ from job.catalogue.files import make_catalogue
 from job.config import KEEPABLE_COLUMNS, load_config
 from job.manifest import OutputFolder
 from job.run import run_job
-from job.sink import items_schema, parquet_bytes
+from job.shard import items_schema, parquet_bytes
 
 COLUMNS = ["category", "parent_asin", "title", "price", "prompt", "token_count"]
 

@@ -14,10 +14,12 @@ PACKAGE = Path(__file__).parents[1] / "job"
 ROOMS = (
     {"errors", "config", "recipe"},
     {"source", "manifest", "catalogue"},
-    {"plan", "progress", "card", "show"},
+    {"plan", "progress", "card", "budget", "shard"},
     {"sink", "cluster"},
     {"pipeline"},
     {"run"},
+    {"show"},
+    {"verify"},
     {"cli", "__init__"},
     {"__main__"},
 )
@@ -53,7 +55,7 @@ def test_a_module_imports_only_from_rooms_to_its_left(path: Path) -> None:
 
 def test_the_recipe_knows_no_ray_and_a_complete_output_starts_none() -> None:
     code = (
-        "import sys, job.recipe.price_prompt, job.run, job.show, job.cli\n"
+        "import sys, job.recipe.price_prompt, job.run, job.verify, job.cli\n"
         "sys.exit(', '.join(sorted(set(sys.modules) & {'ray', 'datasets', 'torch'})) or 0)"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

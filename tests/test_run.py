@@ -7,20 +7,26 @@ import fcntl
 import gzip
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from ray.data import DataContext
 
+from job import pipeline
 from job.catalogue.files import make_catalogue
 from job.config import load_config
-from job.errors import MalformedBudgetError, RefusedError
+from job.errors import CurateError, MalformedBudgetError, RefusedError, UsageError
 from job.manifest import OutputFolder
-from job.plan import find_sources, make_task
+from job.plan import find_sources, make_task, sole_owner
 from job.run import Outcome, run_job
+from job.source.partitions import Partition
 from tests.conftest import Curate, shards, tree
 
 pytestmark = pytest.mark.usefixtures("shared_ray")
@@ -58,7 +64,7 @@ def test_a_complete_output_is_left_as_it_is(catalogue: Path, tmp_path: Path) -> 
     curated(catalogue, out)
     before = tree(out)
     outcome = curated(catalogue, out)
-    assert (outcome.new_partitions, outcome.workers) == (0, None)
+    assert outcome.new_partitions == 0
     assert tree(out) == before
 
 
@@ -245,3 +251,130 @@ def test_what_was_unpacked_of_another_file_is_not_read(tmp_path: Path) -> None:
         (found,) = find_sources(config)
         make_task(config, found, None, OutputFolder(output), lambda _: None)
     assert curated(source, output).manifest.num_rows == 60
+
+
+def test_a_file_cut_off_while_the_job_runs_is_an_error(tmp_path: Path) -> None:
+    make_catalogue(tmp_path / "source", rows=3_000, categories=["Toys"], form="jsonl")
+    path = tmp_path / "source/raw/meta_categories/meta_Toys.jsonl"
+    config = load_config(None, {"source.path": str(tmp_path / "source"), "output": str(tmp_path / "out")})
+    (found,) = find_sources(config)
+    reader = make_task(config, found, None, OutputFolder(tmp_path / "out"), lambda _: None).reader()
+    whole = path.read_bytes()
+    first = Partition(0, 0, 0, len(whole) // 2)
+    tables = reader.read(first)
+    next(tables)
+    path.write_bytes(whole[:-100])
+    with pytest.raises(CurateError, match=f"changed while the job ran: {path}"):
+        list(tables)
+    with pytest.raises(CurateError, match=f"had {len(whole):,} bytes, has {len(whole) - 100:,}"):
+        next(reader.read(first))
+
+
+def test_a_file_replaced_while_the_job_runs_gives_no_manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "Toys.jsonl").write_bytes(b'{"title": "a"}\n')
+
+    def replaced(**arguments: Any) -> None:
+        curate_category(**arguments)
+        (source / "Toys.jsonl").write_bytes(b'{"title": "b"}\n')
+
+    curate_category = pipeline.curate_category
+    monkeypatch.setattr(pipeline, "curate_category", replaced)
+    with pytest.raises(CurateError, match="changed while the job ran"):
+        curated(source, tmp_path / "out")
+    assert not (tmp_path / "out" / "manifest.json").exists()
+
+
+def test_an_owner_is_alone_however_others_come_and_go(tmp_path: Path) -> None:
+    output = OutputFolder(tmp_path / "out")
+    inside: list[int] = []
+    together: list[int] = []
+    entered = 0
+
+    def come_and_go() -> None:
+        nonlocal entered
+        for _ in range(300):
+            with contextlib.suppress(RefusedError), sole_owner(output):
+                inside.append(1)
+                together.append(len(inside))
+                entered += 1
+                inside.pop()
+
+    threads = [threading.Thread(target=come_and_go) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert entered > 100
+    assert set(together) == {1}
+
+
+def test_fresh_destroys_nothing_before_the_new_job_is_known_to_be_right(tmp_path: Path) -> None:
+    source, out = tmp_path / "source", tmp_path / "out"
+    make_catalogue(tmp_path / "made", rows=300, categories=["Toys"], form="jsonl")
+    plain = (tmp_path / "made/raw/meta_categories/meta_Toys.jsonl").read_bytes()
+    source.mkdir()
+    (source / "Toys.jsonl.gz").write_bytes(gzip.compress(plain))
+    curated(source, out)
+    before = tree(out)
+    (source / "Toys.jsonl.gz").write_bytes(gzip.compress(plain)[:-50])
+    with pytest.raises(UsageError, match="damaged"):
+        curated(source, out, fresh=True)
+    assert {name: content for name, content in tree(out).items() if not name.startswith("_scratch")} == before
+    (source / "Toys.jsonl.gz").write_bytes(gzip.compress(plain, 1))
+    assert shards(out) == {name.removeprefix("data/"): content for name, content in before.items() if "data/" in name}
+    curated(source, out, fresh=True)
+    assert shards(out) == {name.removeprefix("data/"): content for name, content in before.items() if "data/" in name}
+
+
+def test_a_category_over_its_budget_is_not_let_in_by_another_run(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "A.jsonl").write_bytes(b'{"title": "plain"}\n')
+    (source / "B.jsonl").write_bytes(b"broken\n" * 20)
+    with pytest.raises(MalformedBudgetError, match="B: 20 of 20"):
+        curated(source, tmp_path / "out")
+    with pytest.raises(MalformedBudgetError, match="B: 20 of 20"):
+        curated(source, tmp_path / "out", categories=["A"])
+    assert not (tmp_path / "out" / "manifest.json").exists()
+
+
+def test_a_budget_that_is_a_count_stops_the_job_at_once(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "Toys.jsonl").write_bytes(b"broken\n" * 20 + b'{"title": "plain"}\n' * 1_000_000)
+    with pytest.raises(MalformedBudgetError, match="20 of"):
+        curated(source, tmp_path / "out", max_malformed=0, workers=1)
+    assert len(list((tmp_path / "out/_partitions/Toys").iterdir())) < 3
+
+
+def test_a_record_of_other_work_counts_for_nothing(catalogue: Path, whole: Path, tmp_path: Path) -> None:
+    cheap, out = tmp_path / "cheap", tmp_path / "out"
+    curated(catalogue, cheap, fresh=False, **{"recipe.max_price": 50})
+    curated(catalogue, out)
+    (out / "manifest.json").unlink()
+    shutil.copy(cheap / "_partitions/Appliances/00000.json", out / "_partitions/Appliances/00000.json")
+    assert curated(catalogue, out).new_partitions == 1
+    assert shards(out) == shards(whole)
+
+
+def test_a_category_that_is_not_done_is_named(tmp_path: Path, curate: Curate) -> None:
+    source, out = tmp_path / "source", tmp_path / "out"
+    make_catalogue(source, rows=200, categories=["Games", "Toys"], form="jsonl")
+    curated(source, out)
+    (out / "manifest.json").unlink()
+    (out / "_partitions/Toys/00000.json").unlink()
+    result = curate("run", "--source", source, "--output", out, "--category", "Games")
+    assert result.exit_code == 0
+    assert result.out.splitlines()[-1].endswith(
+        "is not complete: Toys left; to go on: the same command with --category Toys"
+    )
+
+
+def test_the_settings_of_a_ray_that_is_somebody_else_s_stay(catalogue: Path, tmp_path: Path) -> None:
+    context = DataContext.get_current()
+    before = (context.enable_progress_bars, context.execution_options.resource_limits.cpu)
+    curated(catalogue, tmp_path / "out", limit=10, workers=1)
+    context = DataContext.get_current()
+    assert (context.enable_progress_bars, context.execution_options.resource_limits.cpu) == before

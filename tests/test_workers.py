@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from job import cluster
 from tests.conftest import shards
-
 
 ONE_TASK = "ray::MapBatches(read_partitions)->MapBatches(judge_batch)->Write"
 
@@ -53,6 +53,8 @@ def test_workers_decide_how_many_tasks_run_at_once(
     with subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True) as run, BusyTasks() as tasks:
         _, err = run.communicate()
     assert run.returncode == 0, err
+    cores = cluster.usable_cores()
+    assert (f"{workers} workers on {cores} cores: some will share a core" in err) == (workers > cores)
     assert max(map(len, tasks.seen)) == workers
     assert {title for titles in tasks.seen for title in titles} == {ONE_TASK}  # no row goes from process to process
     assert shards(output) == shards(tmp_path_factory.getbasetemp() / "workers-1")

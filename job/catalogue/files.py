@@ -25,6 +25,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from job.catalogue.listings import RowMaker
+from job.config import check_category
 from job.errors import UsageError
 
 _CHUNK_ROWS = 1000
@@ -100,8 +101,10 @@ def _make_chunks(chunks: Sequence[_Chunk]) -> Iterator[tuple[bytes, pa.Table]]:
 
 def _targets(folder: Path, category: str, form: str) -> dict[str, Path]:
     """Returns where each form of a category goes, and checks that nothing is there."""
-    if not category.strip() or not category.isprintable() or set("/\\") & set(category):
-        raise UsageError(f"not a category name: {category!r}\nuse letters, digits and _, such as Musical_Instruments")
+    try:
+        check_category(category)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
     paths = {
         "jsonl": folder / "raw" / "meta_categories" / f"meta_{category}.jsonl",
         "parquet": folder / f"raw_meta_{category}" / "full-00000-of-00001.parquet",

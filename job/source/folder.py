@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from job.errors import UsageError, nearest
+from job.errors import UsageError, nearest, reason
 from job.source.layout import JSONL_FOLDER, CategoryFiles, Form, choose_files, is_category_folder
 from job.source.unpack import is_packed
 
@@ -60,6 +60,13 @@ def find_categories(root: Path, wanted: Sequence[str]) -> list[CategorySource]:
     Raises:
         UsageError: when the folder is not there, a file is empty or cannot be read; and see `choose_files`.
     """
+    try:
+        return _find(root, wanted)
+    except OSError as error:
+        raise UsageError(f"cannot be read: {error.filename or root}: {reason(error)}") from None
+
+
+def _find(root: Path, wanted: Sequence[str]) -> list[CategorySource]:
     if not root.exists():
         parent = root.parent
         names = [path.name for path in parent.iterdir()] if parent.is_dir() else []
@@ -69,12 +76,8 @@ def find_categories(root: Path, wanted: Sequence[str]) -> list[CategorySource]:
             raise UsageError(f"{root} is neither JSONL (.jsonl, .jsonl.gz, .jsonl.zst) nor Parquet (.parquet)")
         chosen = choose_files([root.name], wanted, str(root))
         return [_source(files, root.parent) for files in chosen]
-    try:
-        names = list(_names(root))
-    except PermissionError as error:
-        raise UsageError(f"cannot be read: {error.filename}: permission denied") from None
     own = is_category_folder(root.resolve().name) or ""
-    return [_source(files, root) for files in choose_files(names, wanted, str(root), own_category=own)]
+    return [_source(files, root) for files in choose_files(_names(root), wanted, str(root), own_category=own)]
 
 
 def _names(root: Path) -> Iterator[str]:
@@ -97,15 +100,19 @@ def _source(files: CategoryFiles, base: Path) -> CategorySource:
 
 def _source_file(path: Path, name: str) -> SourceFile:
     try:
-        size = path.stat().st_size
-        if size == 0:
-            raise UsageError(f"the file is empty (0 bytes): {path}\nfetch it again, or remove it")
-        with path.open("rb") as stream:
-            digest = hashlib.sha256(stream.read(_FINGERPRINT_BYTES))
-            stream.seek(-min(size, _FINGERPRINT_BYTES), os.SEEK_END)
-            digest.update(stream.read())
+        size, digest = fingerprint(path)
     except FileNotFoundError:
         raise UsageError(f"a link that leads nowhere: {path}") from None
-    except OSError as error:
-        raise UsageError(f"cannot be read: {path}: {(error.strerror or str(error)).lower()}") from None
-    return SourceFile(name=name, path=path, size_bytes=size, fingerprint=digest.hexdigest())
+    if size == 0:
+        raise UsageError(f"the file is empty (0 bytes): {path}\nfetch it again, or remove it")
+    return SourceFile(name=name, path=path, size_bytes=size, fingerprint=digest)
+
+
+def fingerprint(path: Path) -> tuple[int, str]:
+    """Returns a file's size in bytes, and the SHA-256 over its first and last 64 KiB in hexadecimal."""
+    size = path.stat().st_size
+    with path.open("rb") as stream:
+        digest = hashlib.sha256(stream.read(_FINGERPRINT_BYTES))
+        stream.seek(-min(size, _FINGERPRINT_BYTES), os.SEEK_END)
+        digest.update(stream.read())
+    return size, digest.hexdigest()

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from job.config import check_category
 from job.errors import UsageError, nearest
 
 Form = Literal["jsonl", "parquet"]
@@ -84,19 +85,36 @@ def choose_files(
     if "" in found:  # shards that do not say whose they are
         if len(wanted) == 1 and wanted[0] not in found:
             found[wanted[0]] = found.pop("")
-        elif len(found) == 1:
-            raise UsageError(f"{where}: the files' names do not say which category they are\nname it: --category NAME")
-        else:
+        elif wanted and len(found) > 1:
             found.pop("")
+        else:
+            (key, *_) = found[""].shards
+            raise UsageError(
+                f"{where}: the names of {_set_name(key)} do not say which category they are\nname it: --category NAME"
+            )
     for name in wanted:
         if name not in found:
             hint = nearest(name, found) or f"; it has: {', '.join(sorted(found))}"
             raise UsageError(f"no category {name!r} in {where}{hint}")
-    return [_choose(name, found[name], where, prefer_whole=prefer_whole) for name in wanted or sorted(found)]
+    return [
+        _choose(_checked(name, where), found[name], where, prefer_whole=prefer_whole)
+        for name in wanted or sorted(found)
+    ]
+
+
+def _checked(category: str, where: str) -> str:
+    try:
+        return check_category(category)
+    except ValueError as error:
+        raise UsageError(
+            f"a file in {where}: {error}\nrename it, or name the categories wanted: --category NAME"
+        ) from None
 
 
 def _sort_in(name: str, own_category: str, found: dict[str, _Found]) -> None:
     folder, _, base = name.rpartition("/")
+    if base.startswith("."):
+        return
     category = is_category_folder(folder) or (own_category if not folder else "")
     if folder not in {"", JSONL_FOLDER} and not category:
         return
@@ -131,8 +149,9 @@ def _choose(category: str, found: _Found, where: str, *, prefer_whole: bool) -> 
     if found.parquet:
         return CategoryFiles(category, "parquet", tuple(found.parquet))
     plain = [name for name in found.jsonl if name.endswith(".jsonl")] or found.jsonl
-    if len(plain) > 1:
-        raise UsageError(f"{category}: more than one file in {where}: {', '.join(plain)}\nkeep the one to read")
+    # Toys.jsonl beside meta_Toys.jsonl.gz may be anything, such as the reviews of the same products.
+    if len(plain) > 1 or len({name.removesuffix(".gz").removesuffix(".zst") for name in found.jsonl}) > 1:
+        raise UsageError(f"{category}: more than one file in {where}: {', '.join(found.jsonl)}\nkeep the one to read")
     return CategoryFiles(category, "jsonl", tuple(plain))
 
 

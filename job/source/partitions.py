@@ -94,7 +94,7 @@ def cut_parquet(metadata: Sequence[pq.FileMetaData], limit: int | None) -> list[
         left -= wanted
         for start, end in _runs(meta, wanted, target):
             partitions.append(Partition(len(partitions), file, start, end))
-    return partitions
+    return partitions or [Partition(0, 0, 0, 0)]  # so that a category without rows has a shard too
 
 
 def _pieces(total: int, size: int, lowest: int, highest: int) -> int:

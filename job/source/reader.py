@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from job.errors import CurateError, reason
+from job.recipe.verdict import END
 from job.source.jsonl import JsonlReader
 from job.source.layout import Form
 from job.source.parquet import ParquetReader
@@ -21,10 +23,36 @@ class PartitionReader:
     form: Form
     paths: tuple[Path, ...]
     """The category's files, unpacked."""
+    sizes_bytes: tuple[int, ...]
+    """How large each was when it was planned."""
     keep_columns: tuple[str, ...]
     max_row_bytes: int
 
     def read(self, partition: Partition) -> Iterator[pa.Table]:
-        """Yields a partition's rows in order, then the message that ends it. See `rows_schema`."""
+        """Yields a partition's rows in order, then the message that ends it. See `rows_schema`.
+
+        Raises:
+            CurateError: when the file is not as large as it was, or damaged.
+        """
         reader = (JsonlReader if self.form == "jsonl" else ParquetReader)(self.keep_columns, self.max_row_bytes)
-        return reader.read(self.paths[partition.file], partition.index, partition.start, partition.end)
+        path = self.paths[partition.file]
+        self._check_size(partition)
+        for table in reader.read(path, partition.index, partition.start, partition.end):
+            if table["verdict"][0].as_py() == END:
+                self._check_size(partition)
+            yield table
+
+    def _check_size(self, partition: Partition) -> None:
+        """A file that was cut off or replaced would give fewer rows, or rows cut in two, without a word."""
+        path, planned = self.paths[partition.file], self.sizes_bytes[partition.file]
+        try:
+            found = path.stat().st_size
+        except OSError as error:
+            raise CurateError(
+                f"{reason(error)}: {path}\nwhat was finished is kept; put it back and run the same command again"
+            ) from None
+        if found != planned:
+            raise CurateError(
+                f"changed while the job ran: {path} had {planned:,} bytes, has {found:,}\n"
+                "put the old file back and run the same command again, or begin anew with --fresh"
+            )

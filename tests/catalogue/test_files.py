@@ -301,7 +301,7 @@ def test_a_file_that_is_there_already_is_left_alone(tmp_path: Path, form: Forms,
 
 @pytest.mark.parametrize("name", ["", " ", "a/b", "..\\b", "a\nb"])
 def test_a_category_name_that_is_no_file_name_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(UsageError, match="not a category name"):
+    with pytest.raises(UsageError, match="is no category's name"):
         make_catalogue(tmp_path / "new", rows=10, categories=["Books", name])
     assert not (tmp_path / "new").exists()
 

@@ -378,3 +378,28 @@ def test_shards_and_a_single_file_are_not_chosen_between_in_silence(tmp_path: Pa
     (tmp_path / "Books.parquet").write_bytes(b"b")
     with pytest.raises(UsageError, match="more than one file or set"):
         find_categories(tmp_path, [])
+
+
+@pytest.mark.parametrize("name", ["...jsonl", "_hid.jsonl", "q?.jsonl", "G[1].parquet", "default.jsonl", "a\\b.jsonl"])
+def test_a_name_that_cannot_be_a_category_s_is_refused(tmp_path: Path, name: str) -> None:
+    put(tmp_path, name)
+    if name.startswith("."):
+        assert "has no catalogue files" in refused(tmp_path)
+    else:
+        assert "is no category's name" in refused(tmp_path)
+
+
+def test_what_other_systems_hide_is_no_category(tmp_path: Path) -> None:
+    put(tmp_path, "._Books.jsonl", ".Toys.jsonl", "Books.jsonl")
+    assert names(find_categories(tmp_path, [])) == {"Books": ("jsonl", ["Books.jsonl"])}
+
+
+def test_shards_of_no_category_are_not_passed_over_in_silence(tmp_path: Path) -> None:
+    put(tmp_path, "full-00000-of-00001.parquet", "Games.jsonl")
+    assert "do not say which category" in refused(tmp_path)
+    assert names(find_categories(tmp_path, ["Games"])) == {"Games": ("jsonl", ["Games.jsonl"])}
+
+
+def test_reviews_are_not_taken_for_items(tmp_path: Path) -> None:
+    put(tmp_path, "Toys.jsonl", "meta_Toys.jsonl.gz")
+    assert "Toys.jsonl, meta_Toys.jsonl.gz" in refused(tmp_path)

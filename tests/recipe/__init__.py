@@ -1,0 +1,1 @@
+"""Tests of the recipe, rule by rule and against a plain second version of it."""
