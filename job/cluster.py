@@ -13,8 +13,9 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Callable, Generator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from job.errors import UsageError
 
@@ -26,6 +27,26 @@ _LONGEST_PARENT = 30
 _ANSWER_S = 10.0
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108
 """Where Ray's object store lies; macOS has none, and Ray uses files there."""
+
+
+_OWN_CORE = "curate_core"
+"""A resource of a Ray of our own, one for each core that may work, which tasks ask for instead of a CPU.
+
+Ray Data starts no more tasks than there are CPUs, and notices late when one has ended: with two workers and tasks of
+0.3 s, 1.3 of them were at work on average. Of this resource it knows nothing, so it hands out all tasks at once, and
+Ray itself starts the next one the moment a core is free.
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Workers:
+    """The cores that may work at once."""
+
+    count: int
+    task: dict[str, Any]
+    """What a task has to ask Ray for, so that no more of them run."""
+    cpu_limit: int | None
+    """Of how many CPUs Ray Data may make use; None where what tasks ask for is limit enough."""
 
 
 def usable_cores() -> int:
@@ -48,7 +69,7 @@ def check_shared_memory() -> None:
 
 
 @contextlib.contextmanager
-def started_ray(workers: int | Literal["all"], say: Callable[[str], None]) -> Generator[int]:
+def started_ray(workers: int | Literal["all"], say: Callable[[str], None]) -> Generator[Workers]:
     """Has Ray ready while the context lasts; a Ray that was started for it is stopped after it.
 
     Args:
@@ -56,7 +77,7 @@ def started_ray(workers: int | Literal["all"], say: Callable[[str], None]) -> Ge
         say: told in a line what takes a while.
 
     Yields:
-        How many will.
+        The cores that will.
 
     Raises:
         UsageError: when a Ray of our own does not fit on the machine, or the one to join does not answer.
@@ -75,7 +96,7 @@ def started_ray(workers: int | Literal["all"], say: Callable[[str], None]) -> Ge
         count = cores if workers == "all" else min(workers, cores)
         if isinstance(workers, int) and workers > cores:
             say(f"{workers} workers asked for: this Ray has {cores} CPUs, so {cores} will work")
-        yield count
+        yield Workers(count=count, task={"num_cpus": 1}, cpu_limit=count)
         return
 
     check_shared_memory()
@@ -91,6 +112,7 @@ def started_ray(workers: int | Literal["all"], say: Callable[[str], None]) -> Ge
             ray.init(
                 address="local",
                 num_cpus=count,
+                resources={_OWN_CORE: count},
                 include_dashboard=False,
                 object_store_memory=_OBJECT_STORE_BYTES,
                 logging_level=logging.ERROR,
@@ -98,7 +120,7 @@ def started_ray(workers: int | Literal["all"], say: Callable[[str], None]) -> Ge
                 _temp_dir=folder,
             )
             _hush_ray_data()
-            yield count
+            yield Workers(count=count, task={"num_cpus": 0, "resources": {_OWN_CORE: 1}}, cpu_limit=None)
         finally:
             ray.shutdown()
 

@@ -23,6 +23,7 @@ import pyarrow.compute as pc
 import ray.data
 from ray.data import DataContext, ExecutionResources, TaskPoolStrategy
 
+from job.cluster import Workers
 from job.config import JobConfig, RecipeConfig
 from job.manifest import CategoryPlan
 from job.recipe.price_prompt import PricePrompt
@@ -42,7 +43,7 @@ def curate_category(
     todo: Sequence[int],
     config: JobConfig,
     output: Path,
-    workers: int,
+    workers: Workers,
 ) -> None:
     """Curates the partitions of one category that are still to do.
 
@@ -53,12 +54,12 @@ def curate_category(
         todo: the partitions' numbers.
         config: the job.
         output: the output folder.
-        workers: how many tasks may run at once, of one CPU each.
+        workers: the cores that may work.
     """
     context = DataContext.get_current().copy()  # the process may be somebody's who uses Ray for more than this
     context.enable_progress_bars = False
     # Steps that bound their number of tasks themselves are not put into one.
-    context.execution_options.resource_limits = ExecutionResources(cpu=workers)
+    context.execution_options.resource_limits = ExecutionResources(cpu=workers.cpu_limit)
     partitions = {index: Partition(index, *plan.partitions[index]) for index in todo}
     batch_size = min(config.batch_size, MAX_PARQUET_ROWS)  # a partition hardly has more
 
@@ -69,7 +70,7 @@ def curate_category(
             batch_size=None,
             batch_format="pyarrow",
             compute=TaskPoolStrategy(),
-            num_cpus=1,
+            **workers.task,
         )
         judged = rows.map_batches(
             functools.partial(judge_batch, settings=config.recipe),
@@ -77,10 +78,10 @@ def curate_category(
             batch_format="pyarrow",
             zero_copy_batch=True,
             compute=TaskPoolStrategy(),
-            num_cpus=1,
+            **workers.task,
         )
         sink = ShardSink(output, plan, file_names, reader.keep_columns, config.max_malformed)
-        judged.write_datasink(sink, ray_remote_args={"num_cpus": 1})
+        judged.write_datasink(sink, ray_remote_args=workers.task)
 
 
 def read_partitions(

@@ -35,7 +35,7 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def shared_ray() -> Iterator[int]:
     """One Ray for all tests that can share it; runs in this process join it."""
     with started_ray(RAY_CORES, lambda _: None) as workers:
-        yield workers
+        yield workers.count
 
 
 @pytest.fixture(scope="session")
