@@ -1,1 +1,19 @@
 """curate: a big product catalogue becomes training data, on Ray."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from job.loader import Item, ItemLoader
+
+__all__ = ["Item", "ItemLoader"]
+
+
+def __getattr__(name: str) -> Any:
+    """Loads the interface when it is asked for: the command does without it."""
+    if name in __all__:
+        from job import loader
+
+        return getattr(loader, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

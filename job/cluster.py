@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import shutil
 import socket
 import tempfile
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -47,6 +48,17 @@ class Workers:
     """What a task has to ask Ray for, so that no more of them run."""
     cpu_limit: int | None
     """Of how many CPUs Ray Data may make use; None where what tasks ask for is limit enough."""
+    nodes: int
+    """How many machines they are on."""
+
+    def at_most(self, count: int) -> Workers:
+        """Returns fewer of them, or all if they are no more than that."""
+        if self.count <= count:
+            return self
+        if self.cpu_limit is not None:
+            return replace(self, count=count, cpu_limit=count)
+        share = math.ceil(self.count / count)  # whole numbers only, says Ray, above 1
+        return replace(self, count=self.count // share, task={"num_cpus": 0, "resources": {_OWN_CORE: share}})
 
 
 def usable_cores() -> int:
@@ -96,7 +108,7 @@ def started_ray(workers: int | Literal["all"], say: Callable[[str], None]) -> Ge
         count = cores if workers == "all" else min(workers, cores)
         if isinstance(workers, int) and workers > cores:
             say(f"{workers} workers asked for: this Ray has {cores} CPUs, so {cores} will work")
-        yield Workers(count=count, task={"num_cpus": 1}, cpu_limit=count)
+        yield Workers(count=count, task={"num_cpus": 1}, cpu_limit=count, nodes=_nodes())
         return
 
     check_shared_memory()
@@ -120,9 +132,15 @@ def started_ray(workers: int | Literal["all"], say: Callable[[str], None]) -> Ge
                 _temp_dir=folder,
             )
             _hush_ray_data()
-            yield Workers(count=count, task={"num_cpus": 0, "resources": {_OWN_CORE: 1}}, cpu_limit=None)
+            yield Workers(count=count, task={"num_cpus": 0, "resources": {_OWN_CORE: 1}}, cpu_limit=None, nodes=1)
         finally:
             ray.shutdown()
+
+
+def _nodes() -> int:
+    import ray
+
+    return sum(1 for node in ray.nodes() if node["Alive"])
 
 
 def _check_answers(address: str) -> None:

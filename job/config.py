@@ -18,6 +18,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from job.errors import UsageError, nearest
 
+INPUTS = ("title", "price", "description", "features", "details", "parent_asin")
+"""What the recipe reads of a row."""
+
 _CATEGORY = re.compile(r"[^\W_][\w &.,+'()-]*")
 
 
@@ -62,11 +65,41 @@ class SourceConfig(_Section, frozen=True):
     """Its branch, tag or commit; `main` unless told."""
     path: str | None = None
     """A folder in the Hub's layout, or with the files flat in it."""
+    stream: bool | None = None
+    """Read the Hub's files where they are, piece by piece, and store nothing; null: only with a limit or on more than
+    one node, and else fetch them into the Hugging Face cache first."""
+    max_hub_readers: Annotated[int, Field(ge=1)] = 32
+    """How many tasks may read from the Hub at once when streaming."""
+
+    load_dataset: dict[str, Any] | None = None
+    """Arguments of `datasets.load_dataset`: any data set that it opens, made one category."""
+    fields: dict[str, str] = {}
+    """Which column is which input of the recipe, where they have other names: {title: name, price: cost}."""
+
+    @property
+    def hub_dataset(self) -> str:
+        """The data set repository, where no path is given."""
+        return self.dataset or "McAuley-Lab/Amazon-Reviews-2023"
+
+    @property
+    def hub_revision(self) -> str:
+        """Its branch, tag or commit."""
+        return self.revision or "main"
 
     @pydantic.model_validator(mode="after")
     def _one_place(self) -> SourceConfig:
-        if self.path is not None and (self.dataset is not None or self.revision is not None):
-            raise ValueError("give either path, or dataset and revision")
+        on_hub = self.dataset is not None or self.revision is not None
+        if on_hub + (self.path is not None) + (self.load_dataset is not None) > 1:
+            raise ValueError("give one of these: path, dataset with revision, load_dataset")
+        if self.load_dataset is not None and not isinstance(self.load_dataset.get("path"), str):
+            raise ValueError(
+                "load_dataset needs a path, as `datasets.load_dataset` does: {path: OWNER/NAME, split: train}"
+            )
+        for name in self.fields:
+            if name not in INPUTS:
+                raise ValueError(f"fields: {name!r} is no input{nearest(name, INPUTS)} They are: {', '.join(INPUTS)}")
+        if self.dataset is not None and not re.fullmatch(r"[\w.-]+/[\w.-]+", self.dataset):
+            raise ValueError(f"dataset {self.dataset!r}: write it as OWNER/NAME, as the Hub does")
         if self.path == "":
             raise ValueError("path is empty")
         return self
@@ -127,6 +160,8 @@ class JobConfig(_Section, frozen=True):
     """A longer row is malformed."""
     limit: Annotated[int, Field(ge=1)] | None = None
     """Only the first so many rows of each category, blank lines apart."""
+    published_items: dict[str, int] = {}
+    """How many items somebody else has published for a category, to compare a full run with."""
     output: Annotated[str, Field(min_length=1)] = "out/items"
     """The output folder."""
     workers: int | Literal["all"] = "all"
@@ -181,8 +216,8 @@ def load_config(path: str | Path | None = None, overrides: Mapping[str, Any] | N
 
     Args:
         path: a YAML file; None for the defaults.
-        overrides: values by dotted key, such as `{"recipe.min_price": 1}`. To name `source.path` or
-            `source.dataset` replaces the file's whole `source`.
+        overrides: values by dotted key, such as `{"recipe.min_price": 1}`. To name `source.path`,
+            `source.dataset` or `source.load_dataset` replaces the place that the file's `source` names.
 
     Returns:
         The checked config.
@@ -193,8 +228,10 @@ def load_config(path: str | Path | None = None, overrides: Mapping[str, Any] | N
     settings = {} if path is None else _read_yaml(Path(path))
     where = "the command line" if path is None else str(path)
     overrides = dict(overrides or {})
-    if overrides.keys() & {"source.path", "source.dataset"}:
-        settings["source"] = {}
+    if overrides.keys() & {"source.path", "source.dataset", "source.load_dataset"}:
+        before = settings.get("source")
+        kept = ("fields", "stream", "max_hub_readers")
+        settings["source"] = {key: before[key] for key in kept if key in before} if isinstance(before, dict) else {}
     for key, value in overrides.items():
         _lay(settings, key, value)
     try:
@@ -232,7 +269,7 @@ def dump_config(config: JobConfig) -> str:
     def write(section: BaseModel, indent: str) -> None:
         for key, field in type(section).model_fields.items():
             value = getattr(section, key)
-            comment = f"  # {field.description}" if field.description else ""
+            comment = f"  # {' '.join(field.description.split())}" if field.description else ""
             if isinstance(value, BaseModel):
                 lines.append(f"{indent}{key}:{comment}")
                 write(value, indent + "  ")

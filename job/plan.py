@@ -15,14 +15,19 @@ from typing import Any, TextIO
 
 import pyarrow as pa
 
-from job.config import JobConfig
+from job.config import JobConfig, SourceConfig
 from job.errors import CurateError, RefusedError, UsageError, reason
-from job.manifest import CategoryPlan, OutputFolder, digest_of
+from job.manifest import CategoryPlan, OutputFolder, Plan, digest_of
 from job.recipe.tokenizer import LLAMA3_VOCABULARY_SHA256
-from job.source.folder import CategorySource, find_categories, fingerprint
-from job.source.parquet import open_checked
+from job.source import hub
+from job.source.cache import cached_path, fetch_files
+from job.source.files import CategorySource, Place, SourceFile, size_of
+from job.source.folder import find_categories, fingerprint
+from job.source.loaded import loaded_category
+from job.source.parquet import open_checked, read_metadata
 from job.source.partitions import RULE, Partition, cut_jsonl, cut_parquet
 from job.source.reader import PartitionReader
+from job.source.remote import HubFile
 from job.source.unpack import is_packed, unpack
 
 RECIPE_VERSION = 1
@@ -35,54 +40,149 @@ class Task:
 
     source: CategorySource
     plan: CategoryPlan
-    local_files: Callable[[], list[Path]]
-    """Returns the source's files as they can be cut; packed ones are unpacked first, unless they have been."""
-    keep_columns: tuple[str, ...]
-    max_row_bytes: int
+    scratch: Path
+    """Where packed files are unpacked."""
+    config: JobConfig
 
     def left(self, output: OutputFolder) -> list[int]:
         """Returns the numbers of the partitions that are not done."""
         done = {record.partition for record in output.records(self.plan)}
         return [index for index in range(len(self.plan.partitions)) if index not in done]
 
-    def reader(self) -> PartitionReader:
-        """Makes the reader of the category's partitions."""
-        paths = tuple(path.absolute() for path in self.local_files())
+    def reader(self, places: Sequence[Place]) -> PartitionReader:
+        """Makes the reader of the category's partitions.
+
+        Args:
+            places: where its files are read, as `local_files` has them or as the source has.
+        """
+        remote = [place for place in places if isinstance(place, HubFile)]
         return PartitionReader(
             form=self.source.form,
-            paths=paths,
-            sizes_bytes=tuple(path.stat().st_size for path in paths),
-            keep_columns=self.keep_columns,
-            max_row_bytes=self.max_row_bytes,
+            paths=tuple(place.absolute() if isinstance(place, Path) else place for place in places),
+            sizes_bytes=tuple(map(size_of, places)),
+            keep_columns=self.config.keep_columns,
+            max_row_bytes=self.config.max_row_bytes,
+            fields=self.config.source.fields,
+            metadata=tuple(map(read_metadata, remote)) if self.source.form == "parquet" else (),
         )
 
     def check_unchanged(self) -> None:
         """Compares the source's files with what was planned. Raises CurateError when one has changed since."""
         for file in self.source.files:
-            if fingerprint(file.path) != (file.size_bytes, file.fingerprint):
+            if isinstance(file.path, Path) and fingerprint(file.path) != (file.size_bytes, file.fingerprint):
                 raise CurateError(
                     f"changed while the job ran: {file.path}\n"
                     "what was made of it may be of either; begin anew with --fresh"
                 )
 
 
-def find_sources(config: JobConfig) -> list[CategorySource]:
+def find_sources(config: JobConfig, before: Plan | None = None) -> list[CategorySource]:
     """Finds the files of the categories wanted.
+
+    Args:
+        config: the job.
+        before: what the output folder is for, if anything. A data set on the Hub stays at the commit of this plan.
+
+    Returns:
+        The categories with their files.
 
     Raises:
         UsageError: when the config names no source, or the files are not there or not right.
+        CurateError: when the Hub does not answer.
     """
-    if config.source.path is None:
-        raise UsageError(
-            "reading straight from the Hub is not built yet\n"
-            "download the category's files, then name their folder: --source DIR"
-        )
-    sources = find_categories(Path(config.source.path).expanduser(), config.categories)
+    if config.source.load_dataset is not None:
+        sources = [loaded_category(config.source.load_dataset, config.categories)]
+    elif config.source.path is not None:
+        sources = find_categories(Path(config.source.path).expanduser(), config.categories)
+    else:
+        sources = _find_on_hub(config, before)
     for source in sources:
-        if source.form == "parquet":
+        known = before.categories.get(source.category) if before else None
+        if source.form == "parquet" and known is None:
             for file in source.files:
-                open_checked(file.path, config.keep_columns)
+                open_checked(_nearest_place(source, file), config.keep_columns, config.source.fields)
     return sources
+
+
+def _find_on_hub(config: JobConfig, before: Plan | None) -> list[CategorySource]:
+    known = planned_at(config, before)
+    if config.categories and all(name in known for name in config.categories):
+        return [hub.planned_category(name, known[name].determines) for name in config.categories]
+    dataset = config.source.hub_dataset
+    if known:
+        commit = next(iter(known.values())).determines["repository"][1]
+        repository = hub.Repository(dataset=dataset, commit=commit)
+    else:
+        repository = hub.resolve(dataset, config.source.hub_revision)
+    if not config.categories:
+        names = [source.category for source in hub.find_categories(repository, ())]
+        raise UsageError(
+            f"{dataset} has {len(names)} categories: {', '.join(names)}\nname those you want: --category NAME"
+        )
+    return hub.find_categories(repository, config.categories)
+
+
+def planned_at(config: JobConfig, before: Plan | None) -> dict[str, CategoryPlan]:
+    """Returns the categories that an output has of the same revision of the same data set on the Hub."""
+    if before is None or config.source.path is not None or config.source.load_dataset is not None:
+        return {}
+    planned_source = SourceConfig.model_validate(before.config.get("source", {}))
+    if planned_source.hub_revision != config.source.hub_revision:
+        return {}
+    plans = before.categories.items()
+    return {
+        name: plan
+        for name, plan in plans
+        if (plan.determines.get("repository") or [None])[0] == config.source.hub_dataset
+    }
+
+
+def moved(config: JobConfig, before: Plan | None) -> str | None:
+    """Tells whether the revision is another commit by now than the output's plan has.
+
+    Returns:
+        A sentence about it; None when it is the same, or nobody can be asked.
+    """
+    known = planned_at(config, before)
+    if not known:
+        return None
+    dataset, commit = next(iter(known.values())).determines["repository"]
+    try:
+        now = hub.resolve(dataset, config.source.hub_revision).commit
+    except CurateError:
+        return None
+    if now == commit:
+        return None
+    return (
+        f"{dataset}: {config.source.hub_revision} has moved from {commit[:8]} to {now[:8]} since; going on with "
+        f"{commit[:8]}; to begin anew with {now[:8]}: --fresh"
+    )
+
+
+def _nearest_place(source: CategorySource, file: SourceFile) -> Place:
+    """Returns where a file is read while nothing is fetched yet."""
+    return (source.repository and cached_path(source.repository, file)) or file.path
+
+
+def local_files(
+    source: CategorySource, scratch: Path, say: Callable[[str], None], report: Callable[[int], None]
+) -> list[Path]:
+    """Has a category's files on this machine, as they can be cut: from the Hub fetched, packed ones unpacked.
+
+    Args:
+        source: the category.
+        scratch: the folder to unpack into.
+        say: told what takes a while.
+        report: told how many bytes are fetched so far.
+    """
+    if source.repository is not None:
+        paths = fetch_files(source.repository, source.files, report)
+    else:
+        paths = [file.path for file in source.files if isinstance(file.path, Path)]
+    return [
+        unpack(path, scratch / source.category / file.fingerprint[:16], say) if is_packed(file.name) else path
+        for file, path in zip(source.files, paths, strict=True)
+    ]
 
 
 def make_task(
@@ -104,48 +204,45 @@ def make_task(
     Returns:
         The category's task.
     """
-
-    def local_files() -> list[Path]:
-        scratch = output.scratch / source.category
-        return [
-            unpack(file.path, scratch / file.fingerprint[:16], say) if is_packed(file.path) else file.path
-            for file in source.files
-        ]
-
     plan = known
     if plan is None:
         determines = _determines(config, source)
+        if source.is_packed:
+            places: Sequence[Place] = local_files(source, output.scratch, say, lambda _: None)
+        else:
+            places = [_nearest_place(source, file) for file in source.files]
         plan = CategoryPlan(
             category=source.category,
             form=source.form,
             digest=digest_of(determines),
             determines=determines,
-            partitions=[(part.file, part.start, part.end) for part in _cut(config, source, local_files())],
+            partitions=[(part.file, part.start, part.end) for part in _cut(config, source, places)],
         )
     return Task(
         source=source,
         plan=plan,
-        local_files=local_files,
-        keep_columns=config.keep_columns,
-        max_row_bytes=config.max_row_bytes,
+        scratch=output.scratch,
+        config=config,
     )
 
 
-def _cut(config: JobConfig, source: CategorySource, paths: Sequence[Path]) -> list[Partition]:
+def _cut(config: JobConfig, source: CategorySource, paths: Sequence[Place]) -> list[Partition]:
     if source.form == "jsonl":
         return cut_jsonl(paths, config.limit, config.max_row_bytes)
-    return cut_parquet([open_checked(path, config.keep_columns) for path in paths], config.limit)
+    return cut_parquet([open_checked(path, config.keep_columns, config.source.fields) for path in paths], config.limit)
 
 
 def _determines(config: JobConfig, source: CategorySource) -> dict[str, Any]:
     """Returns all that decides a category's bytes."""
     return {
         "category": source.category,
+        "repository": list(source.repository) if source.repository else None,
         "files": [[file.name, file.size_bytes, file.fingerprint] for file in source.files],
         "recipe": config.recipe.model_dump(mode="json"),
         "keep_columns": list(config.keep_columns),
         "limit": config.limit,
         "max_row_bytes": config.max_row_bytes,
+        "fields": dict(config.source.fields),
         "partition_rule": RULE,
         "versions": {
             "recipe": RECIPE_VERSION,

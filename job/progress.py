@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from job.manifest import CategoryPlan, OutputFolder
 from job.recipe.verdict import KEPT
@@ -56,12 +56,22 @@ class Snapshot:
 Face = Callable[[Snapshot], None]
 
 
+def _console() -> Console:
+    """Standard error; in a notebook the cell."""
+    return Console(stderr=not Console().is_jupyter)
+
+
+def _is_live() -> bool:
+    """Tells whether a bar can move where it would be shown."""
+    return Console().is_jupyter or sys.stderr.isatty()
+
+
 @contextlib.contextmanager
 def face(*, quiet: bool) -> Generator[Face]:
     """Chooses how progress shows: a bar on a terminal, plain lines elsewhere, nothing when quiet."""
     if quiet:
         yield lambda _: None
-    elif sys.stderr.isatty():
+    elif _is_live():
         with _bar() as show:
             yield show
     else:
@@ -76,7 +86,7 @@ def _bar() -> Generator[Face]:
         TextColumn("{task.fields[pace]}", markup=False),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    with Progress(*columns, console=_console()) as bar:
         tasks = {}
 
         def show(at: Snapshot) -> None:
@@ -97,12 +107,43 @@ def counted(what: str, total: int) -> Generator[Callable[[int], None]]:
         what: the things.
         total: how many there will be.
     """
-    if not sys.stderr.isatty():
+    if not _is_live():
         yield lambda _: None
         return
-    with Progress(console=Console(stderr=True)) as bar:
+    with Progress(console=_console()) as bar:
         task = bar.add_task(what, total=total)
         yield lambda done: bar.update(task, completed=done)
+
+
+@contextlib.contextmanager
+def fetching(what: str, total_bytes: int, *, quiet: bool) -> Generator[Callable[[int], None]]:
+    """Shows how far files are fetched; yields what is to be told how many bytes are there.
+
+    Args:
+        what: is fetched.
+        total_bytes: how large it is.
+        quiet: show nothing.
+    """
+    if quiet:
+        yield lambda _: None
+    elif _is_live():
+        columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn())
+        with Progress(*columns, TransferSpeedColumn(), TimeRemainingColumn(), console=_console()) as bar:
+            task = bar.add_task(f"fetching {what}", total=total_bytes)
+            yield lambda done: bar.update(task, completed=done)
+    else:
+        last = time.monotonic()
+
+        shown = -1
+
+        def report(done: int) -> None:
+            nonlocal last, shown
+            if done != shown and (done == total_bytes or time.monotonic() - last >= _LINE_EVERY_S):
+                last, shown = time.monotonic(), done
+                sys.stderr.write(f"fetching {what}: {done / 1e6:,.0f} of {total_bytes / 1e6:,.0f} MB\n")
+                sys.stderr.flush()
+
+        yield report
 
 
 def _lines() -> Face:

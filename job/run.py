@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from job.budget import check_budget
 from job.card import write_card
 from job.config import JobConfig
 from job.errors import RefusedError
 from job.manifest import CategoryPlan, Manifest, OutputFolder, Plan, add_up, complete
-from job.plan import Task, check_room, check_same_work, find_sources, make_task, sole_owner
-from job.progress import face, watched
-from job.source.folder import CategorySource
+from job.plan import Task, check_room, check_same_work, find_sources, local_files, make_task, moved, sole_owner
+from job.progress import face, fetching, watched
+from job.source.cache import check_cache_room, missing_bytes
+from job.source.files import CategorySource, Place
+
+if TYPE_CHECKING:
+    from job.cluster import Workers
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,6 +66,8 @@ def run_job(
     Raises:
         CurateError: see its kinds.
     """
+    if quiet:
+        logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it would say each time that it waits
     output = _output(config)
     sources = _check(config, output, fresh=fresh)
     if not fresh and (outcome := _complete_already(config, output, sources)):
@@ -69,12 +77,16 @@ def run_job(
         before = output.plan()
         if not fresh:
             check_same_work(output, config, sources)  # again, now that nobody else can change it
+        if not fresh and (sentence := moved(config, before)):
+            say(sentence)
         output.clear_temporary()
         known = {} if fresh or before is None else dict(before.categories)
         tasks = [make_task(config, source, known.get(source.category), output, say) for source in sources]
         if fresh and before is not None:  # as late as this: until here anything may have been wrong with the new job
             output.remove_planned(before)
         check_room(output, tasks)
+        if (config.source.stream is None and config.limit is None) or config.source.stream is False:
+            check_cache_room(sum(missing_bytes(task.source) for task in tasks if task.left(output)))
         categories = {**known, **{task.plan.category: task.plan for task in tasks}}
         if categories != known:
             output.manifest_path.unlink(missing_ok=True)
@@ -114,7 +126,7 @@ def _output(config: JobConfig) -> OutputFolder:
 
 def _check(config: JobConfig, output: OutputFolder, *, fresh: bool) -> list[CategorySource]:
     """Finds whatever is wrong that can be found before work starts; returns the sources."""
-    sources = find_sources(config)
+    sources = find_sources(config, None if fresh else output.plan())
     if not fresh:
         check_same_work(output, config, sources)
     elif output.plan() is None and not output.is_untouched():
@@ -148,24 +160,50 @@ def _curate(
         return 0
     from job.cluster import started_ray  # Ray is slow to import, and a complete output needs none
 
-    with started_ray(config.workers, say) as workers, face(quiet=quiet) as show:
+    with started_ray(config.workers, say) as workers:
         from job.pipeline import curate_category
 
         for task in tasks:
-            if todo := left[task.plan.category]:
-                with watched(output, task.plan, show):
-                    curate_category(
-                        plan=task.plan,
-                        reader=task.reader(),
-                        file_names=[file.name for file in task.source.files],
-                        todo=todo,
-                        config=config,
-                        output=output.root,
-                        workers=workers,
-                    )
-                task.check_unchanged()
-                check_budget(output, task.plan.category, output.records(task.plan), config.max_malformed)
+            todo = left[task.plan.category]
+            if not todo:
+                continue
+            streams = _streams(config, task, workers)
+            places = _places(task, streams=streams, quiet=quiet, say=say)
+            with face(quiet=quiet) as show, watched(output, task.plan, show):
+                curate_category(
+                    plan=task.plan,
+                    reader=task.reader(places),
+                    file_names=[file.name for file in task.source.files],
+                    todo=todo,
+                    config=config,
+                    output=output.root,
+                    workers=workers.at_most(config.source.max_hub_readers) if streams else workers,
+                )
+            task.check_unchanged()
+            check_budget(output, task.plan.category, output.records(task.plan), config.max_malformed)
     return count
+
+
+def _streams(config: JobConfig, task: Task, workers: Workers) -> bool:
+    """Decides whether a category is read where it is, without a copy on this machine."""
+    if task.source.repository is None or task.source.is_packed:
+        return False
+    if config.source.stream is not None:
+        return config.source.stream
+    if workers.nodes > 1:
+        return True
+    return config.limit is not None and missing_bytes(task.source) > 0  # not 18 GB for 1,000 rows
+
+
+def _places(task: Task, *, streams: bool, quiet: bool, say: Callable[[str], None]) -> Sequence[Place]:
+    """Returns where a category's files are read; fetches them first if they are to be on this machine."""
+    source = task.source
+    if streams:
+        return [file.path for file in source.files]
+    if not missing_bytes(source):
+        return local_files(source, task.scratch, say, lambda _: None)
+    with fetching(source.category, source.size_bytes, quiet=quiet) as report:
+        return local_files(source, task.scratch, say, report)
 
 
 def _finish(

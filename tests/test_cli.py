@@ -155,7 +155,7 @@ def test_wrong_workers(small: Path, curate: Curate, workers: str) -> None:
         ("max_malformed: 1.5", ["max_malformed: must be a whole number"]),
         ("keep_columns: [colour]", ["'colour' cannot be carried along"]),
         ("- a list", ["a config is a list of `key: value`, this is a list"]),
-        ("source: {path: a, dataset: b}", ["either path, or dataset"]),
+        ("source: {path: a, dataset: b}", ["give one of these: path, dataset"]),
         ("categories: ['../up']", ["is no category's name"]),
         ("categories: [default]", ["is no category's name"]),
         ("limit: true", ["limit: must be a whole number (found: True)"]),

@@ -18,9 +18,9 @@ ROOMS = (
     {"sink", "cluster"},
     {"pipeline"},
     {"run"},
-    {"show"},
-    {"verify"},
-    {"cli", "__init__"},
+    {"show", "loader"},
+    {"verify", "__init__"},
+    {"cli"},
     {"__main__"},
 )
 LEVELS = {name: level for level, names in enumerate(ROOMS) for name in names}

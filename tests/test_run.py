@@ -258,7 +258,7 @@ def test_a_file_cut_off_while_the_job_runs_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "source/raw/meta_categories/meta_Toys.jsonl"
     config = load_config(None, {"source.path": str(tmp_path / "source"), "output": str(tmp_path / "out")})
     (found,) = find_sources(config)
-    reader = make_task(config, found, None, OutputFolder(tmp_path / "out"), lambda _: None).reader()
+    reader = make_task(config, found, None, OutputFolder(tmp_path / "out"), lambda _: None).reader([path])
     whole = path.read_bytes()
     first = Partition(0, 0, 0, len(whole) // 2)
     tables = reader.read(first)

@@ -5,46 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from job.errors import UsageError, nearest, reason
-from job.source.layout import JSONL_FOLDER, CategoryFiles, Form, choose_files, is_category_folder
-from job.source.unpack import is_packed
+from job.source.files import CategorySource, SourceFile
+from job.source.layout import JSONL_FOLDER, CategoryFiles, choose_files, is_category_folder
 
 _FINGERPRINT_BYTES = 1 << 16
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SourceFile:
-    """One file of a category."""
-
-    name: str
-    """Relative to the source, with forward slashes."""
-    path: Path
-    """Where it lies now."""
-    size_bytes: int
-    fingerprint: str
-    """SHA-256, in hexadecimal, over its first and last 64 KiB."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CategorySource:
-    """All files of a category, in the order of their rows."""
-
-    category: str
-    form: Form
-    files: tuple[SourceFile, ...]
-
-    @property
-    def size_bytes(self) -> int:
-        """The files' size as they lie there."""
-        return sum(file.size_bytes for file in self.files)
-
-    @property
-    def is_packed(self) -> bool:
-        """Tells whether the files have to be unpacked before they can be cut."""
-        return any(is_packed(file.path) for file in self.files)
 
 
 def find_categories(root: Path, wanted: Sequence[str]) -> list[CategorySource]:

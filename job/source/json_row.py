@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
+
+from job.source.rows import LIST_COLUMNS
 
 MAX_DEPTH = 500
 """Arrays and objects nested deeper than this are malformed: `json.loads` would give up at a depth that depends on
@@ -60,10 +62,17 @@ class RowDecoder:
     Args:
         keep_columns: source columns to carry along; any of `KEEPABLE_COLUMNS`.
         max_row_bytes: a longer line is malformed.
+        fields: which key is which input, where they have other names; then text stands for a list of it, too.
     """
 
-    def __init__(self, keep_columns: Sequence[str] = (), max_row_bytes: int = 64 * 2**20):
+    def __init__(
+        self,
+        keep_columns: Sequence[str] = (),
+        max_row_bytes: int = 64 * 2**20,
+        fields: Mapping[str, str] | None = None,
+    ):
         self._keep_columns = tuple(keep_columns)
+        self._fields = dict(fields or {})
         self._max_row_bytes = max_row_bytes
         self._decode = msgspec.json.Decoder(SourceRow).decode
 
@@ -88,7 +97,7 @@ class RowDecoder:
                 raise MalformedRowError(f"not UTF-8: byte {error.start} of the row: {error.reason}") from None
         if line.count(b"[") + line.count(b"{") > MAX_DEPTH and _depth(line) > MAX_DEPTH:
             raise MalformedRowError(f"nested deeper than {MAX_DEPTH}")
-        if self._keep_columns or _may_have_long_number(line):
+        if self._keep_columns or self._fields or _may_have_long_number(line):
             return self._second_reading(line)
         try:
             return self._decode(line)
@@ -103,6 +112,8 @@ class RowDecoder:
             raise MalformedRowError(f"not JSON: {error}") from None
         if not isinstance(value, dict):
             raise MalformedRowError(f"not an object but {_kind(value)}")
+        if self._fields:
+            value = _mapped(value, self._fields)
         fields: dict[str, Any] = {
             "title": _text(value, "title"),
             "parent_asin": _identifier(value.get("parent_asin")),
@@ -114,6 +125,18 @@ class RowDecoder:
         if "details" in value:
             fields["details"] = msgspec.Raw(json.dumps(value["details"]).encode("ascii"))
         return _KeepingRow(**fields)
+
+
+def _mapped(value: dict[str, Any], fields: Mapping[str, str]) -> dict[str, Any]:
+    """Gives an object's values the names that the recipe knows."""
+    mapped = {**value, **{name: value[key] for name, key in fields.items() if key in value}}
+    for name in fields:
+        if fields[name] not in value:
+            mapped.pop(name, None)
+    for name in LIST_COLUMNS:
+        if isinstance(mapped.get(name), str):
+            mapped[name] = [mapped[name]]
+    return mapped
 
 
 def _may_have_long_number(line: bytes) -> bool:

@@ -6,14 +6,15 @@ So whatever the cuts, each line comes out once, and every range can be read with
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 import pyarrow as pa
 
 from job.recipe.verdict import MALFORMED
+from job.source.files import Place, size_of
 from job.source.json_row import MalformedRowError, RowDecoder, SourceRow
+from job.source.remote import announce
 from job.source.rows import KEEP_PREFIX, MAX_RAW_BYTES, end_message, rows_schema
 
 _BUFFER_BYTES = 1 << 20
@@ -62,7 +63,7 @@ def _skip_line(stream: BinaryIO) -> int:
     return size
 
 
-def end_of_rows(path: Path, limit: int, max_row_bytes: int) -> tuple[int, int]:
+def end_of_rows(path: Place, limit: int, max_row_bytes: int) -> tuple[int, int]:
     """Finds where the first rows of a file end.
 
     Args:
@@ -74,14 +75,14 @@ def end_of_rows(path: Path, limit: int, max_row_bytes: int) -> tuple[int, int]:
         The offset of the next line, or the file's size when it has no more rows than that; and how many rows come
         before it.
     """
-    rows = 0
+    rows, size = 0, size_of(path)
     with path.open("rb", buffering=_BUFFER_BYTES) as stream:
-        for offset, line in read_lines(stream, 0, path.stat().st_size, max_row_bytes):
+        for offset, line in read_lines(stream, 0, size, max_row_bytes):
             if not is_blank(line, max_row_bytes):
                 if rows == limit:
                     return offset, rows
                 rows += 1
-    return path.stat().st_size, rows
+    return size, rows
 
 
 class JsonlReader:
@@ -90,14 +91,16 @@ class JsonlReader:
     Args:
         keep_columns: source columns to carry along.
         max_row_bytes: a longer row is malformed.
+        fields: see `SourceConfig`.
     """
 
-    def __init__(self, keep_columns: Sequence[str], max_row_bytes: int):
+    def __init__(self, keep_columns: Sequence[str], max_row_bytes: int, fields: Mapping[str, str] | None = None):
+        self._fields = fields
         self._keep_columns = tuple(keep_columns)
         self._max_row_bytes = max_row_bytes
         self._schema = rows_schema("details_json", keep_columns)
 
-    def read(self, path: Path, partition: int, start: int, end: int) -> Iterator[pa.Table]:
+    def read(self, path: Place, partition: int, start: int, end: int) -> Iterator[pa.Table]:
         """Reads one partition.
 
         Args:
@@ -109,10 +112,11 @@ class JsonlReader:
         Yields:
             Tables of rows in order, then the message that ends the partition.
         """
-        decoder = RowDecoder(self._keep_columns, self._max_row_bytes)
+        decoder = RowDecoder(self._keep_columns, self._max_row_bytes, self._fields)
         num_rows = 0
         rows = _Rows(partition, self._schema, self._keep_columns)
         with path.open("rb", buffering=_BUFFER_BYTES) as stream:
+            announce(stream, start - 1, end)
             for offset, line in read_lines(stream, start, end, self._max_row_bytes):
                 if is_blank(line, self._max_row_bytes):
                     continue

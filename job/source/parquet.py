@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,6 +18,8 @@ import pyarrow.parquet as pq
 
 from job.errors import CurateError, UsageError, nearest
 from job.recipe.verdict import MALFORMED
+from job.source.files import Place, size_of
+from job.source.remote import HubFile, announce
 from job.source.rows import (
     KEEP_PREFIX,
     KEPT_COLUMN_TYPES,
@@ -27,14 +30,18 @@ from job.source.rows import (
 )
 
 _ROWS_PER_CHUNK = 4000
+_FOOTER_BYTES = 1 << 20
+"""A file of 100 row groups of the Hub's form has 0.4 MB of it, at its end."""
 
 
-def open_checked(path: Path, keep_columns: Sequence[str]) -> pq.FileMetaData:
+def open_checked(path: Place, keep_columns: Sequence[str], fields: Mapping[str, str] | None = None) -> pq.FileMetaData:
     """Reads a file's metadata and checks that it has what the recipe reads.
 
     Args:
         path: a Parquet file.
         keep_columns: source columns to carry along.
+        fields: which column is which input, where they have other names; then title and price have to be there, and
+            types that can be written as text will do.
 
     Returns:
         The metadata.
@@ -43,29 +50,56 @@ def open_checked(path: Path, keep_columns: Sequence[str]) -> pq.FileMetaData:
         UsageError: when it is not Parquet or damaged, or lacks a column, or a column is of another type.
     """
     try:
-        with pq.ParquetFile(path) as file:
-            schema = file.schema_arrow
-            metadata = file.metadata
+        metadata = read_metadata(path)
+        schema = metadata.schema.to_arrow_schema()
     except (pa.ArrowException, OSError, ValueError) as error:
         if isinstance(error, PermissionError | FileNotFoundError):
             raise UsageError(f"cannot be read: {path}: {error.strerror}") from None
         raise UsageError(
-            f"not a whole Parquet file: {path} ({path.stat().st_size:,} bytes): {error}\n"
+            f"not a whole Parquet file: {path} ({size_of(path):,} bytes): {error}\n"
             "it may have been cut off on its way here: fetch it again"
         ) from None
-    wanted = {name: _column_type(name) for name in _columns(keep_columns)}
-    if missing := [name for name in wanted if name not in schema.names]:
+    fields = fields or {}
+    wanted = {fields.get(name, name): _column_type(name) for name in _columns(keep_columns)}
+    needed = {fields.get(name, name) for name in ("title", "price")} | set(fields.values()) if fields else set(wanted)
+    if missing := [name for name in wanted if name in needed and name not in schema.names]:
         raise UsageError(
             f"{path} has no column {', '.join(missing)}{nearest(missing[0], schema.names)}\n"
-            f"it has: {', '.join(schema.names)}"
+            f"it has: {', '.join(schema.names)}\n"
+            "where columns have other names, say which is which: --set source.fields='{title: NAME, price: NAME}'"
         )
     for name, wanted_type in wanted.items():
+        if name not in schema.names:
+            continue
         if schema.names.count(name) > 1:
             raise UsageError(f"{path} has more than one column {name}")
         found = schema.field(name).type
-        if not _fits(found, wanted_type):
+        if not (_fits(found, wanted_type) or (fields and _can_be_text(found, wanted_type))):
             raise UsageError(f"{path}: the column {name} is {found}, not {wanted_type}")
     return metadata
+
+
+def read_metadata(place: Place) -> pq.FileMetaData:
+    """Reads a file's metadata; of one on the Hub once per process."""
+    return pq.read_metadata(place) if isinstance(place, Path) else _remote_metadata(place)
+
+
+@functools.lru_cache(maxsize=1024)
+def _remote_metadata(file: HubFile) -> pq.FileMetaData:
+    with file.open() as stream:
+        announce(stream, file.size_bytes - _FOOTER_BYTES, file.size_bytes)
+        return pq.read_metadata(stream)
+
+
+@contextlib.contextmanager
+def _opened(place: Place, metadata: pq.FileMetaData | None) -> Generator[tuple[pq.ParquetFile, BinaryIO | None]]:
+    """Opens a file, by Arrow itself where it can; yields the stream too where it cannot."""
+    if isinstance(place, Path):
+        with pq.ParquetFile(place, pre_buffer=False) as file:
+            yield file, None
+    else:
+        with place.open() as stream, pq.ParquetFile(stream, metadata=metadata, pre_buffer=False) as file:
+            yield file, stream
 
 
 def _columns(keep_columns: Sequence[str]) -> list[str]:
@@ -78,6 +112,31 @@ def _column_type(name: str) -> pa.DataType:
 
 def _is_text(found: pa.DataType) -> bool:
     return pa.types.is_string(found) or pa.types.is_large_string(found) or pa.types.is_string_view(found)
+
+
+def _can_be_text(found: pa.DataType, wanted: pa.DataType) -> bool:
+    """Tells whether a column of somebody's own can stand for one of the recipe's inputs; see `_as_input`."""
+    if pa.types.is_list(wanted):
+        return _is_text(found)
+    return (
+        pa.types.is_integer(found)
+        or pa.types.is_floating(found)
+        or pa.types.is_decimal(found)
+        or pa.types.is_struct(found)
+        or pa.types.is_map(found)
+    )
+
+
+def _as_input(values: pa.Array, wanted: pa.DataType) -> pa.Array:
+    """Writes a column of somebody's own as the recipe's input: numbers as Python does, objects as JSON."""
+    if pa.types.is_list(wanted):
+        return pa.array([None if text is None else [text] for text in values.to_pylist()], wanted)
+    if pa.types.is_struct(values.type) or pa.types.is_map(values.type):
+        objects = (None if value is None else dict(value) for value in values.to_pylist())
+        texts = [None if value is None else json.dumps(value, default=str) for value in objects]
+    else:
+        texts = [None if value is None else str(value) for value in values.to_pylist()]
+    return pa.array(texts, wanted)
 
 
 def _fits(found: pa.DataType, wanted: pa.DataType) -> bool:
@@ -99,14 +158,18 @@ class ParquetReader:
     Args:
         keep_columns: source columns to carry along.
         max_row_bytes: a longer row is malformed.
+        fields: see `SourceConfig`.
     """
 
-    def __init__(self, keep_columns: Sequence[str], max_row_bytes: int):
+    def __init__(self, keep_columns: Sequence[str], max_row_bytes: int, fields: Mapping[str, str] | None = None):
+        self._fields = dict(fields or {})
         self._keep_columns = tuple(keep_columns)
         self._max_row_bytes = max_row_bytes
         self._schema = rows_schema("details", keep_columns)
 
-    def read(self, path: Path, partition: int, start: int, end: int) -> Iterator[pa.Table]:
+    def read(
+        self, path: Place, partition: int, start: int, end: int, metadata: pq.FileMetaData | None = None
+    ) -> Iterator[pa.Table]:
         """Reads one partition.
 
         Args:
@@ -114,14 +177,18 @@ class ParquetReader:
             partition: the partition's number in its category.
             start: its first row.
             end: the row after its last one.
+            metadata: the file's, where it is known, so that it is not fetched again.
 
         Yields:
             Tables of rows in order, then the message that ends the partition.
         """
-        columns = _columns(self._keep_columns)
+        names = {name: self._fields.get(name, name) for name in _columns(self._keep_columns)}
         num_rows = 0
-        with pq.ParquetFile(path, pre_buffer=False) as file:
+        with _opened(path, metadata) as (file, stream):
+            columns = [name for name in dict.fromkeys(names.values()) if name in file.schema_arrow.names]
             row_groups, first = _row_groups(file.metadata, start, end)
+            if stream is not None:
+                announce(stream, *_span(file.metadata, row_groups, columns))
             position = first
             batches = file.iter_batches(
                 batch_size=_ROWS_PER_CHUNK, row_groups=row_groups, columns=columns, use_threads=False
@@ -135,13 +202,23 @@ class ParquetReader:
                 wanted = wanted.slice(0, max(0, end - begins))
                 if wanted.num_rows:
                     num_rows += wanted.num_rows
-                    yield self._rows(wanted, partition, begins)
+                    values = {name: self._values(wanted, name, column) for name, column in names.items()}
+                    yield self._rows(values, partition, begins)
         yield end_message(partition, num_rows, self._schema)
 
-    def _rows(self, found: pa.RecordBatch, partition: int, first: int) -> pa.Table:
+    def _values(self, found: pa.RecordBatch, name: str, column: str) -> pa.Array:
+        """Returns an input's values as they are in the file, in the type that the rest expects."""
+        wanted = _column_type(name)
+        if column not in found.schema.names:  # of somebody's own catalogue, that has no such thing
+            return pa.nulls(found.num_rows, wanted)
+        values = found[column]
+        if self._fields and not _fits(values.type, wanted):
+            return _as_input(values, wanted)
+        return _plain(values, wanted)
+
+    def _rows(self, values: Mapping[str, pa.Array], partition: int, first: int) -> pa.Table:
         """Brings rows as they are in the file into the readers' schema, malformed ones set apart."""
-        size = found.num_rows
-        values = {name: _plain(found[name], _column_type(name)) for name in found.schema.names}
+        size = len(values["title"])
         causes = self._causes(values)
         columns: dict[str, Any] = {
             "partition": pa.array([partition] * size, pa.int32()),
@@ -185,7 +262,7 @@ class ParquetReader:
         return causes
 
 
-def _undamaged(batches: Iterator[pa.RecordBatch], path: Path, start: int, end: int) -> Iterator[pa.RecordBatch]:
+def _undamaged(batches: Iterator[pa.RecordBatch], path: Place, start: int, end: int) -> Iterator[pa.RecordBatch]:
     """Passes batches on; what cannot be read is an error that says where."""
     try:
         yield from batches
@@ -229,6 +306,20 @@ def _row_groups(metadata: pq.FileMetaData, start: int, end: int) -> tuple[list[i
             touched.append(index)
         begins = ends
     return touched, first
+
+
+def _span(metadata: pq.FileMetaData, row_groups: Sequence[int], columns: Sequence[str]) -> tuple[int, int]:
+    """Returns the first byte of columns in some row groups, and the one after the last."""
+    starts, ends = [0], [0]
+    for group in map(metadata.row_group, row_groups):
+        for column in map(group.column, range(group.num_columns)):
+            if column.path_in_schema.partition(".")[0] in columns:
+                pages = [column.data_page_offset]
+                if column.has_dictionary_page and column.dictionary_page_offset:
+                    pages.append(column.dictionary_page_offset)
+                starts.append(min(pages))
+                ends.append(min(pages) + column.total_compressed_size)
+    return min(starts[1:], default=0), max(ends)
 
 
 def _is_utf8(values: pa.Array) -> bool:

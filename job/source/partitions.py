@@ -10,10 +10,10 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from job.source.files import Place, size_of
 from job.source.jsonl import end_of_rows
 from job.source.rows import PARQUET_COLUMNS
 
@@ -46,7 +46,7 @@ class Partition:
     """The byte or row after the last one."""
 
 
-def cut_jsonl(paths: Sequence[Path], limit: int | None, max_row_bytes: int) -> list[Partition]:
+def cut_jsonl(paths: Sequence[Place], limit: int | None, max_row_bytes: int) -> list[Partition]:
     """Cuts JSONL files into byte ranges.
 
     Args:
@@ -60,7 +60,7 @@ def cut_jsonl(paths: Sequence[Path], limit: int | None, max_row_bytes: int) -> l
     sizes: list[int] = []
     left = limit
     for path in paths:
-        size = path.stat().st_size
+        size = size_of(path)
         if left is not None:
             size, rows = end_of_rows(path, left, max_row_bytes)
             left -= rows

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from job.errors import CurateError, reason
 from job.recipe.verdict import END
+from job.source.files import Place, size_of
 from job.source.jsonl import JsonlReader
 from job.source.layout import Form
 from job.source.parquet import ParquetReader
@@ -21,12 +22,15 @@ class PartitionReader:
     """Reads any partition of a category."""
 
     form: Form
-    paths: tuple[Path, ...]
+    paths: tuple[Place, ...]
     """The category's files, unpacked."""
     sizes_bytes: tuple[int, ...]
     """How large each was when it was planned."""
     keep_columns: tuple[str, ...]
     max_row_bytes: int
+    fields: Mapping[str, str]
+    metadata: tuple[pq.FileMetaData, ...] = ()
+    """Of Parquet files on the Hub, so that not every task has to fetch it."""
 
     def read(self, partition: Partition) -> Iterator[pa.Table]:
         """Yields a partition's rows in order, then the message that ends it. See `rows_schema`.
@@ -34,10 +38,16 @@ class PartitionReader:
         Raises:
             CurateError: when the file is not as large as it was, or damaged.
         """
-        reader = (JsonlReader if self.form == "jsonl" else ParquetReader)(self.keep_columns, self.max_row_bytes)
         path = self.paths[partition.file]
         self._check_size(partition)
-        for table in reader.read(path, partition.index, partition.start, partition.end):
+        given = (path, partition.index, partition.start, partition.end)
+        settings = (self.keep_columns, self.max_row_bytes, self.fields)
+        if self.form == "jsonl":
+            tables = JsonlReader(*settings).read(*given)
+        else:
+            metadata = self.metadata[partition.file] if self.metadata else None
+            tables = ParquetReader(*settings).read(*given, metadata)
+        for table in tables:
             if table["verdict"][0].as_py() == END:
                 self._check_size(partition)
             yield table
@@ -46,7 +56,7 @@ class PartitionReader:
         """A file that was cut off or replaced would give fewer rows, or rows cut in two, without a word."""
         path, planned = self.paths[partition.file], self.sizes_bytes[partition.file]
         try:
-            found = path.stat().st_size
+            found = size_of(path)
         except OSError as error:
             raise CurateError(
                 f"{reason(error)}: {path}\nwhat was finished is kept; put it back and run the same command again"

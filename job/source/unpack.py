@@ -22,9 +22,9 @@ _LEAST_FREE_BYTES = 256 << 20
 """Unpacking stops before less than this is left for everything else on the machine."""
 
 
-def is_packed(path: Path) -> bool:
-    """Tells whether a file has to be unpacked before it can be cut."""
-    return path.suffix in {".gz", ".zst"}
+def is_packed(name: str) -> bool:
+    """Tells whether a file of this name has to be unpacked before it can be cut."""
+    return name.endswith((".gz", ".zst"))
 
 
 def unpack(path: Path, scratch: Path, report: Callable[[str], None]) -> Path:

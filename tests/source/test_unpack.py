@@ -69,7 +69,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [("a.jsonl", False), ("a.jsonl.gz", True), ("a.jsonl.zst", True), ("a.parquet", False), ("gz", False)],
 )
 def test_the_name_says_whether_a_file_is_packed(name: str, packed: bool) -> None:
-    assert is_packed(Path(name)) is packed
+    assert is_packed(name) is packed
 
 
 @PACKINGS

@@ -1,0 +1,122 @@
+"""The course's interface: a category's items as a list of objects, made by the same pipeline as everything else.
+
+    from job import ItemLoader
+
+    items = ItemLoader("Appliances").load(workers=8)
+
+For a big category, `dataset()` gives a Ray Dataset instead, and `output` is the folder it lies in.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import pyarrow.parquet as pq
+
+from job.config import JobConfig, load_config
+from job.manifest import CategoryTotals
+from job.recipe.price_prompt import test_prompt
+from job.run import run_job
+
+if TYPE_CHECKING:
+    import ray.data
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Item:
+    """A listing with its prompt."""
+
+    title: str
+    price: float
+    """In dollars."""
+    category: str
+    token_count: int
+    """Llama 3 tokens of the prompt."""
+    prompt: str
+
+    def test_prompt(self) -> str:
+        """Returns the prompt without its answer."""
+        return test_prompt(self.prompt)
+
+    def __repr__(self) -> str:
+        return f"<{self.title} = ${self.price}>"
+
+
+class ItemLoader:
+    """Loads the items of a category.
+
+    Args:
+        category: its name, such as `Appliances`.
+        source: a folder to read from, instead of the data set on the Hub.
+        output: the folder for the items; one that is complete is used as it is.
+        settings: any other keys of the config by their dotted names, such as `{"recipe.max_price": 500}`.
+    """
+
+    def __init__(
+        self,
+        category: str,
+        *,
+        source: str | Path | None = None,
+        output: str | Path | None = None,
+        settings: dict[str, Any] | None = None,
+    ):
+        self.category = category
+        self.output = Path(output if output is not None else Path("out") / category)
+        given: dict[str, Any] = {"categories": [category], "output": str(self.output)}
+        if source is not None:
+            given["source.path"] = str(source)
+        self._settings = {**(settings or {}), **given}
+
+    def load(self, workers: int | Literal["all"] = "all") -> list[Item]:
+        """Makes the items, or takes those that are made already.
+
+        Args:
+            workers: how many cores may work at once.
+
+        Returns:
+            All of them, in the order of the source. They are in memory: some 2 KB each.
+
+        Raises:
+            CurateError: see `run_job`.
+        """
+        columns = ["title", "price", "category", "token_count", "prompt"]
+        items: list[Item] = []
+        for path in self._shards(workers):
+            table = pq.read_table(path, columns=columns)
+            items += map(Item, *[table[name].to_pylist() for name in columns])
+        return items
+
+    def dataset(self, workers: int | Literal["all"] = "all") -> ray.data.Dataset:
+        """Makes the items, or takes those that are made already.
+
+        Args:
+            workers: how many cores may work at once.
+
+        Returns:
+            A Ray Dataset that reads them; of the Ray that this Python has, or one that it gets for this.
+
+        Raises:
+            CurateError: see `run_job`.
+        """
+        paths = [str(path) for path in self._shards(workers)]
+        import ray
+        import ray.data
+
+        if not ray.is_initialized():
+            os.environ.setdefault("RAY_AUTH_MODE", "disabled")
+            address = os.environ.get("RAY_ADDRESS", "local")
+            ray.init(address=address, include_dashboard=False if address == "local" else None, log_to_driver=False)
+        return ray.data.read_parquet(paths)
+
+    def _shards(self, workers: int | Literal["all"]) -> list[Path]:
+        config: JobConfig = load_config(None, {**self._settings, "workers": workers})
+        totals: CategoryTotals = run_job(config, say=_say).manifest.categories[self.category]
+        return [(self.output / shard["path"]).absolute() for shard in totals.shards]
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(line + "\n")

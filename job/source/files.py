@@ -1,0 +1,53 @@
+"""What a source finds: the files of a category, wherever they lie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from job.source.layout import Form
+from job.source.remote import HubFile
+from job.source.unpack import is_packed
+
+Place = Path | HubFile
+"""Where a file is read: both open with `open("rb")`."""
+
+
+def size_of(place: Place) -> int:
+    """Returns a file's size in bytes."""
+    return place.size_bytes if isinstance(place, HubFile) else place.stat().st_size
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SourceFile:
+    """One file of a category."""
+
+    name: str
+    """Relative to the source, with forward slashes."""
+    path: Place
+    """Where it lies now."""
+    size_bytes: int
+    fingerprint: str
+    """In a folder the SHA-256, in hexadecimal, over its first and last 64 KiB; on the Hub its hash in the repository,
+    which is the SHA-256 of the whole, or git's SHA-1 of a small file."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CategorySource:
+    """All files of a category, in the order of their rows."""
+
+    category: str
+    form: Form
+    files: tuple[SourceFile, ...]
+    repository: tuple[str, str] | None = None
+    """On the Hub: the data set and the commit."""
+
+    @property
+    def size_bytes(self) -> int:
+        """The files' size as they lie there."""
+        return sum(file.size_bytes for file in self.files)
+
+    @property
+    def is_packed(self) -> bool:
+        """Tells whether the files have to be unpacked before they can be cut."""
+        return any(is_packed(file.name) for file in self.files)
