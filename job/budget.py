@@ -27,6 +27,11 @@ def check_budget(output: OutputFolder, category: str, records: Sequence[Record],
     malformed = sum(record.funnel.get(MALFORMED, 0) for record in records)
     rows = sum(record.num_rows for record in records)
     allowed = max_malformed if isinstance(max_malformed, int) else max(_LEAST_ROWS, int(max_malformed * rows))
+    if rows and malformed == rows and not isinstance(max_malformed, int):
+        raise MalformedBudgetError(
+            f"{category}: every row is malformed: is it JSONL, one object in each line?\n"
+            f"to see them: curate rejects {quoted(output.root)}; then mend the file, and begin anew with --fresh"
+        )
     if malformed > allowed:
         raise MalformedBudgetError(
             f"{category}: {malformed:,} of {rows:,} rows are malformed, and max_malformed allows {allowed:,}\n"

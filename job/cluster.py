@@ -11,8 +11,10 @@ import logging
 import math
 import os
 import shutil
+import signal
 import socket
 import tempfile
+import threading
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -95,6 +97,7 @@ def started_ray(workers: int | Literal["all"], say: Callable[[str], None]) -> Ge
         UsageError: when a Ray of our own does not fit on the machine, or the one to join does not answer.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    on_sigterm = signal.getsignal(signal.SIGTERM)
     address = os.environ.get("RAY_ADDRESS")
     import ray
 
@@ -103,6 +106,7 @@ def started_ray(workers: int | Literal["all"], say: Callable[[str], None]) -> Ge
             say(f"joining Ray at {address}")
             _check_answers(str(address))
             ray.init(logging_level=logging.ERROR, log_to_driver=False)
+            _take_back(on_sigterm)
             _hush_ray_data()
         cores = int(ray.cluster_resources().get("CPU", 1))
         count = cores if workers == "all" else min(workers, cores)
@@ -131,10 +135,17 @@ def started_ray(workers: int | Literal["all"], say: Callable[[str], None]) -> Ge
                 log_to_driver=False,
                 _temp_dir=folder,
             )
+            _take_back(on_sigterm)
             _hush_ray_data()
             yield Workers(count=count, task={"num_cpus": 0, "resources": {_OWN_CORE: 1}}, cpu_limit=None, nodes=1)
         finally:
             ray.shutdown()
+
+
+def _take_back(on_sigterm: Any) -> None:
+    """Puts a handler of SIGTERM in place again: Ray has put its own there, which ends the process without a word."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, on_sigterm)
 
 
 def _nodes() -> int:

@@ -16,7 +16,7 @@ import pydantic
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from job.errors import UsageError, nearest
+from job.errors import UsageError, nearest, quoted
 
 INPUTS = ("title", "price", "description", "features", "details", "parent_asin")
 """What the recipe reads of a row."""
@@ -97,7 +97,7 @@ class SourceConfig(_Section, frozen=True):
             )
         for name in self.fields:
             if name not in INPUTS:
-                raise ValueError(f"fields: {name!r} is no input{nearest(name, INPUTS)} They are: {', '.join(INPUTS)}")
+                raise ValueError(f"fields: {name!r} is no input{nearest(name, INPUTS)}; they are: {', '.join(INPUTS)}")
         if self.dataset is not None and not re.fullmatch(r"[\w.-]+/[\w.-]+", self.dataset):
             raise ValueError(f"dataset {self.dataset!r}: write it as OWNER/NAME, as the Hub does")
         if self.path == "":
@@ -155,7 +155,8 @@ class JobConfig(_Section, frozen=True):
     keep_columns: _Names = ()
     """Source columns to carry along with each item."""
     max_malformed: int | float = 0.001
-    """How many malformed rows are put up with: a whole number is a count, a fraction a share of each category."""
+    """How many malformed rows are put up with: a whole number is a count, a fraction a share of each
+    category, but never less than 10 rows."""
     max_row_bytes: Annotated[int, Field(ge=1)] = 64 * 2**20
     """A longer row is malformed."""
     limit: Annotated[int, Field(ge=1)] | None = None
@@ -203,8 +204,8 @@ class JobConfig(_Section, frozen=True):
         for name in value:
             if name not in KEEPABLE_COLUMNS:
                 raise ValueError(
-                    f"{name!r} cannot be carried along{nearest(name, KEEPABLE_COLUMNS)} "
-                    f"These can: {', '.join(KEEPABLE_COLUMNS)}"
+                    f"{name!r} cannot be carried along{nearest(name, KEEPABLE_COLUMNS)}; "
+                    f"these can: {', '.join(KEEPABLE_COLUMNS)}"
                 )
         if len(set(value)) < len(value):
             raise ValueError("a column is named more than once")
@@ -296,6 +297,8 @@ class _UniqueKeyLoader(yaml.SafeLoader):
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
+    if path.name.endswith((".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet")):
+        raise UsageError(f"{path} is no config\nto read rows from it: --source {quoted(path)}")
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -304,7 +307,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         there = f"; {folder} has: {', '.join(names)}" if names else ""
         raise UsageError(f"config not found: {path}{nearest(path.name, names) or there}") from None
     except IsADirectoryError:
-        raise UsageError(f"{path} is a folder, not a config\nto read rows from it: --source {path}") from None
+        raise UsageError(f"{path} is a folder, not a config\nto read rows from it: --source {quoted(path)}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"config cannot be read: {path}: {error}") from None
     try:
@@ -352,7 +355,11 @@ def _describe(problem: Any) -> str:
     location = problem["loc"]
     key = ".".join(str(part) for part in location)
     if problem["type"] == "extra_forbidden":
-        return f"{key}: unknown key{nearest(str(location[-1]), _keys_at(location[:-1]))}"
+        elsewhere = [
+            f"{section}.{location[-1]}" for section in ("recipe", "source") if location[-1] in _keys_at([section])
+        ]
+        hint = f"; did you mean {elsewhere[0]}?" if elsewhere else nearest(str(location[-1]), _keys_at(location[:-1]))
+        return f"{key}: unknown key{hint}"
     message = _EXPECTED.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
     found = f" (found: {problem['input']!r})" if not isinstance(problem["input"], dict) else ""
     return f"{key + ': ' if key else ''}{message}{found}"

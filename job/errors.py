@@ -16,6 +16,13 @@ class CurateError(Exception):
 
     exit_code = 1
 
+    def __init__(self, message: str):
+        super().__init__(message)
+        self.message = message  # Ray adds advice of its own to what an exception was made of
+
+    def __str__(self) -> str:
+        return self.message
+
 
 class UsageError(CurateError):
     """Wrong input: arguments, config, source files, or the output folder. Found before work starts."""
@@ -54,11 +61,15 @@ def reason(error: OSError) -> str:
     return _DISK_ERRORS.get(error.errno or 0, (error.strerror or str(error)).lower())
 
 
-def write_failed(error: OSError, path: object) -> CurateError:
-    """Makes the message for a file that could not be written while the job ran."""
-    return CurateError(
-        f"{reason(error)}: {path}\nfinished partitions are kept; mend it and run the same command again to go on"
-    )
+def write_failed(error: OSError, path: object, left: str = "finished partitions are kept") -> CurateError:
+    """Makes the message for a file that could not be written while the job ran.
+
+    Args:
+        error: why.
+        path: which.
+        left: what there is of the work.
+    """
+    return CurateError(f"{reason(error)}: {path}\n{left}; mend it and run the same command again to go on")
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
@@ -84,7 +95,8 @@ def known(error: BaseException) -> CurateError | None:
     Returns:
         A `CurateError`, or None when the error is not one a user can mend: then the traceback is wanted.
     """
-    return next((cause for cause in causes(error) if isinstance(cause, CurateError)), None)
+    # Ray makes a kind of its own of an error in a task, which is a CurateError too, but says it in fifty lines.
+    return next((cause for cause in causes(error) if type(cause).__module__ == __name__), None)  # pyright: ignore[reportReturnType]
 
 
 def quoted(path: object) -> str:

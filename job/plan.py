@@ -287,6 +287,15 @@ def _changes(key: str, before: Any, now: Any) -> Generator[str]:
     if isinstance(before, dict) and isinstance(now, dict):
         for name in {**before, **now}:
             yield from _changes(f"{key}.{name}".lstrip("."), before.get(name), now.get(name))
+    elif before != now and key == "files":
+        then = {file[0]: file[1:] for file in before}
+        for name, size, digest in now:
+            if name not in then:
+                yield f"{name} is new"
+            elif then[name] != [size, digest]:
+                yield f"{name} was {then[name][0]:,} bytes, is {size:,}" + (" others" if then[name][0] == size else "")
+        gone = then.keys() - {file[0] for file in now}
+        yield from (f"{name} is gone" for name in sorted(gone))
     elif before != now:
         yield f"{key} was {before}, is {now}"
 
@@ -318,6 +327,19 @@ def check_room(output: OutputFolder, tasks: Sequence[Task]) -> None:
             f"the disk is too full: {free / 1e6:,.0f} MB free at {folder}, about {needed / 1e6:,.0f} MB needed\n"
             "make room, or name a folder on another disk: --output DIR"
         )
+
+
+def live_owner(output: OutputFolder) -> str | None:
+    """Returns who is working on an output folder at this moment; None when nobody is."""
+    try:
+        with output.lock_path.open(encoding="utf-8") as stream:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return stream.read().strip()
+    except OSError:
+        return None
+    return None
 
 
 @contextlib.contextmanager

@@ -92,8 +92,8 @@ def _bar() -> Generator[Face]:
         def show(at: Snapshot) -> None:
             if at.category not in tasks:
                 tasks[at.category] = bar.add_task(at.category, total=at.partitions, pace="")
-            share = f"{at.num_items / at.num_rows:.0%} kept" if at.num_rows else ""
-            pace = f"{at.num_rows:,} rows · {at.rows_per_s:,.0f} rows/s · {share}"
+            share = f" · {at.num_items / at.num_rows:.0%} kept" if at.num_rows else ""
+            pace = f"{at.done} of {at.partitions} · {at.num_rows:,} rows · {at.rows_per_s:,.0f} rows/s{share}"
             bar.update(tasks[at.category], completed=at.done, pace=pace)
 
         yield show

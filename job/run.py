@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from job.budget import check_budget
 from job.card import write_card
 from job.config import JobConfig
-from job.errors import RefusedError
+from job.errors import RefusedError, known
 from job.manifest import CategoryPlan, Manifest, OutputFolder, Plan, add_up, complete
 from job.plan import Task, check_room, check_same_work, find_sources, local_files, make_task, moved, sole_owner
 from job.progress import face, fetching, watched
@@ -87,6 +88,8 @@ def run_job(
         check_room(output, tasks)
         if (config.source.stream is None and config.limit is None) or config.source.stream is False:
             check_cache_room(sum(missing_bytes(task.source) for task in tasks if task.left(output)))
+        if added := [task.plan.category for task in tasks if known and task.plan.category not in known]:
+            say(f"{', '.join(added)} will be added to {output.root}, which has {', '.join(known)}")
         categories = {**known, **{task.plan.category: task.plan for task in tasks}}
         if categories != known:
             output.manifest_path.unlink(missing_ok=True)
@@ -169,7 +172,7 @@ def _curate(
                 continue
             streams = _streams(config, task, workers)
             places = _places(task, streams=streams, quiet=quiet, say=say)
-            with face(quiet=quiet) as show, watched(output, task.plan, show):
+            with face(quiet=quiet) as show, watched(output, task.plan, show), _in_few_words():
                 curate_category(
                     plan=task.plan,
                     reader=task.reader(places),
@@ -182,6 +185,18 @@ def _curate(
             task.check_unchanged()
             check_budget(output, task.plan.category, output.records(task.plan), config.max_malformed)
     return count
+
+
+@contextlib.contextmanager
+def _in_few_words() -> Generator[None]:
+    """Raises what a task of Ray's has raised, without what Ray makes of it."""
+    try:
+        yield
+    except Exception as error:
+        friendly = known(error)
+        if friendly is None:
+            raise
+        raise friendly from None
 
 
 def _streams(config: JobConfig, task: Task, workers: Workers) -> bool:

@@ -13,9 +13,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from job.config import JobConfig
-from job.errors import CurateError, UsageError, quoted
+from job.config import JobConfig, RecipeConfig
+from job.errors import CurateError, UsageError, nearest, quoted
 from job.manifest import Manifest, OutputFolder, Plan, add_funnels
+from job.plan import live_owner
 from job.recipe.verdict import KEPT, MALFORMED
 from job.run import Outcome, Prospect
 
@@ -31,9 +32,13 @@ def opened(root: Path) -> tuple[OutputFolder, Plan]:
     """
     output = OutputFolder(root)
     plan = output.plan()
+    if not root.exists():
+        names = [path.name for path in root.parent.iterdir()] if root.parent.is_dir() else []
+        raise UsageError(f"there is no such folder: {root}{nearest(root.name, names)}")
     if plan is None:
         raise UsageError(
-            f"{root} is no output of this program: it has no plan.json\nto make one: curate run --output {quoted(root)}"
+            f"{root} is no output of this program: it has no plan.json\n"
+            "to make one: curate run --source FOLDER --output DIR"
         )
     return output, plan
 
@@ -49,7 +54,7 @@ def prospect_lines(config: JobConfig, found: Sequence[Prospect]) -> Iterator[str
         size = f"{source.size_bytes / 1e6:,.1f} MB"
         yield f"{source.category}: {len(source.files)} {source.form} file(s), {size}, {cut}"
     yield f"output: {config.output}"
-    yield "nothing was touched; without --dry-run the work is done"
+    yield "nothing was touched; to do it, leave --dry-run out"
 
 
 def prospects_json(config: JobConfig, found: Sequence[Prospect]) -> dict[str, Any]:
@@ -73,17 +78,33 @@ def outcome_lines(config: JobConfig, outcome: Outcome) -> Iterator[str]:
     if count:
         _, item = next(items(Path(config.output).expanduser(), [0]))
         yield f"\nOne of the prompts:\n\n{item['prompt']}\n"
+    if malformed := outcome.manifest.funnel[MALFORMED]:
+        rows = "row" if malformed == 1 else "rows"
+        yield f"{malformed:,} malformed {rows} put aside; to see them: curate rejects {out}"
     if outcome.unfinished:
         yield (
             f"{', '.join(outcome.manifest.categories)} done; {config.output} is not complete: "
             f"{', '.join(outcome.unfinished)} left; to go on: the same command with --category {outcome.unfinished[0]}"
         )
         return
+    yield from published_lines(config, outcome.manifest)
     done = "done" if outcome.new_partitions else "complete already"
     if count:
         yield f"{done}: {count:,} items in {config.output}; look at one: curate show {out} 0"
     else:
-        yield f"{done}: no row became an item; the table says why, other bounds may be set: curate config"
+        yield f"{done}: no row became an item; the table above says why"
+
+
+def published_lines(config: JobConfig, manifest: Manifest) -> Iterator[str]:
+    """Yields how a full run compares with the counts of items that the config has as published."""
+    if config.limit is not None or config.recipe != RecipeConfig():
+        return  # other rules, other counts
+    for name, published in config.published_items.items():
+        if name in manifest.categories:
+            count = manifest.categories[name].num_items
+            difference = f"{abs(count - published):,} {'more' if count > published else 'fewer'}"
+            compared = "as published" if count == published else f"{difference} than the {published:,} published"
+            yield f"{name}: {count:,} items, {compared}"
 
 
 def funnel_table(manifest: Manifest) -> str:
@@ -148,7 +169,10 @@ def status_lines(root: Path) -> Iterator[str]:
             f"{category.category}: {len(records)} of {len(category.partitions)} partitions · {rows:,} rows · "
             f"{funnel[KEPT]:,} kept · {funnel[MALFORMED]:,} malformed"
         )
-    yield "complete" if is_complete else "not complete: run the same command again to go on"
+    if owner := live_owner(output):
+        yield f"a run is working on it: {owner}"
+    else:
+        yield "complete" if is_complete else "not complete: run the same command again to go on"
 
 
 def reject_lines(root: Path) -> Iterator[str]:

@@ -31,8 +31,12 @@ def verify_output(root: Path) -> str:
     totals = {}
     for category in plan.categories.values():
         records = output.records(category)
-        for partition in sorted(set(range(len(category.partitions))) - {record.partition for record in records}):
-            wrong.append(f"{category.category}: partition {partition} is not done, or its shard or record is damaged")
+        if missing := sorted(set(range(len(category.partitions))) - {record.partition for record in records}):
+            names = ", ".join(map(str, missing[:5])) + (", ..." if len(missing) > 5 else "")
+            wrong.append(
+                f"{category.category}: {len(missing)} of {len(category.partitions)} partitions are not done, or their "
+                f"shard or record is gone: {names}"
+            )
         for record in records:
             named.add(record.shard)
             wrong += _shard(root, record)
@@ -48,8 +52,8 @@ def verify_output(root: Path) -> str:
     wrong += _manifest(output, plan.categories, totals)
     if wrong:
         raise CurateError(
-            f"{root} is not intact:\n" + "\n".join(wrong) + "\nto mend it: run the same command again; "
-            "to make it anew: with --fresh"
+            f"{root} is not intact:\n" + "\n".join(wrong) + "\nto mend it: remove the files named, then run the same "
+            "command again"
         )
     return f"intact: {len(named)} files"
 

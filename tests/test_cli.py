@@ -313,7 +313,7 @@ def test_verify_finds_what_is_wrong(done: Path, curate: Curate) -> None:
     (done / "data/Appliances/stranger.parquet").touch()
     refused(curate("verify", done), "its bytes are not those", "stranger.parquet: belongs to nothing", code=1)
     shard.unlink()
-    refused(curate("verify", done), "partition 0 is not done, or its shard or record is damaged", code=1)
+    refused(curate("verify", done), "1 of 1 partitions are not done, or their shard or record is gone: 0", code=1)
 
 
 def altered(path: Path, old: str, new: str) -> None:

@@ -13,7 +13,8 @@ PACKAGE = Path(__file__).parents[1] / "job"
 
 ROOMS = (
     {"errors", "config", "recipe"},
-    {"source", "manifest", "catalogue"},
+    {"source", "manifest"},
+    {"catalogue"},
     {"plan", "progress", "card", "budget", "shard"},
     {"sink", "cluster"},
     {"pipeline"},

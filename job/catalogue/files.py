@@ -10,6 +10,7 @@ many processes make them, and a smaller catalogue's category is the beginning of
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import multiprocessing
@@ -26,7 +27,8 @@ import pyarrow.parquet as pq
 
 from job.catalogue.listings import RowMaker
 from job.config import check_category
-from job.errors import UsageError
+from job.errors import UsageError, write_failed
+from job.source.layout import is_category_folder
 
 _CHUNK_ROWS = 1000
 _MAX_ROWS_WITHOUT_POOL = 5000
@@ -119,6 +121,16 @@ def _targets(folder: Path, category: str, form: str) -> dict[str, Path]:
     return paths
 
 
+def _check_folder(folder: Path) -> None:
+    """Keeps made-up listings out of a folder that holds something else. Raises UsageError."""
+    if not folder.is_dir():
+        return
+    if others := sorted(
+        path.name for path in folder.iterdir() if path.name != "raw" and not is_category_folder(path.name)
+    ):
+        raise UsageError(f"{folder} holds something else ({', '.join(others[:5])})\nname another folder")
+
+
 def make_catalogue(
     folder: Path,
     *,
@@ -148,6 +160,7 @@ def make_catalogue(
         raise UsageError(f"rows is {rows}: ask for 1 or more" + (" of each category" if len(categories) > 1 else ""))
     if not categories or len(set(categories)) < len(categories):
         raise UsageError(f"categories are {', '.join(categories) or 'missing'}: name one or more, each once")
+    _check_folder(folder)
     targets = {category: _targets(folder, category, form) for category in categories}
     each, remainder = divmod(rows, len(categories))
     chunks = [
@@ -178,7 +191,10 @@ def make_catalogue(
                     report(num_done)
         for path, part in parts.items():
             part.rename(path)
+    except OSError as error:
+        raise write_failed(error, error.filename or folder, "nothing is left of it") from None
     finally:
         for part in parts.values():
-            part.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
     return list(parts)

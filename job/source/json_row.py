@@ -108,6 +108,8 @@ class RowDecoder:
         try:
             # One byte-order mark is taken off, as `json.loads` does with bytes.
             value = json.loads(line.decode("utf-8-sig"))
+        except json.JSONDecodeError as error:
+            raise MalformedRowError(f"not JSON: {error.msg} at character {error.pos}") from None
         except (ValueError, RecursionError) as error:
             raise MalformedRowError(f"not JSON: {error}") from None
         if not isinstance(value, dict):

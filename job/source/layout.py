@@ -76,11 +76,14 @@ def choose_files(
             be the category.
     """
     found: dict[str, _Found] = {}
-    for name in sorted(names):
+    names = sorted(names)
+    for name in names:
         _sort_in(name, own_category, found)
     if not found:
+        others = f"; it has {', '.join(names[:5])}" if names else ""
         raise UsageError(
-            f"{where} has no catalogue files: looked for {LOOKED_FOR}\nto make a sample catalogue: curate sample DIR"
+            f"{where} has no catalogue files: looked for {LOOKED_FOR}{others}\n"
+            "to make a sample catalogue: curate sample DIR"
         )
     if "" in found:  # shards that do not say whose they are
         if len(wanted) == 1 and wanted[0] not in found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import os
 import shutil
@@ -17,6 +18,8 @@ from job.errors import CurateError, UsageError
 _CHUNK_BYTES = 1 << 20
 _MAX_WINDOW_BYTES = 1 << 31
 """The largest that `zstd --long=31` makes; the library's own limit is 128 MiB."""
+_HEADER_BYTES = 18
+_GZIP_LEAST_BYTES = 18
 _CHECK_EVERY_BYTES = 64 << 20
 _LEAST_FREE_BYTES = 256 << 20
 """Unpacking stops before less than this is left for everything else on the machine."""
@@ -46,7 +49,7 @@ def unpack(path: Path, scratch: Path, report: Callable[[str], None]) -> Path:
     if target.exists():
         return target
     scratch.mkdir(parents=True, exist_ok=True)
-    _check_free(scratch, path.stat().st_size, path)
+    _check_free(scratch, _plain_bytes(path), path)
     report(f"unpacking {path.name} ({path.stat().st_size / 1e6:,.0f} MB) once, into {scratch}")
     part = scratch / f"{path.stem}.{os.getpid()}.part"
     try:
@@ -69,6 +72,20 @@ def unpack(path: Path, scratch: Path, report: Callable[[str], None]) -> Path:
     finally:
         part.unlink(missing_ok=True)
     return target
+
+
+def _plain_bytes(path: Path) -> int:
+    """Returns about how large a file will be unpacked."""
+    size = path.stat().st_size
+    with path.open("rb") as stream:
+        if path.suffix == ".zst":
+            with contextlib.suppress(zstandard.ZstdError):
+                declared = zstandard.frame_content_size(stream.read(_HEADER_BYTES))
+                return max(declared, size)
+        elif size >= _GZIP_LEAST_BYTES:
+            stream.seek(-4, os.SEEK_END)  # the size, modulo 2^32, of the last member
+            return max(int.from_bytes(stream.read(4), "little"), size)
+    return size
 
 
 def _open_stream(packed: BinaryIO, suffix: str) -> BinaryIO:
@@ -109,6 +126,7 @@ def _check_free(scratch: Path, needed: int, path: Path) -> None:
     free = shutil.disk_usage(scratch).free
     if free < needed + _LEAST_FREE_BYTES:
         raise CurateError(
-            f"no room to unpack {path.name}: {free / 1e9:.1f} GB free at {scratch}\n"
+            f"no room to unpack {path.name}: {free / 1e6:,.0f} MB free at {scratch}, {needed / 1e6:,.0f} MB to unpack, "
+            f"and {_LEAST_FREE_BYTES / 1e6:,.0f} MB to be left\n"
             "make room, or unpack it elsewhere yourself and name that folder with --source"
         )

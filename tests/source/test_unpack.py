@@ -199,7 +199,7 @@ def test_a_disk_too_full_is_said_before_work_starts(
     scratch = tmp_path / "scratch"
     asked = frees(monkeypatch, 256 * 2**20)
     said: list[str] = []
-    with pytest.raises(CurateError, match=r"0\.3 GB free") as raised:
+    with pytest.raises(CurateError, match="268 MB free") as raised:
         unpack(path, scratch, said.append)
     assert not isinstance(raised.value, UsageError)
     assert path.name in str(raised.value)
@@ -282,3 +282,15 @@ def test_a_killed_unpack_leaves_no_final_name_and_the_next_one_does_it_all(tmp_p
     (part,) = left_in(scratch)
     assert part != "meta_Books.jsonl"
     assert unpack(path, scratch, silent).read_bytes() == ROWS
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".zst"])
+def test_a_disk_too_small_for_the_unpacked_file_is_said_before_work_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    plain = bytes(70 << 20)
+    path = packed_file(tmp_path, gzip.compress(plain, 1) if suffix == ".gz" else zst_with_size(plain), suffix)
+    asked = frees(monkeypatch, (256 + 69) << 20)
+    with pytest.raises(CurateError, match=r"341 MB free .*, 73 MB to unpack"):
+        unpack(path, tmp_path / "scratch", silent)
+    assert len(asked) == 1
