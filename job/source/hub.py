@@ -32,9 +32,7 @@ class Repository:
 
     def file(self, name: str, size_bytes: int) -> HubFile:
         """Returns one of its files."""
-        from huggingface_hub import hf_hub_url
-
-        url = hf_hub_url(self.dataset, name, repo_type="dataset", revision=self.commit, endpoint=_endpoint())
+        url = f"{_endpoint()}/datasets/{self.dataset}/resolve/{self.commit}/{quote(name)}"
         return HubFile(url=url, name=name, size_bytes=size_bytes)
 
     def source_file(self, name: str, size_bytes: int, fingerprint: str) -> SourceFile:

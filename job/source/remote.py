@@ -33,6 +33,10 @@ _TRIES_OF_IGNORED = 3
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 16.0
 
 
+class _BrokenOffError(Exception):
+    """An answer's body did not come to its end."""
+
+
 class RangeIgnoredError(Exception):
     """The server sent the whole file, or other bytes than those asked for."""
 
@@ -96,14 +100,12 @@ def fetch(file: HubFile, start: int, end: int) -> Iterator[bytes]:
                 start += len(chunk)
                 yield chunk
             problem = f"the answer ended {end - start:,} bytes early"
-        except RangeIgnoredError as error:
+        except (RangeIgnoredError, _BrokenOffError) as error:
             problem = error
         except OfflineModeIsEnabled:
             raise offline(file.name) from None
-        except (HfHubHTTPError, httpx2.HTTPError) as error:
-            problem = error
-            if isinstance(error, HfHubHTTPError):
-                raise hub_failed(error, file.name) from None
+        except (HfHubHTTPError, httpx2.HTTPError) as error:  # after all the client's own tries
+            raise hub_failed(error, file.name) from None
         if start > before:
             tries, wait_s = 0, _FIRST_WAIT_S
         elif start < end:
@@ -118,11 +120,12 @@ def fetch(file: HubFile, start: int, end: int) -> Iterator[bytes]:
 
 def _answer(file: HubFile, start: int, end: int) -> Iterator[bytes]:
     """Asks once, and yields what comes of the range; perhaps not all of it."""
+    import httpx2
     from huggingface_hub import constants
     from huggingface_hub.utils import build_hf_headers, hf_raise_for_status, http_stream_backoff
 
     headers = build_hf_headers() | {"Range": f"bytes={start}-{end - 1}", "Accept-Encoding": "identity"}
-    broken: Exception | None = None
+    broken = ""
     with http_stream_backoff("GET", file.url, headers=headers, timeout=constants.HF_HUB_DOWNLOAD_TIMEOUT) as response:
         hf_raise_for_status(response)
         _check_range(response, file, start, end)
@@ -134,16 +137,10 @@ def _answer(file: HubFile, start: int, end: int) -> Iterator[bytes]:
                 left -= len(chunk)
                 if left <= 0:
                     break
-        except _broken_off() as error:
-            broken = error
-    if broken is not None:
-        raise broken
-
-
-def _broken_off() -> tuple[type[Exception], ...]:
-    import httpx2
-
-    return (httpx2.TimeoutException, httpx2.NetworkError, httpx2.RemoteProtocolError)
+        except (httpx2.TimeoutException, httpx2.NetworkError, httpx2.RemoteProtocolError) as error:
+            broken = str(error) or type(error).__name__
+    if broken:
+        raise _BrokenOffError(broken)
 
 
 def _check_range(response: httpx2.Response, file: HubFile, start: int, end: int) -> None:

@@ -1,0 +1,77 @@
+"""What a run says at its end about the counts that somebody else has published."""
+
+from __future__ import annotations
+
+import pytest
+
+from job.config import JobConfig, load_config
+from job.manifest import CategoryTotals, Manifest, complete
+from job.recipe.verdict import KEPT, MALFORMED
+from job.show import published_lines
+
+
+def made(**num_items: int) -> Manifest:
+    """A complete output of categories with so many items each."""
+    totals = {
+        name: CategoryTotals(
+            num_rows=count,
+            num_items=count,
+            funnel={KEPT: count, MALFORMED: 0},
+            content_digest="0" * 64,
+            shards=[],
+            digest="0" * 64,
+            limit=None,
+        )
+        for name, count in num_items.items()
+    }
+    return complete(totals)
+
+
+def config(published: dict[str, int], **settings: object) -> JobConfig:
+    return load_config(None, {"published_items": published, **settings})
+
+
+@pytest.mark.parametrize(
+    ("count", "compared"),
+    [
+        (28_625, "as published"),
+        (28_624, "1 fewer than the 28,625 published"),
+        (28_626, "1 more than the 28,625 published"),
+        (0, "28,625 fewer than the 28,625 published"),
+        (1_028_625, "1,000,000 more than the 28,625 published"),
+    ],
+)
+def test_a_full_run_is_compared_with_the_published_count(count: int, compared: str) -> None:
+    lines = list(published_lines(config({"Appliances": 28_625}), made(Appliances=count)))
+    assert lines == [f"Appliances: {count:,} items, {compared}"]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"limit": 1_000_000},
+        {"recipe.max_price": 500},
+        {"recipe.min_price": 1},
+        {"recipe.min_chars": 0},
+        {"recipe.max_tokens": 161},
+    ],
+    ids=str,
+)
+def test_nothing_is_compared_with_a_limit_or_another_recipe(settings: dict[str, object]) -> None:
+    assert list(published_lines(config({"Toys": 5}, **settings), made(Toys=5))) == []
+    assert list(published_lines(config({"Toys": 5}), made(Toys=5))) == ["Toys: 5 items, as published"]
+
+
+def test_settings_that_change_no_count_do_not_matter() -> None:
+    same = config({"Toys": 5}, workers=1, batch_size=7, output="elsewhere", **{"recipe.max_price": 999.49})
+    assert list(published_lines(same, made(Toys=5))) == ["Toys: 5 items, as published"]
+
+
+def test_only_categories_that_are_there_and_have_a_published_count_are_compared() -> None:
+    published = {"Toys": 5, "Books": 7, "Games": 9}
+    lines = list(published_lines(config(published), made(Games=8, Music=1, Toys=5)))
+    assert lines == ["Toys: 5 items, as published", "Games: 8 items, 1 fewer than the 9 published"]
+
+
+def test_without_published_counts_nothing_is_said() -> None:
+    assert list(published_lines(config({}), made(Toys=5))) == []
