@@ -56,7 +56,7 @@ def run(
     overrides |= {key: value for key, value in given.items() if value is not None}
     if workers is not None:
         overrides["workers"] = int(workers) if re.fullmatch(r"-?[0-9]+", workers) else workers
-    if config is None and not overrides.keys() & {"source.path", "source.dataset", "categories"}:
+    if config is None and not overrides.keys() & {"source.path", "source.dataset", "source.load_dataset", "categories"}:
         raise UsageError(
             "nothing to read: name a config, --source DIR or --category NAME\nto try it: curate sample DIR"
         )

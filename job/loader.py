@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pyarrow.parquet as pq
 
 from job.config import JobConfig, load_config
+from job.errors import UsageError
 from job.manifest import CategoryTotals
 from job.recipe.price_prompt import test_prompt
 from job.run import run_job
@@ -65,7 +66,9 @@ class ItemLoader:
         settings: dict[str, Any] | None = None,
     ):
         self.category = category
-        self.output = Path(output if output is not None else Path("out") / category)
+        self.output = Path(output if output is not None else Path("out") / category).expanduser()
+        if ignored := sorted((settings or {}).keys() & {"output", "workers", "categories"}):
+            raise UsageError(f"settings: {', '.join(ignored)} are arguments of their own, here or of load")
         given: dict[str, Any] = {"categories": [category], "output": str(self.output)}
         if source is not None:
             given["source.path"] = str(source)
@@ -97,7 +100,8 @@ class ItemLoader:
             workers: how many cores may work at once.
 
         Returns:
-            A Ray Dataset that reads them; of the Ray that this Python has, or one that it gets for this.
+            A Ray Dataset that reads them in the order of the source, by the Ray that this Python has, or one that it
+            gets for this.
 
         Raises:
             CurateError: see `run_job`.
@@ -110,7 +114,9 @@ class ItemLoader:
             os.environ.setdefault("RAY_AUTH_MODE", "disabled")
             address = os.environ.get("RAY_ADDRESS", "local")
             ray.init(address=address, include_dashboard=False if address == "local" else None, log_to_driver=False)
-        return ray.data.read_parquet(paths)
+        found = ray.data.read_parquet(paths)
+        found.context.execution_options.preserve_order = True
+        return found
 
     def _shards(self, workers: int | Literal["all"]) -> list[Path]:
         config: JobConfig = load_config(None, {**self._settings, "workers": workers})

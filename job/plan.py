@@ -23,6 +23,7 @@ from job.source import hub
 from job.source.cache import cached_path, fetch_files
 from job.source.files import CategorySource, Place, SourceFile, size_of
 from job.source.folder import find_categories, fingerprint
+from job.source.jsonl import check_fields
 from job.source.loaded import loaded_category
 from job.source.parquet import open_checked, read_metadata
 from job.source.partitions import RULE, Partition, cut_jsonl, cut_parquet
@@ -101,6 +102,9 @@ def find_sources(config: JobConfig, before: Plan | None = None) -> list[Category
         if source.form == "parquet" and known is None:
             for file in source.files:
                 open_checked(_nearest_place(source, file), config.keep_columns, config.source.fields)
+        elif known is None and config.source.fields and not source.is_packed:
+            for file in source.files:
+                check_fields(_nearest_place(source, file), config.source.fields)
     return sources
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,6 +70,7 @@ def run_job(
     """
     if quiet:
         logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it would say each time that it waits
+        os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
     output = _output(config)
     sources = _check(config, output, fresh=fresh)
     if not fresh and (outcome := _complete_already(config, output, sources)):

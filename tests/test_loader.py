@@ -217,7 +217,7 @@ def test_the_ray_that_this_python_has_is_used_and_goes_on(
 
 def test_a_ray_dataset_has_the_same_rows_in_order(kettles: ItemLoader, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where a shard in the middle has no row group. Ray Data keeps the order of its blocks where it is told to."""
-    monkeypatch.setattr(ray.data.DataContext.get_current().execution_options, "preserve_order", True)
+
     items = kettles.load()
     groups = [pq.read_metadata(path).num_row_groups for path in sorted((kettles.output / "data/Kettles").iterdir())]
     assert groups == [1, 0, 1]

@@ -27,7 +27,7 @@ _GIT_SHA1_CHARS = 40
 def cached_commit(dataset: str, revision: str) -> str | None:
     """Returns the commit that a revision was when it was last asked for; None when the cache does not know."""
     path = _repository(dataset) / "refs" / revision
-    return path.read_text(encoding="utf-8").strip() if path.is_file() else None
+    return (path.read_text(encoding="utf-8").strip() if path.is_file() else "") or None
 
 
 def remember_revision(dataset: str, revision: str, commit: str) -> None:
@@ -44,7 +44,19 @@ def cached_files(dataset: str, commit: str) -> dict[str, tuple[int, str]]:
     """Returns the files that the cache has of a commit: by name, their size in bytes and their hash."""
     snapshot = _repository(dataset) / "snapshots" / commit
     found = {path.relative_to(snapshot).as_posix(): path for path in snapshot.rglob("*") if path.is_file()}
-    return {name: (path.stat().st_size, path.resolve().name) for name, path in found.items()}
+    return {name: (path.stat().st_size, _hash_of(dataset, path)) for name, path in found.items()}
+
+
+def _hash_of(dataset: str, pointer: Path) -> str:
+    """Returns the hash under which a file lies in the cache; on a file system without links it is a copy."""
+    if pointer.is_symlink():
+        return pointer.resolve().name
+    size = pointer.stat().st_size
+    same = [blob.name for blob in (_repository(dataset) / "blobs").glob("*") if blob.stat().st_size == size]
+    if len(same) == 1:
+        return same[0]
+    with pointer.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def cached_path(repository: tuple[str, str], file: SourceFile) -> Path | None:
@@ -59,9 +71,9 @@ def missing_bytes(source: CategorySource) -> int:
     if source.repository is None:
         return total
     for file in source.files:
-        if cached_path(source.repository, file) is None:
-            part = _part(source.repository, file)
-            total += file.size_bytes - (part.stat().st_size if part.exists() else 0)
+        if file.size_bytes not in (_size(_pointer(source.repository, file)), _size(_blob(source.repository, file))):
+            there = _size(_part(source.repository, file)) or 0
+            total += file.size_bytes - (there if there <= file.size_bytes else 0)
     return total
 
 
@@ -114,7 +126,7 @@ def _fetched(repository: tuple[str, str], file: SourceFile, report: Callable[[in
     from huggingface_hub import constants
 
     pointer = _pointer(repository, file)
-    blob = _repository(repository[0]) / "blobs" / file.fingerprint
+    blob = _blob(repository, file)
     try:
         if pointer.exists() and _has_hash(pointer, file):
             return pointer
@@ -167,6 +179,10 @@ def _append(remote: HubFile, part: Path, report: Callable[[int], None]) -> None:
             report(size)
 
 
+def _size(path: Path) -> int | None:
+    return path.stat().st_size if path.is_file() else None
+
+
 def _has_hash(path: Path, file: SourceFile) -> bool:
     if path.stat().st_size != file.size_bytes:
         return False
@@ -202,6 +218,10 @@ def _pointer(repository: tuple[str, str], file: SourceFile) -> Path:
     return _repository(dataset) / "snapshots" / commit / file.name
 
 
+def _blob(repository: tuple[str, str], file: SourceFile) -> Path:
+    return _repository(repository[0]) / "blobs" / file.fingerprint
+
+
 def _part(repository: tuple[str, str], file: SourceFile) -> Path:
     """Returns where a file is put until it is whole; huggingface_hub's own tools know such names as leftovers."""
-    return _repository(repository[0]) / "blobs" / f"{file.fingerprint}.curate.incomplete"
+    return _blob(repository, file).with_name(f"{file.fingerprint}.curate.incomplete")

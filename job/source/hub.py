@@ -17,7 +17,7 @@ from job.errors import CurateError, UsageError
 from job.source.cache import cached_commit, cached_files, remember_revision
 from job.source.files import CategorySource, SourceFile
 from job.source.layout import choose_files
-from job.source.remote import HubFile, hub_failed, offline
+from job.source.remote import HubFile, hub_failed, odd_token, offline
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
@@ -136,10 +136,20 @@ def _tree(repository: Repository) -> Iterator[tuple[str, tuple[int, str]]]:
     url: str | None = f"{_endpoint()}/api/datasets/{repository.dataset}/tree/{repository.commit}?recursive=true"
     while url is not None:
         entries, url = _asked(url, what)
-        for entry in entries:
-            if entry["type"] == "file":
-                lfs = entry.get("lfs")
-                yield (entry["path"], (lfs["size"], lfs["oid"]) if lfs else (entry["size"], entry["oid"]))
+        if not isinstance(entries, list):
+            raise _no_hub(what)
+        try:
+            files = [entry for entry in entries if entry["type"] == "file"]
+            found = [(entry["path"], entry.get("lfs") or entry) for entry in files]
+            yield from [(name, (int(entry["size"]), str(entry["oid"]))) for name, entry in found]
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise _no_hub(what) from None
+
+
+def _no_hub(what: str) -> CurateError:
+    return CurateError(
+        f"{what}: the answer is not the Hub's\ncheck HF_ENDPOINT, and for a proxy or login page on the way"
+    )
 
 
 def _asked(url: str, what: str) -> tuple[Any, str | None]:
@@ -157,11 +167,16 @@ def _asked(url: str, what: str) -> tuple[Any, str | None]:
         raise UsageError(str(hub_failed(error, what))) from None
     except (HfHubHTTPError, httpx2.HTTPError) as error:
         raise hub_failed(error, what) from None
+    except httpx2.InvalidURL as error:
+        raise UsageError(f"HF_ENDPOINT is no address of a Hub: {_endpoint()}: {error}") from None
+    except UnicodeEncodeError:
+        raise odd_token() from None
     except ValueError:
-        raise CurateError(
-            f"{what}: the answer is not the Hub's\ncheck HF_ENDPOINT, and for a proxy or login page on the way"
-        ) from None
+        raise _no_hub(what) from None
 
 
 def _endpoint() -> str:
-    return os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
+    address = (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
+    if not address.startswith(("https://", "http://")):
+        raise UsageError(f"HF_ENDPOINT is no address of a Hub: {address}\nit begins with https://; or unset it")
+    return address

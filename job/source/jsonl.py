@@ -5,12 +5,16 @@ So whatever the cuts, each line comes out once, and every range can be read with
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 import pyarrow as pa
 
+from job.errors import UsageError, nearest
 from job.recipe.verdict import MALFORMED
 from job.source.files import Place, size_of
 from job.source.json_row import MalformedRowError, RowDecoder, SourceRow
@@ -19,6 +23,7 @@ from job.source.rows import KEEP_PREFIX, MAX_RAW_BYTES, end_message, rows_schema
 
 _BUFFER_BYTES = 1 << 20
 _ROWS_PER_CHUNK = 4000
+_ROWS_LOOKED_AT = 100
 
 _BLANK = re.compile(rb"[ \t\r\n\v\f]*")
 
@@ -83,6 +88,29 @@ def end_of_rows(path: Place, limit: int, max_row_bytes: int) -> tuple[int, int]:
                     return offset, rows
                 rows += 1
     return size, rows
+
+
+def check_fields(path: Place, fields: Mapping[str, str]) -> None:
+    """Looks into a file's first rows for the keys that stand for the recipe's inputs.
+
+    Args:
+        path: a JSONL file.
+        fields: see `SourceConfig`.
+
+    Raises:
+        UsageError: when none of the rows has one of them, which must be a slip.
+    """
+    seen: set[str] = set()
+    with path.open("rb", buffering=_BUFFER_BYTES) as stream:
+        for _, line in itertools.islice(read_lines(stream, 0, size_of(path), _BUFFER_BYTES), _ROWS_LOOKED_AT):
+            with contextlib.suppress(ValueError):
+                row = json.loads(line)
+                seen |= set(row) if isinstance(row, dict) else set()
+    if missing := [key for key in fields.values() if key not in seen]:
+        raise UsageError(
+            f"{path}: none of its first {_ROWS_LOOKED_AT} rows has a key {missing[0]!r}{nearest(missing[0], seen)}\n"
+            f"they have: {', '.join(sorted(seen))}"
+        )
 
 
 class JsonlReader:

@@ -43,7 +43,8 @@ def loaded_category(arguments: Mapping[str, Any], wanted: Sequence[str]) -> Cate
     except Exception as error:
         if isinstance(error, MemoryError | NotImplementedError):
             raise
-        said = str(error).strip().splitlines() or [type(error).__name__]
+        told = error.__cause__ or error
+        said = str(told).strip().splitlines() or [type(told).__name__]
         raise UsageError(
             f"load_dataset cannot open {arguments['path']}: {said[0]}\n"
             "try it in Python: datasets.load_dataset(...) with the arguments of source.load_dataset"

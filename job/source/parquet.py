@@ -23,6 +23,7 @@ from job.source.remote import HubFile, announce
 from job.source.rows import (
     KEEP_PREFIX,
     KEPT_COLUMN_TYPES,
+    LIST_COLUMNS,
     MAX_RAW_BYTES,
     PARQUET_COLUMNS,
     end_message,
@@ -60,22 +61,22 @@ def open_checked(path: Place, keep_columns: Sequence[str], fields: Mapping[str, 
             "it may have been cut off on its way here: fetch it again"
         ) from None
     fields = fields or {}
-    wanted = {fields.get(name, name): _column_type(name) for name in _columns(keep_columns)}
-    needed = {fields.get(name, name) for name in ("title", "price")} | set(fields.values()) if fields else set(wanted)
-    if missing := [name for name in wanted if name in needed and name not in schema.names]:
+    names = {name: fields.get(name, name) for name in _columns(keep_columns)}
+    needed = {names["title"], names["price"], *fields.values()} if fields else set(names.values())
+    if missing := [column for column in names.values() if column in needed and column not in schema.names]:
         raise UsageError(
             f"{path} has no column {', '.join(missing)}{nearest(missing[0], schema.names)}\n"
             f"it has: {', '.join(schema.names)}\n"
             "where columns have other names, say which is which: --set source.fields='{title: NAME, price: NAME}'"
         )
-    for name, wanted_type in wanted.items():
-        if name not in schema.names:
+    for name, column in names.items():
+        if column not in schema.names:
             continue
-        if schema.names.count(name) > 1:
-            raise UsageError(f"{path} has more than one column {name}")
-        found = schema.field(name).type
-        if not (_fits(found, wanted_type) or (fields and _can_be_text(found, wanted_type))):
-            raise UsageError(f"{path}: the column {name} is {found}, not {wanted_type}")
+        if schema.names.count(column) > 1:
+            raise UsageError(f"{path} has more than one column {column}")
+        found, wanted = schema.field(column).type, _column_type(name)
+        if not (_fits(found, wanted) or (fields and _can_be_input(found, name))):
+            raise UsageError(f"{path}: the column {column} is {found}, not {wanted}")
     return metadata
 
 
@@ -114,17 +115,15 @@ def _is_text(found: pa.DataType) -> bool:
     return pa.types.is_string(found) or pa.types.is_large_string(found) or pa.types.is_string_view(found)
 
 
-def _can_be_text(found: pa.DataType, wanted: pa.DataType) -> bool:
+def _can_be_input(found: pa.DataType, name: str) -> bool:
     """Tells whether a column of somebody's own can stand for one of the recipe's inputs; see `_as_input`."""
-    if pa.types.is_list(wanted):
+    if name in LIST_COLUMNS:
         return _is_text(found)
-    return (
-        pa.types.is_integer(found)
-        or pa.types.is_floating(found)
-        or pa.types.is_decimal(found)
-        or pa.types.is_struct(found)
-        or pa.types.is_map(found)
-    )
+    if name == "details":
+        return pa.types.is_struct(found) or pa.types.is_map(found)
+    if name == "price":
+        return pa.types.is_integer(found) or pa.types.is_floating(found) or pa.types.is_decimal(found)
+    return name == "parent_asin" and pa.types.is_integer(found)
 
 
 def _as_input(values: pa.Array, wanted: pa.DataType) -> pa.Array:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from job.errors import CurateError
+from job.errors import CurateError, UsageError
 
 if TYPE_CHECKING:
     import httpx2
@@ -104,6 +104,8 @@ def fetch(file: HubFile, start: int, end: int) -> Iterator[bytes]:
             problem = error
         except OfflineModeIsEnabled:
             raise offline(file.name) from None
+        except UnicodeEncodeError:
+            raise odd_token() from None
         except (HfHubHTTPError, httpx2.HTTPError) as error:  # after all the client's own tries
             raise hub_failed(error, file.name) from None
         if start > before:
@@ -132,10 +134,11 @@ def _answer(file: HubFile, start: int, end: int) -> Iterator[bytes]:
         left = end - start
         # An exception that left this block would be taken for one of the request, which has been answered.
         try:
-            for chunk in response.iter_bytes(_CHUNK_BYTES):
-                yield chunk[:left]
-                left -= len(chunk)
-                if left <= 0:
+            for received in response.iter_bytes():  # as they come: what is held back would be lost with the rest
+                wanted = received[:left]
+                left -= len(wanted)
+                yield from (wanted[at : at + _CHUNK_BYTES] for at in range(0, len(wanted), _CHUNK_BYTES))
+                if left == 0:
                     break
         except (httpx2.TimeoutException, httpx2.NetworkError, httpx2.RemoteProtocolError) as error:
             broken = str(error) or type(error).__name__
@@ -146,8 +149,8 @@ def _answer(file: HubFile, start: int, end: int) -> Iterator[bytes]:
 def _check_range(response: httpx2.Response, file: HubFile, start: int, end: int) -> None:
     if response.status_code == 200 and start == 0 and end == file.size_bytes:
         length = response.headers.get("Content-Length")
-        if length is not None and int(length) > end:
-            raise RangeIgnoredError(f"{file}: {length} bytes instead of {end}")
+        if length != str(end):
+            raise RangeIgnoredError(f"{file}: {length or 'nobody knows how many'} bytes instead of {end}")
         return
     given = response.headers.get("Content-Range", "")
     unit, _, rest = given.partition(" ")
@@ -240,6 +243,13 @@ def offline(what: str) -> CurateError:
     return CurateError(
         f"{what} is not in the Hugging Face cache, and HF_HUB_OFFLINE is set\n"
         "unset it and run once with a network; what is fetched then stays in the cache"
+    )
+
+
+def odd_token() -> UsageError:
+    """Makes the message for a token that cannot be sent."""
+    return UsageError(
+        "the Hub's token has a character that no token has\nlog in anew: hf auth login (or correct HF_TOKEN)"
     )
 
 

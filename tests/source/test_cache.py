@@ -706,3 +706,21 @@ def test_what_the_cache_has_of_a_commit_is_told_with_size_and_hash(
     fetch_files(repository, [small], quiet)
     assert cached_files(*repository) == {BIG: (60_000, big.fingerprint), SMALL: (904, small.fingerprint)}
     assert cached_files(REPO, "e" * 40) == {}
+
+
+def test_a_copy_on_a_file_system_without_links_is_found_offline_with_its_hash(
+    repository: tuple[str, str], big: SourceFile, small: SourceFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, "no links here")
+
+    monkeypatch.setattr(Path, "symlink_to", refuse)
+    fetch_files(repository, [big, small], quiet)
+    assert cached_files(*repository) == {file.name: (file.size_bytes, file.fingerprint) for file in (big, small)}
+
+
+def test_a_revision_that_was_half_written_down_is_not_known(cache: Path, repository: tuple[str, str]) -> None:
+    remember_revision(repository[0], "main", "")
+    assert cached_commit(repository[0], "main") is None
+    remember_revision(repository[0], "main", repository[1])
+    assert cached_commit(repository[0], "main") == repository[1]

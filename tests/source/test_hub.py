@@ -470,3 +470,33 @@ def test_without_an_endpoint_it_is_the_hub(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.delenv("HF_ENDPOINT")
     file = Repository(dataset=REPO, commit="a" * 40).file("a b.jsonl", 10)
     assert file.url == f"https://huggingface.co/datasets/{REPO}/resolve/{'a' * 40}/a%20b.jsonl"
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("hub.example.org", "HF_ENDPOINT is no address of a Hub: hub.example.org\nit begins with https://"),
+        ("http://hub.example.org:port", "HF_ENDPOINT is no address of a Hub: http://hub.example.org:port"),
+    ],
+)
+def test_an_endpoint_that_is_no_address_is_named(monkeypatch: pytest.MonkeyPatch, address: str, said: str) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", address)
+    with pytest.raises(UsageError) as raised:
+        resolve("someone/catalogue", "main")
+    assert said in str(raised.value)
+
+
+def test_an_empty_endpoint_is_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "")
+    file = Repository(dataset="someone/catalogue", commit="a" * 40).file("a b.jsonl", 1)
+    assert file.url == f"https://huggingface.co/datasets/someone/catalogue/resolve/{'a' * 40}/a%20b.jsonl"
+
+
+@pytest.mark.parametrize("answer", [{}, {"error": "x"}, ["x"], [{}], None, "x"], ids=str)
+def test_a_tree_that_is_other_json_is_said_to_be_no_hub_s(monkeypatch: pytest.MonkeyPatch, answer: object) -> None:
+    def asked(url: str, what: str) -> tuple[object, None]:
+        return answer, None
+
+    monkeypatch.setattr("job.source.hub._asked", asked)
+    with pytest.raises(CurateError, match="the answer is not the Hub's\ncheck HF_ENDPOINT"):
+        find_categories(Repository(dataset="someone/catalogue", commit="a" * 40), ["Toys"])

@@ -19,7 +19,7 @@ from huggingface_hub.utils import build_hf_headers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from job.errors import CurateError
+from job.errors import CurateError, UsageError
 from job.source import remote
 from job.source.remote import HubFile, RangeIgnoredError, announce, fetch
 from tests.hub import server
@@ -620,3 +620,26 @@ def test_a_gated_file_is_read_with_the_token_and_says_what_to_type_without(
         with pytest.raises(CurateError, match="gated") as caught:
             fetched(file, 0, 100)
         check_message(caught.value)
+
+
+def test_a_login_page_is_not_taken_for_the_whole_file(hub: Hub, big: HubFile) -> None:
+    hub.fail(Html(), server="cdn")
+    with big.open() as stream:
+        announce(stream, 0, big.size_bytes)
+        assert stream.read(16) == fetched(big, 0, 16)
+    hub.fail(Html(), server="cdn", times=None)
+    with pytest.raises(RangeIgnoredError):
+        fetched(big, 0, big.size_bytes)
+
+
+def test_a_server_that_drops_each_answer_midway_is_got_past(hub: Hub, big: HubFile) -> None:
+    whole = fetched(big, 0, big.size_bytes)
+    hub.fail(Drop(big.size_bytes // 9), server="cdn", times=None)
+    assert fetched(big, 0, big.size_bytes) == whole
+    assert len(hub.applied) >= 8
+
+
+def test_a_token_that_cannot_be_sent_is_named(big: HubFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_not…ascii")
+    with pytest.raises(UsageError, match="a character that no token has\nlog in anew: hf auth login"):
+        fetched(big, 0, 10)
