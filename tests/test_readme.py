@@ -9,10 +9,14 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from job.catalogue.files import make_catalogue
+from job.manifest import OutputFolder
 from tests.conftest import Curate
+from tests.hub.server import Hub
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -26,13 +30,32 @@ def blocks(language: str) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder like the project's after `scripts/run` has made its sample catalogue."""
+    """A folder like the project's after `scripts/run` has made its sample catalogue, and with somebody's own."""
     folder = tmp_path_factory.mktemp("readme")
     (folder / "configs").symlink_to(ROOT / "configs")
     make_catalogue(folder / "out/catalogue", rows=5_000)
+    (folder / "out/mine").mkdir()
+    own = {"name": ["kettle"] * 20, "cost": [12.5] * 20, "blurb": [LONG_TEXT] * 20}
+    pq.write_table(pa.table(own), folder / "out/mine/Mine.parquet")
     return folder
 
 
+LONG_TEXT = " ".join(f"A steel kettle that boils {number} cups of water in a minute." for number in range(60))
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Stands in for the Hub: a catalogue of few rows."""
+    make_catalogue(tmp_path / "tree", rows=2_000, categories=["Appliances", "Clothing_Shoes_and_Jewelry"])
+    with Hub() as served:
+        served.put("McAuley-Lab/Amazon-Reviews-2023", tmp_path / "tree")
+        monkeypatch.setenv("HF_ENDPOINT", served.endpoint)
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+        yield
+
+
+@pytest.mark.usefixtures("hub")
 def test_the_commands(workspace: Path, curate: Curate, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(workspace)
     run: list[str] = []
@@ -40,10 +63,6 @@ def test_the_commands(workspace: Path, curate: Curate, monkeypatch: pytest.Monke
         program, *arguments = shlex.split(line)
         if program in {"scripts/test", "."}:
             continue  # this test runs in it; the folder's commands are called by their names here
-        if program.endswith("/hf"):
-            # Stands in for the download: a catalogue in the Hub's layout, in the folder that the line names.
-            make_catalogue(Path(arguments[-1]), rows=1_000, categories=["Appliances"], form="parquet")
-            continue
         if program == "scripts/run":
             program, arguments = "curate", ["run", *(arguments or ["configs/sample.yaml"])]
         assert program == "curate"
@@ -51,16 +70,22 @@ def test_the_commands(workspace: Path, curate: Curate, monkeypatch: pytest.Monke
         assert result.exit_code == 0, f"{line}\n{result.err}"
         run.append(arguments[0])
     assert set(run) == {"run", "show", "rejects", "status", "verify", "config", "doctor", "sample"}
+    for output in ("my-items", "my-loaded"):
+        manifest = OutputFolder(workspace / "out" / output).manifest()
+        assert manifest is not None
+        assert manifest.num_items == 20
 
 
 def test_the_lines_of_python_load_the_items(workspace: Path, curate: Curate, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(workspace)
     assert curate("run", "configs/sample.yaml", "--quiet").exit_code == 0
-    (code,) = blocks("python")
-    code += "\nprint(len(items.fetchall()))\n"
+    readers, notebook = blocks("python")
+    code = readers + "\nprint(len(items.fetchall()))\n" + notebook
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert printed.returncode == 0, printed.stderr
-    assert int(printed.stdout.split()[-1]) > 1_000
+    count, *_ = [line for line in printed.stdout.splitlines() if line.isdigit()]
+    assert int(count) > 1_000
+    assert printed.stdout.rstrip().endswith("Price is $")
 
 
 def test_every_command_and_exit_code_is_in_it() -> None:
