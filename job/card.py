@@ -20,8 +20,10 @@ def write_card(output: OutputFolder, manifest: Manifest) -> None:
     rows = "\n".join(
         f"| {name} | {totals.num_rows:,} | {totals.num_items:,} |" for name, totals in manifest.categories.items()
     )
+    commits = {totals.repository for totals in manifest.categories.values() if totals.repository}
+    sources = "".join(f"\nRows of {dataset} at commit {commit}.\n" for dataset, commit in sorted(commits))
     text = (
         f"---\n{front}---\n\n# Price prompts\n\nProduct listings, each with a prompt that asks for its price and "
-        f"answers it. Made by curate.\n\n| category | rows read | items |\n|---|---|---|\n{rows}\n"
+        f"answers it. Made by curate.\n\n| category | rows read | items |\n|---|---|---|\n{rows}\n{sources}"
     )
     output.write(output.card_path, text.encode("utf-8"))

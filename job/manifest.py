@@ -82,6 +82,8 @@ class CategoryTotals(msgspec.Struct, frozen=True, kw_only=True):
     shards: list[dict[str, Any]]
     digest: str
     limit: int | None
+    repository: tuple[str, str] | None
+    """On the Hub: the data set and the commit that all rows were read from."""
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -319,6 +321,7 @@ def add_up(plan: CategoryPlan, records: Sequence[Record]) -> CategoryTotals:
         shards=shards,
         digest=plan.digest,
         limit=plan.determines["limit"],
+        repository=(repository[0], repository[1]) if (repository := plan.determines["repository"]) else None,
     )
 
 

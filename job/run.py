@@ -14,8 +14,9 @@ from job.budget import check_budget
 from job.card import write_card
 from job.config import JobConfig
 from job.errors import RefusedError, known
+from job.lock import sole_owner
 from job.manifest import CategoryPlan, Manifest, OutputFolder, Plan, add_up, complete
-from job.plan import Task, check_room, check_same_work, find_sources, local_files, make_task, moved, sole_owner
+from job.plan import Task, check_room, check_same_work, find_sources, local_files, make_task, moved
 from job.progress import face, fetching, watched
 from job.source.cache import check_cache_room, missing_bytes
 from job.source.files import CategorySource, Place

@@ -15,8 +15,8 @@ from rich.text import Text
 
 from job.config import JobConfig, RecipeConfig
 from job.errors import CurateError, UsageError, nearest, quoted
+from job.lock import live_owner
 from job.manifest import Manifest, OutputFolder, Plan, add_funnels
-from job.plan import live_owner
 from job.recipe.verdict import KEPT, MALFORMED
 from job.run import Outcome, Prospect
 

@@ -95,6 +95,8 @@ def test_folder_cache_and_stream_give_the_same_bytes(
     reference = OutputFolder(expected / form).manifest()
     assert reference is not None
     assert outcome.manifest.content_digest == reference.content_digest
+    assert outcome.manifest.categories["Appliances"].repository == (DATASET, commit)
+    assert f"Rows of {DATASET} at commit {commit}." in (tmp_path / "out/README.md").read_text(encoding="utf-8")
     plan = json.loads((tmp_path / "out/plan.json").read_bytes())["categories"]["Appliances"]
     assert plan["determines"]["repository"] == [DATASET, commit]
     blobs = list((tmp_path / "cache").rglob("blobs/*"))

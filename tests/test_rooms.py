@@ -15,7 +15,7 @@ ROOMS = (
     {"errors", "config", "recipe"},
     {"source", "manifest"},
     {"catalogue"},
-    {"plan", "progress", "card", "budget", "shard"},
+    {"plan", "lock", "progress", "card", "budget", "shard"},
     {"sink", "cluster"},
     {"pipeline"},
     {"run"},

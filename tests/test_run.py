@@ -23,8 +23,9 @@ from job import pipeline
 from job.catalogue.files import make_catalogue
 from job.config import load_config
 from job.errors import CurateError, MalformedBudgetError, RefusedError, UsageError
+from job.lock import sole_owner
 from job.manifest import OutputFolder
-from job.plan import find_sources, make_task, sole_owner
+from job.plan import find_sources, make_task
 from job.run import Outcome, run_job
 from job.source.partitions import Partition
 from tests.conftest import Curate, shards, tree

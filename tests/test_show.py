@@ -21,6 +21,7 @@ def made(**num_items: int) -> Manifest:
             shards=[],
             digest="0" * 64,
             limit=None,
+            repository=None,
         )
         for name, count in num_items.items()
     }
