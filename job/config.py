@@ -16,7 +16,8 @@ import pydantic
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from job.errors import UsageError, nearest, quoted
+from job.errors import UsageError, nearest
+from job.yaml_file import read_settings
 
 INPUTS = ("title", "price", "description", "features", "details", "parent_asin")
 """What the recipe reads of a row."""
@@ -226,7 +227,7 @@ def load_config(path: str | Path | None = None, overrides: Mapping[str, Any] | N
     Raises:
         UsageError: when the file cannot be read, a key is unknown, or a value does not fit.
     """
-    settings = {} if path is None else _read_yaml(Path(path))
+    settings = {} if path is None else read_settings(Path(path))
     where = "the command line" if path is None else str(path)
     overrides = dict(overrides or {})
     if overrides.keys() & {"source.path", "source.dataset", "source.load_dataset"}:
@@ -281,44 +282,6 @@ def dump_config(config: JobConfig) -> str:
 
     write(config, "")
     return "\n".join(lines) + "\n"
-
-
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """A safe loader that does not let a second mention of a key win silently."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"{key!r} stands twice", key_node.start_mark)
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    if path.name.endswith((".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet")):
-        raise UsageError(f"{path} is no config\nto read rows from it: --source {quoted(path)}")
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        folder = path.parent
-        names = sorted(found.name for found in folder.glob("*.y*ml")) if folder.is_dir() else []
-        there = f"; {folder} has: {', '.join(names)}" if names else ""
-        raise UsageError(f"config not found: {path}{nearest(path.name, names) or there}") from None
-    except IsADirectoryError:
-        raise UsageError(f"{path} is a folder, not a config\nto read rows from it: --source {quoted(path)}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"config cannot be read: {path}: {error}") from None
-    try:
-        settings = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506  # a SafeLoader
-    except (yaml.YAMLError, TypeError) as error:
-        raise UsageError(f"{path} is not valid YAML: {error}") from None
-    if settings is None:
-        return {}
-    if not isinstance(settings, dict):
-        raise UsageError(f"{path}: a config is a list of `key: value`, this is a {type(settings).__name__}")
-    return {str(key): value for key, value in settings.items()}
 
 
 def _lay(settings: dict[str, Any], key: str, value: Any) -> None:

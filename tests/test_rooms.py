@@ -12,7 +12,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "job"
 
 ROOMS = (
-    {"errors", "config", "recipe"},
+    {"errors", "yaml_file", "config", "recipe"},
     {"source", "manifest"},
     {"catalogue"},
     {"plan", "lock", "progress", "card", "budget", "shard"},
