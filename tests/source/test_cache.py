@@ -19,8 +19,6 @@ from typing import Any
 
 import pytest
 from huggingface_hub import constants, hf_hub_download, hf_hub_url, scan_cache_dir, try_to_load_from_cache
-from huggingface_hub.utils import _http as client_http  # pyright: ignore[reportPrivateUsage]
-from huggingface_hub.utils import build_hf_headers
 
 from job.errors import CurateError
 from job.source import remote
@@ -61,20 +59,7 @@ SMALL_CONTENT = CONTENT[-904:]
 TOKEN = "hf_" + "S3cret" * 5
 
 
-@pytest.fixture(autouse=True)
-def _online(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    build_hf_headers()  # looks up a list that the client needs once in each process, which is not on the test Hub
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-
-
-@pytest.fixture(autouse=True)
-def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The seconds that were to be waited, and are not."""
-    asked: list[float] = []
-    for module in (client_http, remote):
-        monkeypatch.setattr(module, "time", SimpleNamespace(sleep=asked.append))
-    return asked
+pytestmark = pytest.mark.usefixtures("online", "naps")
 
 
 @pytest.fixture(autouse=True)

@@ -8,16 +8,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from huggingface_hub import constants
-from huggingface_hub.utils import _http as client_http  # pyright: ignore[reportPrivateUsage]
-from huggingface_hub.utils import build_hf_headers
 
 from job.errors import CurateError, UsageError
-from job.source import remote
 from job.source.cache import cached_commit, fetch_files
 from job.source.files import CategorySource
 from job.source.hub import Repository, find_categories, planned_category, resolve
@@ -32,22 +28,13 @@ BACKOFF: list[float] = [1, 2, 4, 8, 8]
 """What huggingface_hub waits between its six tries, in seconds, when the server does not say."""
 
 
+pytestmark = pytest.mark.usefixtures("online", "naps")
+
+
 @pytest.fixture(autouse=True)
-def _online(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _own_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    build_hf_headers()  # looks up a list that the client needs once in each process, which is not on the test Hub
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-
-
-@pytest.fixture(autouse=True)
-def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The seconds that were to be waited, and are not."""
-    asked: list[float] = []
-    for module in (client_http, remote):
-        monkeypatch.setattr(module, "time", SimpleNamespace(sleep=asked.append))
-    return asked
 
 
 @pytest.fixture

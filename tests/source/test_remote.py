@@ -9,13 +9,10 @@ import io
 import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Literal
 
 import pytest
 from huggingface_hub import constants, hf_hub_url
-from huggingface_hub.utils import _http as client_http  # pyright: ignore[reportPrivateUsage]
-from huggingface_hub.utils import build_hf_headers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -55,20 +52,7 @@ BACKOFF: list[float] = [1, 2, 4, 8, 8]
 """What huggingface_hub waits between its six tries, in seconds, when the server does not say."""
 
 
-@pytest.fixture(autouse=True)
-def _online(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    build_hf_headers()  # looks up a list that the client needs once in each process, which is not on the test Hub
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-
-
-@pytest.fixture(autouse=True)
-def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The seconds that were to be waited, and are not."""
-    asked: list[float] = []
-    for module in (client_http, remote):
-        monkeypatch.setattr(module, "time", SimpleNamespace(sleep=asked.append))
-    return asked
+pytestmark = pytest.mark.usefixtures("online", "naps")
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,29 @@
+"""What tests of the Hub's files share: a client that may ask, and does not wait."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from huggingface_hub import constants
+from huggingface_hub.utils import _http as client_http  # pyright: ignore[reportPrivateUsage]
+from huggingface_hub.utils import build_hf_headers
+
+from job.source import remote
+
+
+@pytest.fixture
+def online(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets the client ask, whatever the environment says."""
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    build_hf_headers()  # looks up a list that the client needs once in each process, which is not on the test Hub
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+
+
+@pytest.fixture
+def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds that were to be waited, and are not."""
+    asked: list[float] = []
+    for module in (client_http, remote):
+        monkeypatch.setattr(module, "time", SimpleNamespace(sleep=asked.append))
+    return asked
