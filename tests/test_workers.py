@@ -20,7 +20,8 @@ ONE_TASK = "ray::MapBatches(read_partitions)->MapBatches(judge_batch)->Write"
 class BusyTasks:
     """Sees which of a run's Ray tasks are at work at the same time, by what their processes call themselves."""
 
-    def __init__(self) -> None:
+    def __init__(self, run: int) -> None:
+        self._run = psutil.Process(run)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._sample, daemon=True)
         self.seen: list[list[str]] = []
@@ -29,9 +30,19 @@ class BusyTasks:
         while not self._stop.wait(0.005):
             self.seen.append(list(self._busy()))
 
+    def _below(self) -> list[psutil.Process]:
+        """Returns the run's own processes, not those of another on this machine."""
+        try:
+            return self._run.children(recursive=True)
+        except psutil.Error:
+            return []
+
     def _busy(self) -> Iterator[str]:
-        for process in psutil.process_iter(["cmdline"]):
-            title = " ".join(process.info["cmdline"] or []).strip()
+        for process in self._below():
+            try:
+                title = " ".join(process.cmdline()).strip()
+            except psutil.Error:  # it has ended meanwhile
+                continue
             if title.startswith("ray::") and ("MapBatches" in title or "Write" in title):
                 yield title
 
@@ -64,7 +75,10 @@ def test_workers_decide_how_many_tasks_run_at_once(
 ) -> None:
     output = tmp_path / "out"
     command = [sys.executable, "-m", "job", "run", "--source", long_source, "--output", output, "--workers", workers]
-    with subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True) as run, BusyTasks() as tasks:
+    with (
+        subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True) as run,
+        BusyTasks(run.pid) as tasks,
+    ):
         _, err = run.communicate()
     assert run.returncode == 0, err
     cores = cluster.usable_cores()
