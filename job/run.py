@@ -81,16 +81,16 @@ def run_job(
         before = output.plan()
         if not fresh:
             check_same_work(output, config, sources)  # again, now that nobody else can change it
-        if not fresh and (sentence := moved(config, before)):
-            say(sentence)
+            if sentence := moved(config, before):
+                say(sentence)
         output.clear_temporary()
         known = {} if fresh or before is None else dict(before.categories)
         tasks = [make_task(config, source, known.get(source.category), output, say) for source in sources]
-        if fresh and before is not None:  # as late as this: until here anything may have been wrong with the new job
-            output.remove_planned(before)
         check_room(output, tasks)
         if (config.source.stream is None and config.limit is None) or config.source.stream is False:
-            check_cache_room(sum(missing_bytes(task.source) for task in tasks if task.left(output)))
+            check_cache_room(sum(missing_bytes(task.source) for task in tasks if fresh or task.left(output)))
+        if fresh and before is not None:  # as late as this: until here anything may have been wrong with the new job
+            output.remove_planned(before)
         if added := [task.plan.category for task in tasks if known and task.plan.category not in known]:
             say(f"{', '.join(added)} will be added to {output.root}, which has {', '.join(known)}")
         categories = {**known, **{task.plan.category: task.plan for task in tasks}}

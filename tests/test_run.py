@@ -155,6 +155,19 @@ def test_fresh_replaces_what_the_plan_names_and_nothing_else(catalogue: Path, tm
     ]
 
 
+def test_fresh_destroys_nothing_when_the_disk_has_no_room_for_the_new_job(
+    catalogue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    curated(catalogue, out, limit=2_000)
+    before = tree(out)
+    free = iter([1 << 40, 1_000])  # before the job is planned, and when it is known what it needs
+    monkeypatch.setattr("job.plan.shutil.disk_usage", lambda _: type("Usage", (), {"free": next(free)})())
+    with pytest.raises(UsageError, match="the disk is too full"):
+        curated(catalogue, out, fresh=True)
+    assert tree(out) == before
+
+
 def test_fresh_does_not_touch_a_folder_without_a_plan(catalogue: Path, tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
     with pytest.raises(RefusedError, match=r"no plan\.json"):

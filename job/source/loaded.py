@@ -40,9 +40,9 @@ def loaded_category(arguments: Mapping[str, Any], wanted: Sequence[str]) -> Cate
 
     try:
         found = datasets.load_dataset(**arguments)
+    except (MemoryError, NotImplementedError):
+        raise
     except Exception as error:
-        if isinstance(error, MemoryError | NotImplementedError):
-            raise
         told = error.__cause__ or error
         said = str(told).strip().splitlines() or [type(told).__name__]
         raise UsageError(
