@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import yaml
 
-from job.manifest import Manifest, OutputFolder
+from job.manifest import Manifest
 
 
-def write_card(output: OutputFolder, manifest: Manifest) -> None:
-    """Writes OUT/README.md.
+def card(manifest: Manifest) -> bytes:
+    """Returns OUT/README.md.
 
     Args:
-        output: the output folder.
-        manifest: its totals.
+        manifest: the output's totals.
     """
     configs = [{"config_name": "default", "data_files": "data/*/*.parquet", "default": True}]
     configs += [{"config_name": name, "data_files": f"data/{name}/*.parquet"} for name in manifest.categories]
@@ -22,8 +21,13 @@ def write_card(output: OutputFolder, manifest: Manifest) -> None:
     )
     commits = {totals.repository for totals in manifest.categories.values() if totals.repository}
     sources = "".join(f"\nRows of {dataset} at commit {commit}.\n" for dataset, commit in sorted(commits))
+    damaged = "".join(
+        f"\nLeft out, since the file is damaged: {damage.cause}\n"
+        for totals in manifest.categories.values()
+        for damage in totals.damaged
+    )
     text = (
         f"---\n{front}---\n\n# Price prompts\n\nProduct listings, each with a prompt that asks for its price and "
-        f"answers it. Made by curate.\n\n| category | rows read | items |\n|---|---|---|\n{rows}\n{sources}"
+        f"answers it. Made by curate.\n\n| category | rows read | items |\n|---|---|---|\n{rows}\n{sources}{damaged}"
     )
-    output.write(output.card_path, text.encode("utf-8"))
+    return text.encode("utf-8")

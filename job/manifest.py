@@ -1,29 +1,29 @@
-"""All that is known of an output folder: the plan, the commit records, the totals.
-
-Files appear whole or not at all. The plan is written first and the manifest last, so a folder with a manifest is
-complete; each partition's commit record is written after its shard, so a partition with a record is done.
-"""
+"""What an output folder says of itself: the plan, the commit records, the last run, the totals that add up."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
-import shutil
-import uuid
 from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import msgspec
 
-from job.errors import CurateError, RefusedError, UsageError, reason, write_failed
 from job.recipe.verdict import KEPT, MALFORMED, DropReason
 
 DIGEST_MODULUS = 2**256
-VERSION = 1
+VERSION = 2
 """Of the files' form; a folder of another version is not gone on with."""
+
+
+class Damage(msgspec.Struct, frozen=True, kw_only=True):
+    """What is left out of an output, because its file is damaged there."""
+
+    file: str
+    cause: str
+    start: int | None = None
+    """The first byte or row; None for the whole file."""
+    end: int | None = None
 
 
 class CategoryPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +37,18 @@ class CategoryPlan(msgspec.Struct, frozen=True, kw_only=True):
     """All that decides the output's bytes."""
     partitions: list[tuple[int, int, int]]
     """File number, first byte or row, and the one after the last; in the order of their rows."""
+    damaged_files: dict[str, str] = {}
+    """Files that are left out whole because they cannot be opened, each with its cause."""
+
+    def damage(self, records: Sequence[Record]) -> list[Damage]:
+        """Returns what is left out, because its file is damaged."""
+        files = [Damage(file=name, cause=cause) for name, cause in self.damaged_files.items()]
+        parts = [
+            Damage(file=record.file, cause=record.damaged, start=record.start, end=record.end)
+            for record in records
+            if record.damaged is not None
+        ]
+        return files + parts
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,7 +81,26 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     rejects: str | None
     """The file of malformed rows, relative to the output folder; None without any."""
     rejects_bytes: int
+    rejects_sha256: str | None
+    damaged: str | None
+    """Why the partition could not be read, where the file is damaged there; then it gave no rows at all."""
     elapsed_s: float
+
+
+class LastRun(msgspec.Struct, frozen=True, kw_only=True):
+    """The run that is at work on an output folder, or was the last to be."""
+
+    owner: str
+    """Its process and host, and when it began."""
+    began: float
+    """Seconds since 1970."""
+    workers: int | str
+    rows_before: int
+    """Rows that earlier runs had done."""
+    ended: float | None = None
+    """Seconds since 1970; None while it works, or when it was killed."""
+    error: str | None = None
+    """What it ended with; None when all went well."""
 
 
 class CategoryTotals(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +111,7 @@ class CategoryTotals(msgspec.Struct, frozen=True, kw_only=True):
     funnel: dict[str, int]
     content_digest: str
     shards: list[dict[str, Any]]
+    damaged: list[Damage]
     digest: str
     limit: int | None
     repository: tuple[str, str] | None
@@ -95,170 +127,6 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     content_digest: str
     categories: dict[str, CategoryTotals]
     version: int = VERSION
-
-
-_T = TypeVar("_T")
-
-_SCRATCH_NAMES = {"_tmp", "_scratch", "_lock"}
-"""What a run may leave in a folder before it has a plan."""
-
-
-class OutputFolder:
-    """An output folder: where everything lies in it, and how it is read and written.
-
-    Args:
-        root: the folder; it need not be there yet.
-    """
-
-    def __init__(self, root: Path):
-        self.root = root
-        self.plan_path = root / "plan.json"
-        self.manifest_path = root / "manifest.json"
-        self.card_path = root / "README.md"
-        self.lock_path = root / "_lock"
-        self.scratch = root / "_scratch"
-
-    def shard_name(self, category: str, partition: int, count: int) -> str:
-        """Returns a shard's path relative to the folder."""
-        return f"data/{category}/items-{partition:05d}-of-{count:05d}.parquet"
-
-    def rejects_name(self, category: str, partition: int) -> str:
-        """Returns the path of a partition's rejects relative to the folder."""
-        return f"_rejects/{category}/{partition:05d}.parquet"
-
-    def record_path(self, category: str, partition: int) -> Path:
-        """Returns the path of a commit record."""
-        return self.root / "_partitions" / category / f"{partition:05d}.json"
-
-    def write(self, path: Path, content: bytes) -> None:
-        """Puts a file in place, whole or not at all: temporary name, flush to disk, rename.
-
-        Args:
-            path: the final path, inside the folder.
-            content: all its bytes.
-        """
-        temporary = self.root / "_tmp" / uuid.uuid4().hex
-        try:
-            temporary.parent.mkdir(parents=True, exist_ok=True)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                with temporary.open("xb") as stream:
-                    stream.write(content)
-                    stream.flush()
-                    os.fsync(stream.fileno())
-                temporary.rename(path)
-            finally:
-                temporary.unlink(missing_ok=True)
-        except OSError as error:
-            raise write_failed(error, path) from None
-
-    def write_json(self, path: Path, value: msgspec.Struct) -> None:
-        """Writes a record for people and programs to read."""
-        self.write(path, msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n")
-
-    def plan(self) -> Plan | None:
-        """Reads the plan; None when there is none.
-
-        Raises:
-            RefusedError: when another version of this program wrote it.
-            CurateError: when it is damaged.
-        """
-        content = self._content(self.plan_path)
-        if content is None:
-            return None
-        try:
-            version = msgspec.json.decode(content, type=_Versioned).version
-            if version != VERSION:
-                raise RefusedError(
-                    f"{self.plan_path} has version {version}, this program writes {VERSION}\n"
-                    "nothing was touched; name another folder: --output DIR"
-                )
-            return msgspec.json.decode(content, type=Plan)
-        except msgspec.MsgspecError as error:
-            raise CurateError(
-                f"damaged: {self.plan_path}: {error}\nto make this output anew, name another folder: --output DIR"
-            ) from None
-
-    def manifest(self) -> Manifest | None:
-        """Reads the manifest; None as long as the output is not complete, or when it is damaged."""
-        return self._read(self.manifest_path, Manifest)
-
-    def record(self, plan: CategoryPlan, partition: int) -> Record | None:
-        """Reads a partition's commit record.
-
-        Returns:
-            The record; None as long as the partition is not done: there is no record, it is damaged or of another
-            plan, or the shard that it speaks of is not there.
-        """
-        record = self._read(self.record_path(plan.category, partition), Record)
-        if record is None or (record.digest, record.partition) != (plan.digest, partition):
-            return None
-        named = [(record.shard, record.shard_bytes)]
-        if record.rejects is not None:
-            named.append((record.rejects, record.rejects_bytes))
-        for name, size in named:
-            try:
-                if (self.root / name).stat().st_size != size:
-                    return None
-            except OSError:
-                return None
-        return record
-
-    def records(self, plan: CategoryPlan) -> list[Record]:
-        """Reads the commit records of a category's finished partitions, in their order."""
-        found = (self.record(plan, partition) for partition in range(len(plan.partitions)))
-        return [record for record in found if record is not None]
-
-    def is_untouched(self) -> bool:
-        """Tells whether the folder has nothing in it, or is not there."""
-        return not self.root.is_dir() or {path.name for path in self.root.iterdir()} <= _SCRATCH_NAMES
-
-    def clear_temporary(self) -> None:
-        """Removes what an interrupted run has left half written."""
-        shutil.rmtree(self.root / "_tmp", ignore_errors=True)
-
-    def clear_scratch(self) -> None:
-        """Removes unpacked source files."""
-        shutil.rmtree(self.scratch, ignore_errors=True)
-
-    def remove_planned(self, plan: Plan) -> None:
-        """Removes what a plan names, and nothing else."""
-        self.manifest_path.unlink(missing_ok=True)
-        for category in plan.categories.values():
-            count = len(category.partitions)
-            for partition in range(count):
-                self.record_path(category.category, partition).unlink(missing_ok=True)
-                (self.root / self.shard_name(category.category, partition, count)).unlink(missing_ok=True)
-                (self.root / self.rejects_name(category.category, partition)).unlink(missing_ok=True)
-            for folder in ("data", "_rejects", "_partitions"):
-                for empty in (self.root / folder / category.category, self.root / folder):
-                    with contextlib.suppress(OSError):  # it is not empty, or not there
-                        empty.rmdir()
-        self.card_path.unlink(missing_ok=True)
-        self.clear_temporary()
-        self.plan_path.unlink(missing_ok=True)
-
-    def _content(self, path: Path) -> bytes | None:
-        try:
-            return path.read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except OSError as error:
-            raise UsageError(f"cannot be read: {path}: {reason(error)}") from None
-
-    def _read(self, path: Path, kind: type[_T]) -> _T | None:
-        """Reads what can be made anew from the rest, so that it counts for nothing when it is damaged."""
-        content = self._content(path)
-        if content is None:
-            return None
-        try:
-            return msgspec.json.decode(content, type=kind)
-        except msgspec.MsgspecError:
-            return None
-
-
-class _Versioned(msgspec.Struct):
-    version: int
 
 
 def digest_of(determines: dict[str, Any]) -> str:
@@ -319,6 +187,7 @@ def add_up(plan: CategoryPlan, records: Sequence[Record]) -> CategoryTotals:
         funnel=funnel,
         content_digest=add_digests(record.content_digest for record in records),
         shards=shards,
+        damaged=plan.damage(records),
         digest=plan.digest,
         limit=plan.determines["limit"],
         repository=(repository[0], repository[1]) if (repository := plan.determines["repository"]) else None,
