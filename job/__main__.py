@@ -1,5 +1,17 @@
 """`python -m job` is `curate`."""
 
-from job.cli import main
+import os
+import signal
 
-main()
+
+def main() -> None:
+    """Runs the command. Until what it needs is imported, Ctrl-C ends it without a word."""
+    before = signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+    from job import cli
+
+    signal.signal(signal.SIGINT, before)
+    cli.main()
+
+
+if __name__ == "__main__":
+    main()

@@ -13,7 +13,6 @@ import os
 import shutil
 import signal
 import socket
-import tempfile
 import threading
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
@@ -21,12 +20,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from job.errors import UsageError
+from job.session import Watch, session_folder
 
 _OBJECT_STORE_BYTES = 128 << 20
 """Rows do not go through Ray's object store, only what tasks are told and what they answer. Ray's least is 75 MiB."""
-_SESSION_PREFIX = "curate-"
-_LONGEST_PARENT = 30
-"""The path of a socket may have 103 characters on macOS, of which Ray uses up to 65 below its folder."""
+_OOM_RETRIES = 3
+"""So often a task is tried again that Ray has killed since memory ran out; Ray's default is for ever."""
 _ANSWER_S = 10.0
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108
 """Where Ray's object store lies; macOS has none, and Ray uses files there."""
@@ -60,7 +59,7 @@ class Workers:
         if self.cpu_limit is not None:
             return replace(self, count=count, cpu_limit=count)
         share = math.ceil(self.count / count)  # whole numbers only, says Ray, above 1
-        return replace(self, count=self.count // share, task={"num_cpus": 0, "resources": {_OWN_CORE: share}})
+        return replace(self, count=self.count // share, task={**self.task, "resources": {_OWN_CORE: share}})
 
 
 def usable_cores() -> int:
@@ -97,6 +96,7 @@ def started_ray(workers: int | Literal["all"], say: Callable[[str], None]) -> Ge
         UsageError: when a Ray of our own does not fit on the machine, or the one to join does not answer.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")  # else Ray prints to standard output when a worker dies
     on_sigterm = signal.getsignal(signal.SIGTERM)
     address = os.environ.get("RAY_ADDRESS")
     import ray
@@ -123,7 +123,7 @@ def started_ray(workers: int | Literal["all"], say: Callable[[str], None]) -> Ge
     if count > cores:
         say(f"{count} workers on {cores} cores: some will share a core")
     say(f"starting Ray with {count} {'worker' if count == 1 else 'workers'}")
-    with _session_folder() as folder:
+    with session_folder() as folder, Watch() as watch:
         try:
             ray.init(
                 address="local",
@@ -134,11 +134,15 @@ def started_ray(workers: int | Literal["all"], say: Callable[[str], None]) -> Ge
                 logging_level=logging.ERROR,
                 log_to_driver=False,
                 _temp_dir=folder,
+                _system_config={"task_oom_retries": _OOM_RETRIES},
             )
             _take_back(on_sigterm)
             _hush_ray_data()
-            yield Workers(count=count, task={"num_cpus": 0, "resources": {_OWN_CORE: 1}}, cpu_limit=None, nodes=1)
+            task = {"num_cpus": 0, "resources": {_OWN_CORE: 1}}
+            watch.begin()
+            yield Workers(count=count, task=task, cpu_limit=None, nodes=1)
         finally:
+            watch.end()
             ray.shutdown()
 
 
@@ -166,33 +170,6 @@ def _check_answers(address: str) -> None:
             f"no Ray answers at RAY_ADDRESS={address}: {error}\n"
             "start it, correct the address, or unset RAY_ADDRESS to use this machine alone"
         ) from None
-
-
-@contextlib.contextmanager
-def _session_folder() -> Generator[str]:
-    """Makes the folder of a Ray of our own, and removes those that runs have left that were killed."""
-    parent = Path(tempfile.gettempdir())
-    if len(str(parent)) > _LONGEST_PARENT:
-        parent = Path("/tmp")  # noqa: S108
-    for old in parent.glob(f"{_SESSION_PREFIX}*"):
-        owner = old.name.removeprefix(_SESSION_PREFIX).partition("-")[0]
-        if owner.isdigit() and not _is_alive(int(owner)):
-            shutil.rmtree(old, ignore_errors=True)
-    folder = tempfile.mkdtemp(prefix=f"{_SESSION_PREFIX}{os.getpid()}-", dir=parent)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _hush_ray_data() -> None:

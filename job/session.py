@@ -1,0 +1,132 @@
+"""A Ray of our own: the folder of its sockets and logs, what dead runs have left of theirs, and whether it is alive.
+
+A run that is killed cannot clean up; the next one does, whoever's it was. A folder's owner has a file in it locked,
+which the system unlocks when the owner dies.
+"""
+
+from __future__ import annotations
+
+import _thread
+import contextlib
+import fcntl
+import os
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Generator, Iterator, Mapping
+from pathlib import Path
+
+import psutil
+
+from job.errors import CurateError
+
+_PREFIX = "curate-"
+_OWNED = "owned"
+_LONGEST_PARENT = 30
+"""The path of a socket may have 103 characters on macOS, of which Ray uses up to 65 below its folder."""
+_POLL_S = 0.5
+_ENDED_S = 5.0
+_PATIENCE_S = 15.0
+_YOUNG_S = 60.0
+_HEART = {"raylet": "node process (raylet)", "gcs_server": "control service (gcs_server)"}
+"""Processes without which Ray does nothing more. Ray ends the driver without a word, 14 s after the first has died and
+60 s after the second."""
+
+
+@contextlib.contextmanager
+def session_folder() -> Generator[str]:
+    """Makes the folder of a Ray of our own, and removes it at the end; before, what dead runs have left."""
+    parent = Path(tempfile.gettempdir())
+    if len(str(parent)) > _LONGEST_PARENT:
+        parent = Path("/tmp")  # noqa: S108
+    for old in parent.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):  # somebody else's
+            _clear(old)
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+    with (folder / _OWNED).open("x") as owned:
+        fcntl.flock(owned, fcntl.LOCK_EX)
+        try:
+            yield str(folder)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _clear(folder: Path) -> None:
+    """Removes the folder of a run that is dead, and what is left of its Ray."""
+    if not (folder / _OWNED).exists():
+        if time.time() - folder.stat().st_mtime > _YOUNG_S:  # its run died between two lines
+            shutil.rmtree(folder, ignore_errors=True)
+        return
+    with (folder / _OWNED).open("r+") as owned:
+        try:
+            fcntl.flock(owned, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+        processes = list(_processes_of(folder))
+        for process in processes:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        psutil.wait_procs(processes, timeout=_ENDED_S)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _processes_of(folder: Path) -> Iterator[psutil.Process]:
+    """Yields the processes of a Ray: its own that were told of its folder. Its workers end with its raylet."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            command = " ".join(process.cmdline())
+            if f"{os.sep}ray{os.sep}" in command and str(folder) in command:
+                yield process
+
+
+class Watch:
+    """Watches over a Ray of our own: a run without its heart ends with an error, and soon."""
+
+    def __init__(self) -> None:
+        self._died: list[str] = []
+        self._ended = threading.Event()
+
+    def begin(self) -> None:
+        """Begins to watch, once Ray is started. Only for the main thread: nobody else can be interrupted."""
+        if threading.current_thread() is threading.main_thread():
+            below = psutil.Process().children()
+            processes = {process: process.name() for process in below if process.name() in _HEART}
+            threading.Thread(target=self._watch, args=(processes,), daemon=True).start()
+
+    def end(self) -> None:
+        """Ends the watch before Ray is stopped, unless that has died, and stopping it may take for ever."""
+        if not self._died:
+            self._ended.set()
+
+    def _watch(self, processes: Mapping[psutil.Process, str]) -> None:
+        while not self._ended.wait(_POLL_S):
+            self._died += [_HEART[name] for process, name in processes.items() if _is_dead(process)]
+            if self._died:
+                _thread.interrupt_main()
+                if not self._ended.wait(_PATIENCE_S):
+                    os.write(sys.stderr.fileno(), f"error: {self._error()}\n".encode())
+                    os._exit(CurateError.exit_code)
+                return
+
+    def _error(self) -> CurateError:
+        return CurateError(
+            f"Ray's {self._died[0]} has died; it may have been killed, as it is when memory runs out\n"
+            "what was finished is kept: run the same command again to go on, perhaps with fewer --workers"
+        )
+
+    def __enter__(self) -> Watch:
+        return self
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        self._ended.set()
+        if self._died and error is not None:
+            raise self._error() from None
+
+
+def _is_dead(process: psutil.Process) -> bool:
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
