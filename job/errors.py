@@ -30,6 +30,18 @@ class UsageError(CurateError):
     exit_code = 2
 
 
+class DamagedFileError(UsageError):
+    """A source file that cannot be read at all, found before work starts."""
+
+
+class DamagedPartError(CurateError):
+    """A part of a source file that cannot be read, found while it is."""
+
+
+class WorkersDiedError(CurateError):
+    """Workers died again and again, as they do when memory runs out."""
+
+
 class MalformedBudgetError(CurateError):
     """More malformed rows than `max_malformed` allows."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import shutil
 from collections.abc import Callable, Generator, Sequence
@@ -10,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from job.config import JobConfig, SourceConfig
-from job.errors import CurateError, RefusedError, UsageError, reason
-from job.manifest import CategoryPlan, OutputFolder, Plan, digest_of
+from job.errors import CurateError, DamagedFileError, RefusedError, UsageError, reason
+from job.manifest import CategoryPlan, Plan, digest_of
+from job.output import OutputFolder
 from job.recipe.tokenizer import LLAMA3_VOCABULARY_SHA256
 from job.source import hub
 from job.source.cache import cached_path, fetch_files
@@ -22,7 +26,7 @@ from job.source.folder import find_categories, fingerprint
 from job.source.jsonl import check_fields
 from job.source.loaded import loaded_category
 from job.source.parquet import open_checked, read_metadata
-from job.source.partitions import RULE, Partition, cut_jsonl, cut_parquet
+from job.source.partitions import RULE, cut_jsonl, cut_parquet
 from job.source.reader import PartitionReader
 from job.source.remote import HubFile
 from job.source.unpack import is_packed, unpack
@@ -42,8 +46,9 @@ class Task:
     config: JobConfig
 
     def left(self, output: OutputFolder) -> list[int]:
-        """Returns the numbers of the partitions that are not done."""
-        done = {record.partition for record in output.records(self.plan)}
+        """Returns the numbers of the partitions that are not done, damaged ones among them unless they are skipped."""
+        records = output.records(self.plan)
+        done = {record.partition for record in records if record.damaged is None or self.config.skip_damaged_files}
         return [index for index in range(len(self.plan.partitions)) if index not in done]
 
     def reader(self, places: Sequence[Place]) -> PartitionReader:
@@ -60,8 +65,11 @@ class Task:
             keep_columns=self.config.keep_columns,
             max_row_bytes=self.config.max_row_bytes,
             fields=self.config.source.fields,
-            metadata=tuple(map(read_metadata, remote)) if self.source.form == "parquet" else (),
+            metadata=tuple(map(self._metadata, remote)) if self.source.form == "parquet" else (),
         )
+
+    def _metadata(self, file: HubFile) -> pq.FileMetaData | None:
+        return None if file.name in self.plan.damaged_files else read_metadata(file)
 
     def check_unchanged(self) -> None:
         """Compares the source's files with what was planned. Raises CurateError when one has changed since."""
@@ -97,7 +105,8 @@ def find_sources(config: JobConfig, before: Plan | None = None) -> list[Category
         known = before.categories.get(source.category) if before else None
         if source.form == "parquet" and known is None:
             for file in source.files:
-                open_checked(_nearest_place(source, file), config.keep_columns, config.source.fields)
+                with contextlib.suppress(DamagedFileError) if config.skip_damaged_files else contextlib.nullcontext():
+                    open_checked(_nearest_place(source, file), config.keep_columns, config.source.fields)
         elif known is None and config.source.fields and not source.is_packed:
             for file in source.files:
                 check_fields(_nearest_place(source, file), config.source.fields)
@@ -165,7 +174,11 @@ def _nearest_place(source: CategorySource, file: SourceFile) -> Place:
 
 
 def local_files(
-    source: CategorySource, scratch: Path, say: Callable[[str], None], report: Callable[[int], None]
+    source: CategorySource,
+    scratch: Path,
+    say: Callable[[str], None],
+    report: Callable[[int], None],
+    damaged: dict[str, str] | None = None,
 ) -> list[Path]:
     """Has a category's files on this machine, as they can be cut: from the Hub fetched, packed ones unpacked.
 
@@ -174,15 +187,29 @@ def local_files(
         scratch: the folder to unpack into.
         say: told what takes a while.
         report: told how many bytes are fetched so far.
+        damaged: the files that are left out, with their causes; one that turns out to be damaged is added. None to
+            leave out none.
+
+    Returns:
+        Where each file is; one that is left out is still packed.
+
+    Raises:
+        DamagedFileError: when a file is damaged and none is to be left out.
     """
     if source.repository is not None:
         paths = fetch_files(source.repository, source.files, report)
     else:
         paths = [file.path for file in source.files if isinstance(file.path, Path)]
-    return [
-        unpack(path, scratch / source.category / file.fingerprint[:16], say) if is_packed(file.name) else path
-        for file, path in zip(source.files, paths, strict=True)
-    ]
+    for index, (file, path) in enumerate(zip(source.files, paths, strict=True)):
+        if not is_packed(file.name) or (damaged is not None and file.name in damaged):
+            continue
+        try:
+            paths[index] = unpack(path, scratch / source.category / file.fingerprint[:16], say)
+        except DamagedFileError as error:
+            if damaged is None:
+                raise
+            damaged[file.name] = str(error).splitlines()[0]
+    return paths
 
 
 def make_task(
@@ -203,20 +230,28 @@ def make_task(
 
     Returns:
         The category's task.
+
+    Raises:
+        DamagedFileError: when a file cannot be opened, unless such files are skipped.
     """
     plan = known
+    if plan is not None and plan.damaged_files and not config.skip_damaged_files:
+        raise DamagedFileError("\n".join(plan.damaged_files.values()) + "\nto go on without: --skip-damaged-files")
     if plan is None:
         determines = _determines(config, source)
+        damaged: dict[str, str] | None = {} if config.skip_damaged_files else None
         if source.is_packed:
-            places: Sequence[Place] = local_files(source, output.scratch, say, lambda _: None)
+            places: Sequence[Place] = local_files(source, output.scratch, say, lambda _: None, damaged)
         else:
             places = [_nearest_place(source, file) for file in source.files]
+        partitions = _cut(config, source, places, damaged)
         plan = CategoryPlan(
             category=source.category,
             form=source.form,
             digest=digest_of(determines),
             determines=determines,
-            partitions=[(part.file, part.start, part.end) for part in _cut(config, source, places)],
+            partitions=partitions,
+            damaged_files=damaged or {},
         )
     return Task(
         source=source,
@@ -226,10 +261,29 @@ def make_task(
     )
 
 
-def _cut(config: JobConfig, source: CategorySource, paths: Sequence[Place]) -> list[Partition]:
+def _cut(
+    config: JobConfig, source: CategorySource, places: Sequence[Place], damaged: dict[str, str] | None
+) -> list[tuple[int, int, int]]:
+    """Cuts a category's files, but not those that are damaged; adds to these what cannot be opened."""
+    metadata: dict[int, pq.FileMetaData] = {}
+    if source.form == "parquet":
+        for index, (file, place) in enumerate(zip(source.files, places, strict=True)):
+            try:
+                metadata[index] = open_checked(place, config.keep_columns, config.source.fields)
+            except DamagedFileError as error:
+                if damaged is None:
+                    raise
+                damaged[file.name] = str(error).splitlines()[0]
+    whole = [index for index, file in enumerate(source.files) if file.name not in (damaged or {})]
+    if not whole:
+        raise DamagedFileError(
+            f"{source.category}: every file of it is damaged:\n" + "\n".join((damaged or {}).values())
+        )
     if source.form == "jsonl":
-        return cut_jsonl(paths, config.limit, config.max_row_bytes)
-    return cut_parquet([open_checked(path, config.keep_columns, config.source.fields) for path in paths], config.limit)
+        cut = cut_jsonl([places[index] for index in whole], config.limit, config.max_row_bytes)
+    else:
+        cut = cut_parquet([metadata[index] for index in whole], config.limit)
+    return [(whole[part.file], part.start, part.end) for part in cut]
 
 
 def _determines(config: JobConfig, source: CategorySource) -> dict[str, Any]:
@@ -318,7 +372,10 @@ def check_room(output: OutputFolder, tasks: Sequence[Task]) -> None:
     if not folder.is_dir():
         raise UsageError(f"a part of the output's path is a file, not a folder: {folder}\nname another: --output DIR")
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise UsageError(f"the output cannot be written: {folder}: permission denied\nname another: --output DIR")
+        why = errno.EROFS if os.statvfs(folder).f_flag & os.ST_RDONLY else errno.EACCES
+        raise UsageError(
+            f"the output cannot be written: {folder}: {reason(OSError(why, ''))}\nname another: --output DIR"
+        )
     # Items are about a third of the rows, and a prompt is a quarter of a row; packed by half or more.
     shares = (len(task.left(output)) / len(task.plan.partitions) * task.source.size_bytes for task in tasks)
     needed = int(sum(shares)) // 10 + (16 << 20)

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from job.errors import CurateError, UsageError, nearest
+from job.errors import DamagedFileError, DamagedPartError, UsageError, nearest
 from job.recipe.verdict import MALFORMED
 from job.source.files import Place, size_of
 from job.source.remote import HubFile, announce
@@ -48,7 +48,8 @@ def open_checked(path: Place, keep_columns: Sequence[str], fields: Mapping[str, 
         The metadata.
 
     Raises:
-        UsageError: when it is not Parquet or damaged, or lacks a column, or a column is of another type.
+        DamagedFileError: when it is not Parquet, or its metadata is damaged.
+        UsageError: when it lacks a column, or a column is of another type.
     """
     try:
         metadata = read_metadata(path)
@@ -56,9 +57,9 @@ def open_checked(path: Place, keep_columns: Sequence[str], fields: Mapping[str, 
     except (pa.ArrowException, OSError, ValueError) as error:
         if isinstance(error, PermissionError | FileNotFoundError):
             raise UsageError(f"cannot be read: {path}: {error.strerror}") from None
-        raise UsageError(
+        raise DamagedFileError(
             f"not a whole Parquet file: {path} ({size_of(path):,} bytes): {error}\n"
-            "it may have been cut off on its way here: fetch it again"
+            "it may have been cut off on its way here: fetch it again, or go on without: --skip-damaged-files"
         ) from None
     fields = fields or {}
     names = {name: fields.get(name, name) for name in _columns(keep_columns)}
@@ -96,7 +97,7 @@ def _remote_metadata(file: HubFile) -> pq.FileMetaData:
 def _opened(place: Place, metadata: pq.FileMetaData | None) -> Generator[tuple[pq.ParquetFile, BinaryIO | None]]:
     """Opens a file, by Arrow itself where it can; yields the stream too where it cannot."""
     if isinstance(place, Path):
-        with pq.ParquetFile(place, pre_buffer=False) as file:
+        with pq.ParquetFile(place, pre_buffer=False, page_checksum_verification=True) as file:
             yield file, None
     else:
         with place.open() as stream, pq.ParquetFile(stream, metadata=metadata, pre_buffer=False) as file:
@@ -266,10 +267,8 @@ def _undamaged(batches: Iterator[pa.RecordBatch], path: Place, start: int, end: 
     try:
         yield from batches
     except (pa.ArrowException, OSError) as error:
-        raise CurateError(
-            f"damaged: {path}, somewhere in rows {start:,} to {end:,}: {error}\n"
-            "what was finished is kept; fetch the file again, then run the same command again"
-        ) from None
+        words = " ".join(str(error).split())
+        raise DamagedPartError(f"{path}, somewhere in rows {start:,} to {end:,}: {words}") from None
 
 
 def _plain(values: pa.Array, wanted: pa.DataType) -> pa.Array:

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from job.errors import CurateError, reason
+from job.errors import CurateError, DamagedPartError, reason
 from job.recipe.verdict import END
 from job.source.files import Place, size_of
 from job.source.jsonl import JsonlReader
 from job.source.layout import Form
 from job.source.parquet import ParquetReader
 from job.source.partitions import Partition
+from job.source.rows import damage_message, rows_schema
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,28 +30,38 @@ class PartitionReader:
     keep_columns: tuple[str, ...]
     max_row_bytes: int
     fields: Mapping[str, str]
-    metadata: tuple[pq.FileMetaData, ...] = ()
-    """Of Parquet files on the Hub, so that not every task has to fetch it."""
+    metadata: tuple[pq.FileMetaData | None, ...] = ()
+    """Of Parquet files on the Hub, so that not every task has to fetch it; None of those that are left out."""
 
     def read(self, partition: Partition) -> Iterator[pa.Table]:
         """Yields a partition's rows in order, then the message that ends it. See `rows_schema`.
 
+        Where the file is damaged the message says so, and the rows before it count for nothing.
+
         Raises:
-            CurateError: when the file is not as large as it was, or damaged.
+            CurateError: when the file is not there, or not as large as it was.
         """
-        path = self.paths[partition.file]
         self._check_size(partition)
+        try:
+            for table in self._tables(partition):
+                if table["verdict"][0].as_py() == END:
+                    self._check_size(partition)
+                yield table
+        except DamagedPartError as error:
+            self._check_size(partition)  # a file that was cut off is no damaged one
+            yield damage_message(partition.index, str(error), self._schema())
+
+    def _schema(self) -> pa.Schema:
+        return rows_schema("details_json" if self.form == "jsonl" else "details", self.keep_columns)
+
+    def _tables(self, partition: Partition) -> Iterator[pa.Table]:
+        path = self.paths[partition.file]
         given = (path, partition.index, partition.start, partition.end)
         settings = (self.keep_columns, self.max_row_bytes, self.fields)
-        if self.form == "jsonl":
-            tables = JsonlReader(*settings).read(*given)
-        else:
+        if self.form == "parquet":
             metadata = self.metadata[partition.file] if self.metadata else None
-            tables = ParquetReader(*settings).read(*given, metadata)
-        for table in tables:
-            if table["verdict"][0].as_py() == END:
-                self._check_size(partition)
-            yield table
+            return ParquetReader(*settings).read(*given, metadata)
+        return _read_whole(JsonlReader(*settings).read(*given), path)
 
     def _check_size(self, partition: Partition) -> None:
         """A file that was cut off or replaced would give fewer rows, or rows cut in two, without a word."""
@@ -66,3 +77,11 @@ class PartitionReader:
                 f"changed while the job ran: {path} had {planned:,} bytes, has {found:,}\n"
                 "put the old file back and run the same command again, or begin anew with --fresh"
             )
+
+
+def _read_whole(tables: Iterator[pa.Table], path: Place) -> Iterator[pa.Table]:
+    """Passes tables on; what the disk does not give is damage."""
+    try:
+        yield from tables
+    except OSError as error:
+        raise DamagedPartError(f"{reason(error)}: {path}") from None

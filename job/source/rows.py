@@ -64,5 +64,13 @@ def rows_schema(details: str, keep_columns: Sequence[str]) -> pa.Schema:
 
 def end_message(partition: int, num_rows: int, schema: pa.Schema) -> pa.Table:
     """Makes the message that ends a partition."""
-    given = {"partition": partition, "position": num_rows, "verdict": END}
+    return _message(schema, partition=partition, position=num_rows, verdict=END)
+
+
+def damage_message(partition: int, cause: str, schema: pa.Schema) -> pa.Table:
+    """Makes the message that ends a partition which cannot be read: whatever came of it before counts for nothing."""
+    return _message(schema, partition=partition, position=0, verdict=END, cause=cause)
+
+
+def _message(schema: pa.Schema, **given: object) -> pa.Table:
     return pa.table([pa.array([given.get(field.name)], field.type) for field in schema], schema=schema)

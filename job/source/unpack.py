@@ -13,7 +13,7 @@ from typing import BinaryIO, cast
 
 import zstandard
 
-from job.errors import CurateError, UsageError
+from job.errors import CurateError, DamagedFileError
 
 _CHUNK_BYTES = 1 << 20
 _MAX_WINDOW_BYTES = 1 << 31
@@ -42,7 +42,7 @@ def unpack(path: Path, scratch: Path, report: Callable[[str], None]) -> Path:
         The unpacked file.
 
     Raises:
-        UsageError: when the file is damaged.
+        DamagedFileError: when the file is damaged.
         CurateError: when the disk is too full.
     """
     target = scratch / path.stem
@@ -52,12 +52,14 @@ def unpack(path: Path, scratch: Path, report: Callable[[str], None]) -> Path:
     _check_free(scratch, _plain_bytes(path), path)
     report(f"unpacking {path.name} ({path.stat().st_size / 1e6:,.0f} MB) once, into {scratch}")
     part = scratch / f"{path.stem}.{os.getpid()}.part"
+    position = 0
     try:
         with path.open("rb") as packed, part.open("wb") as plain:
             stream = _open_stream(packed, path.suffix)
             unchecked = 0
             while chunk := stream.read(_CHUNK_BYTES):
                 plain.write(chunk)
+                position = packed.tell()
                 unchecked += len(chunk)
                 if unchecked > _CHECK_EVERY_BYTES:
                     _check_free(scratch, 0, path)
@@ -66,8 +68,9 @@ def unpack(path: Path, scratch: Path, report: Callable[[str], None]) -> Path:
             os.fsync(plain.fileno())
         part.rename(target)
     except (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError) as error:
-        raise UsageError(
-            f"damaged: {path}: {error}\nit may have been cut off on its way here: fetch it again"
+        raise DamagedFileError(
+            f"damaged: {path}, near its byte {position:,}: {error}\n"
+            "it may have been cut off on its way here: fetch it again, or go on without: --skip-damaged-files"
         ) from None
     finally:
         part.unlink(missing_ok=True)
