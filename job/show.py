@@ -1,4 +1,4 @@
-"""What there is to say about an output folder: what a run would do and did, the funnel, items, rejects, progress."""
+"""What there is to say about an output folder: what a run would do and did, the funnel, items, rejects."""
 
 from __future__ import annotations
 
@@ -13,34 +13,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from job.budget import damage_lines
 from job.config import JobConfig, RecipeConfig
-from job.errors import CurateError, UsageError, nearest, quoted
-from job.lock import live_owner
-from job.manifest import Manifest, OutputFolder, Plan, add_funnels
+from job.errors import CurateError, UsageError, quoted
+from job.manifest import Manifest
+from job.output import opened
 from job.recipe.verdict import KEPT, MALFORMED
 from job.run import Outcome, Prospect
-
-
-def opened(root: Path) -> tuple[OutputFolder, Plan]:
-    """Opens an output folder.
-
-    Returns:
-        The folder and its plan.
-
-    Raises:
-        UsageError: when it has none.
-    """
-    output = OutputFolder(root)
-    plan = output.plan()
-    if not root.exists():
-        names = [path.name for path in root.parent.iterdir()] if root.parent.is_dir() else []
-        raise UsageError(f"there is no such folder: {root}{nearest(root.name, names)}")
-    if plan is None:
-        raise UsageError(
-            f"{root} is no output of this program: it has no plan.json\n"
-            "to make one: curate run --source FOLDER --output DIR"
-        )
-    return output, plan
 
 
 def prospect_lines(config: JobConfig, found: Sequence[Prospect]) -> Iterator[str]:
@@ -81,6 +60,10 @@ def outcome_lines(config: JobConfig, outcome: Outcome) -> Iterator[str]:
     if malformed := outcome.manifest.funnel[MALFORMED]:
         rows = "row" if malformed == 1 else "rows"
         yield f"{malformed:,} malformed {rows} put aside; to see them: curate rejects {out}"
+    damage = {name: totals.damaged for name, totals in outcome.manifest.categories.items()}
+    if any(damage.values()):
+        yield "left out, as --skip-damaged-files says:"
+        yield from damage_lines(damage)
     if outcome.unfinished:
         yield (
             f"{', '.join(outcome.manifest.categories)} done; {config.output} is not complete: "
@@ -154,25 +137,6 @@ def read_table(path: Path) -> pa.Table:
         raise CurateError(
             f"cannot be read: {path}: {error}\nto see what else is wrong: curate verify {folder}"
         ) from None
-
-
-def status_lines(root: Path) -> Iterator[str]:
-    """Yields how far each category is."""
-    output, plan = opened(root)
-    is_complete = output.manifest() is not None
-    for category in plan.categories.values():
-        records = output.records(category)
-        is_complete = is_complete and len(records) == len(category.partitions)
-        funnel = add_funnels(record.funnel for record in records)
-        rows = sum(record.num_rows for record in records)
-        yield (
-            f"{category.category}: {len(records)} of {len(category.partitions)} partitions · {rows:,} rows · "
-            f"{funnel[KEPT]:,} kept · {funnel[MALFORMED]:,} malformed"
-        )
-    if owner := live_owner(output):
-        yield f"a run is working on it: {owner}"
-    else:
-        yield "complete" if is_complete else "not complete: run the same command again to go on"
 
 
 def reject_lines(root: Path) -> Iterator[str]:
