@@ -28,6 +28,8 @@ app = typer.Typer(
 )
 
 _INTERRUPTED = 130
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Ctrl-C, as a cluster ends a job, and a terminal that is closed."""
 
 _Output = Annotated[Path, typer.Argument(metavar="OUT", help="An output folder.")]
 
@@ -44,6 +46,9 @@ def run(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any key of the config.")
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Replace what the output's own plan names.")] = False,
+    skip_damaged_files: Annotated[
+        bool, typer.Option("--skip-damaged-files", help="Go on without what cannot be read of damaged files.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and touch nothing.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show nothing but errors.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
@@ -54,6 +59,8 @@ def run(
     overrides: dict[str, Any] = dict(parse_assignment(text) for text in assign or [])
     given = {"source.path": source, "categories": category or None, "output": output, "limit": limit}
     overrides |= {key: value for key, value in given.items() if value is not None}
+    if skip_damaged_files:
+        overrides["skip_damaged_files"] = True
     if workers is not None:
         overrides["workers"] = int(workers) if re.fullmatch(r"-?[0-9]+", workers) else workers
     if config is None and not overrides.keys() & {"source.path", "source.dataset", "source.load_dataset", "categories"}:
@@ -125,7 +132,7 @@ def show(
 @app.command("status")
 def status(out: _Output) -> None:
     """Say how far an output is, without Ray."""
-    from job.show import status_lines
+    from job.status import status_lines
 
     for line in status_lines(out):
         typer.echo(line)
@@ -186,12 +193,20 @@ def _fail(error: CurateError) -> NoReturn:
 
 
 def _interrupt(*_: object) -> NoReturn:
+    """Ends the command in good order at the first signal; the second ends it at once, by the system's own doing.
+
+    A handler of ours would have to wait for whatever Ray is doing.
+    """
+    for number in _ENDING:
+        signal.signal(number, signal.SIG_DFL)
     raise KeyboardInterrupt
 
 
 def main() -> None:
     """Runs the command; a known error ends it with one message, an unknown one with its traceback."""
-    signal.signal(signal.SIGTERM, _interrupt)  # as a cluster ends a job
+    for number in _ENDING:
+        if signal.getsignal(number) != signal.SIG_IGN:  # as `nohup` has it
+            signal.signal(number, _interrupt)
     try:
         app()
     except SystemExit as ending:

@@ -160,6 +160,8 @@ class JobConfig(_Section, frozen=True):
     category, but never less than 10 rows."""
     max_row_bytes: Annotated[int, Field(ge=1)] = 64 * 2**20
     """A longer row is malformed."""
+    skip_damaged_files: bool = False
+    """Go on without what cannot be read of damaged source files; the manifest names it."""
     limit: Annotated[int, Field(ge=1)] | None = None
     """Only the first so many rows of each category, blank lines apart."""
     published_items: dict[str, int] = {}

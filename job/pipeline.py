@@ -25,7 +25,9 @@ from ray.data import DataContext, ExecutionResources, TaskPoolStrategy
 
 from job.cluster import Workers
 from job.config import JobConfig, RecipeConfig
+from job.errors import WorkersDiedError
 from job.manifest import CategoryPlan
+from job.output import OutputFolder
 from job.recipe.price_prompt import PricePrompt
 from job.recipe.tokenizer import load_tokenizer
 from job.recipe.verdict import KEPT
@@ -33,6 +35,9 @@ from job.sink import ShardSink
 from job.source.partitions import MAX_PARQUET_ROWS, Partition
 from job.source.reader import PartitionReader
 from job.source.rows import KEEP_PREFIX
+
+MAX_ATTEMPTS = 4
+"""So often a partition is begun whose worker dies, before the job ends. Ray Data itself would try for ever."""
 
 
 def curate_category(
@@ -43,6 +48,7 @@ def curate_category(
     todo: Sequence[int],
     config: JobConfig,
     output: Path,
+    run: str,
     workers: Workers,
 ) -> None:
     """Curates the partitions of one category that are still to do.
@@ -54,6 +60,7 @@ def curate_category(
         todo: the partitions' numbers.
         config: the job.
         output: the output folder.
+        run: whose output folder it is.
         workers: the cores that may work.
     """
     context = DataContext.get_current().copy()  # the process may be somebody's who uses Ray for more than this
@@ -66,7 +73,13 @@ def curate_category(
     with DataContext.current(context):
         named = ray.data.from_blocks([pa.table({"partition": pa.array([index] * batch_size)}) for index in todo])
         rows = named.map_batches(
-            functools.partial(read_partitions, reader=reader, partitions=partitions),
+            functools.partial(
+                read_partitions,
+                reader=reader,
+                partitions=partitions,
+                category=plan.category,
+                output=OutputFolder(output),
+            ),
             batch_size=None,
             batch_format="pyarrow",
             compute=TaskPoolStrategy(),
@@ -80,12 +93,16 @@ def curate_category(
             compute=TaskPoolStrategy(),
             **workers.task,
         )
-        sink = ShardSink(output, plan, file_names, reader.keep_columns, config.max_malformed)
+        sink = ShardSink(output, plan, file_names, reader.keep_columns, config.max_malformed, run)
         judged.write_datasink(sink, ray_remote_args=workers.task)
 
 
 def read_partitions(
-    named: pa.Table, reader: PartitionReader, partitions: Mapping[int, Partition]
+    named: pa.Table,
+    reader: PartitionReader,
+    partitions: Mapping[int, Partition],
+    category: str,
+    output: OutputFolder,
 ) -> Iterator[pa.Table]:
     """Yields the rows of the partitions that a block names, in the readers' schema.
 
@@ -93,8 +110,15 @@ def read_partitions(
         named: the column `partition`, their numbers.
         reader: reads them.
         partitions: all there are to do, by number.
+        category: whose they are.
+        output: the output folder, where it is noted that they are begun.
     """
     for index in pc.unique(named["partition"]).to_pylist():
+        if output.mark_running(category, index) > MAX_ATTEMPTS:
+            raise WorkersDiedError(
+                f"{category}: partition {index}: its worker died {MAX_ATTEMPTS} times, as it does without memory\n"
+                "what was finished is kept: make memory free, or lower --workers, then run the same command again"
+            )
         yield from reader.read(partitions[index])
 
 

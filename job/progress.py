@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from job.manifest import CategoryPlan, OutputFolder
+from job.manifest import CategoryPlan
+from job.output import OutputFolder
 from job.recipe.verdict import KEPT
 
 _POLL_S = 0.25

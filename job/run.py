@@ -5,17 +5,21 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from job.budget import check_budget
-from job.card import write_card
+import msgspec
+
+from job.budget import check_budget, check_damage
+from job.card import card
 from job.config import JobConfig
-from job.errors import RefusedError, known
-from job.lock import sole_owner
-from job.manifest import CategoryPlan, Manifest, OutputFolder, Plan, add_up, complete
+from job.errors import CurateError, RefusedError, WorkersDiedError, causes, known
+from job.lock import Owner, check_owner, sole_owner
+from job.manifest import CategoryPlan, LastRun, Manifest, Plan, add_up, complete
+from job.output import OutputFolder
 from job.plan import Task, check_room, check_same_work, find_sources, local_files, make_task, moved
 from job.progress import face, fetching, watched
 from job.source.cache import check_cache_room, missing_bytes
@@ -77,7 +81,7 @@ def run_job(
     if not fresh and (outcome := _complete_already(config, output, sources)):
         return outcome
     check_room(output, [])
-    with sole_owner(output):
+    with sole_owner(output, say) as owner:
         before = output.plan()
         if not fresh:
             check_same_work(output, config, sources)  # again, now that nobody else can change it
@@ -94,11 +98,17 @@ def run_job(
         if added := [task.plan.category for task in tasks if known and task.plan.category not in known]:
             say(f"{', '.join(added)} will be added to {output.root}, which has {', '.join(known)}")
         categories = {**known, **{task.plan.category: task.plan for task in tasks}}
-        if categories != known:
+        left = {task.plan.category: task.left(output) for task in tasks}
+        if categories != known or any(left.values()):
             output.manifest_path.unlink(missing_ok=True)
+        if categories != known:
             output.write_json(output.plan_path, Plan(config=config.model_dump(mode="json"), categories=categories))
-        count = _curate(config, output, tasks, quiet=quiet, say=say)
-        return _finish(config, output, categories, [task.plan.category for task in tasks], count)
+        with _noted(config, output, owner, tasks):
+            if any(left.values()):
+                _curate(config, output, tasks, left, run=owner.run, quiet=quiet, say=say)
+                check_owner(output, owner.run)
+            count = sum(map(len, left.values()))
+            return _finish(config, output, categories, [task.plan.category for task in tasks], count)
 
 
 def prospects(config: JobConfig, *, fresh: bool = False) -> list[Prospect]:
@@ -152,18 +162,42 @@ def _complete_already(config: JobConfig, output: OutputFolder, sources: Sequence
         records = output.records(category)
         if len(records) < len(category.partitions):
             return None
+        if category.damage(records) and not config.skip_damaged_files:
+            return None
         check_budget(output, category.category, records, config.max_malformed)
     return Outcome(manifest=manifest, new_partitions=0, unfinished=())
 
 
+@contextlib.contextmanager
+def _noted(config: JobConfig, output: OutputFolder, owner: Owner, tasks: Sequence[Task]) -> Generator[None]:
+    """Notes in the output folder that a run began and how it ended, for `curate status`."""
+    rows_before = sum(record.num_rows for task in tasks for record in output.records(task.plan))
+    note = LastRun(owner=str(owner), began=time.time(), workers=config.workers, rows_before=rows_before)
+    output.write_json(output.last_run_path, note)
+    error: str | None = None
+    try:
+        yield
+    except BaseException as raised:
+        error = str(known(raised) or f"{type(raised).__name__}: {raised}".removesuffix(": "))
+        raise
+    finally:
+        ended = msgspec.structs.replace(note, ended=time.time(), error=error)
+        with contextlib.suppress(CurateError):  # of the disk, that may be full
+            output.write_json(output.last_run_path, ended)
+        output.clear_temporary()
+
+
 def _curate(
-    config: JobConfig, output: OutputFolder, tasks: Sequence[Task], *, quiet: bool, say: Callable[[str], None]
-) -> int:
-    """Does what is left to do; returns how many partitions that was."""
-    left = {task.plan.category: task.left(output) for task in tasks}
-    count = sum(map(len, left.values()))
-    if count == 0:
-        return 0
+    config: JobConfig,
+    output: OutputFolder,
+    tasks: Sequence[Task],
+    left: Mapping[str, Sequence[int]],
+    *,
+    run: str,
+    quiet: bool,
+    say: Callable[[str], None],
+) -> None:
+    """Does what is left to do, by category."""
     from job.cluster import started_ray  # Ray is slow to import, and a complete output needs none
 
     with started_ray(config.workers, say) as workers:
@@ -175,19 +209,29 @@ def _curate(
                 continue
             streams = _streams(config, task, workers)
             places = _places(task, streams=streams, quiet=quiet, say=say)
-            with face(quiet=quiet) as show, watched(output, task.plan, show), _in_few_words():
-                curate_category(
-                    plan=task.plan,
-                    reader=task.reader(places),
-                    file_names=[file.name for file in task.source.files],
-                    todo=todo,
-                    config=config,
-                    output=output.root,
-                    workers=workers.at_most(config.source.max_hub_readers) if streams else workers,
-                )
+            while todo:
+                try:
+                    with face(quiet=quiet) as show, watched(output, task.plan, show), _in_few_words():
+                        curate_category(
+                            plan=task.plan,
+                            reader=task.reader(places),
+                            file_names=[file.name for file in task.source.files],
+                            todo=todo,
+                            config=config,
+                            output=output.root,
+                            run=run,
+                            workers=workers.at_most(config.source.max_hub_readers) if streams else workers,
+                        )
+                    break
+                except WorkersDiedError as error:
+                    if workers.count == 1:
+                        raise
+                    workers = workers.at_most(workers.count // 2)
+                    say(f"{error.message.splitlines()[0]}; going on with {workers.count} at once")
+                    output.clear_running()
+                    todo = task.left(output)
             task.check_unchanged()
             check_budget(output, task.plan.category, output.records(task.plan), config.max_malformed)
-    return count
 
 
 @contextlib.contextmanager
@@ -196,6 +240,13 @@ def _in_few_words() -> Generator[None]:
     try:
         yield
     except Exception as error:
+        from ray.exceptions import OutOfMemoryError
+
+        if any(isinstance(cause, OutOfMemoryError) for cause in causes(error)):
+            raise WorkersDiedError(
+                "memory ran out, and Ray stopped workers again and again\n"
+                "what was finished is kept: make memory free, or lower --workers, then run the same command again"
+            ) from None
         friendly = known(error)
         if friendly is None:
             raise
@@ -219,9 +270,9 @@ def _places(task: Task, *, streams: bool, quiet: bool, say: Callable[[str], None
     if streams:
         return [file.path for file in source.files]
     if not missing_bytes(source):
-        return local_files(source, task.scratch, say, lambda _: None)
+        return local_files(source, task.scratch, say, lambda _: None, task.plan.damaged_files)
     with fetching(source.category, source.size_bytes, quiet=quiet) as report:
-        return local_files(source, task.scratch, say, report)
+        return local_files(source, task.scratch, say, report, task.plan.damaged_files)
 
 
 def _finish(
@@ -238,10 +289,10 @@ def _finish(
         if name not in unfinished:
             check_budget(output, name, found, config.max_malformed)
     names = mine if unfinished else list(categories)
+    check_damage(config, {name: categories[name].damage(records[name]) for name in names})
     manifest = complete({name: add_up(categories[name], records[name]) for name in names})
     if not unfinished and output.manifest() != manifest:
-        write_card(output, manifest)
+        output.write(output.card_path, card(manifest))
         output.write_json(output.manifest_path, manifest)
         output.clear_scratch()
-    output.clear_temporary()
     return Outcome(manifest=manifest, new_partitions=new_partitions, unfinished=unfinished)

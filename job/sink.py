@@ -22,7 +22,9 @@ import pyarrow.compute as pc
 from ray.data.datasource import Datasink
 
 from job.budget import check_budget
-from job.manifest import CategoryPlan, OutputFolder, Record, check_adds_up
+from job.lock import check_owner
+from job.manifest import CategoryPlan, Record, check_adds_up
+from job.output import OutputFolder
 from job.recipe.verdict import END, KEPT, MALFORMED
 from job.shard import ITEM_FIELDS, REJECTS_SCHEMA, content_digest, items_schema, parquet_bytes
 from job.source.rows import KEEP_PREFIX
@@ -37,6 +39,7 @@ class ShardSink(Datasink[None]):
         file_names: the category's source files, for the rejects.
         keep_columns: source columns to carry along.
         max_malformed: a count of malformed rows above which the job stops at once; a share is for others to judge.
+        run: whose output folder it is; a run that has lost it to another writes no more.
     """
 
     def __init__(
@@ -46,12 +49,14 @@ class ShardSink(Datasink[None]):
         file_names: Sequence[str],
         keep_columns: Sequence[str],
         max_malformed: float,
+        run: str,
     ):
         self._output = OutputFolder(root)
         self._plan = plan
         self._file_names = list(file_names)
         self._keep_columns = list(keep_columns)
         self._max_malformed = max_malformed
+        self._run = run
         self._schema = items_schema(keep_columns)
 
     def write(self, blocks: Iterable[pa.Table], ctx: Any) -> None:
@@ -60,7 +65,8 @@ class ShardSink(Datasink[None]):
         Raises:
             RuntimeError: when one is not whole.
             MalformedBudgetError: when there are too many malformed rows.
-            CurateError: when a file cannot be written.
+            RefusedError: when the output folder is another run's by now.
+            CurateError: when a file cannot be written, or the folder is gone.
         """
         del ctx
         began = time.perf_counter()
@@ -78,8 +84,8 @@ class ShardSink(Datasink[None]):
     def _commit(self, partition: int, rows: pa.Table, elapsed_s: float) -> None:
         category = self._plan.category
         is_end = pc.equal(rows["verdict"], END)
-        expected = rows.filter(is_end)["position"][0].as_py()
-        rows = rows.filter(pc.invert(is_end))
+        expected, damaged = (rows.filter(is_end)[name][0].as_py() for name in ("position", "cause"))
+        rows = rows.slice(0, 0) if damaged else rows.filter(pc.invert(is_end))
         if rows.num_rows != expected:
             raise RuntimeError(f"{category}: partition {partition} came with {rows.num_rows} rows of {expected}")
         funnel: dict[str, int] = {
@@ -87,17 +93,17 @@ class ShardSink(Datasink[None]):
         }
         check_adds_up(f"{category}: partition {partition}", expected, funnel)
 
+        check_owner(self._output, self._run)
         items = self._items(rows.filter(pc.equal(rows["verdict"], KEPT)))
         shard = self._output.shard_name(category, partition, len(self._plan.partitions))
         content = parquet_bytes(items)
         self._output.write(self._output.root / shard, content)
         file, start, end = self._plan.partitions[partition]
-        rejects, rejects_bytes = None, 0
+        rejects, rejects_content = None, b""
         if funnel.get(MALFORMED):
             rejects = self._output.rejects_name(category, partition)
             malformed = self._rejects(rows.filter(pc.equal(rows["verdict"], MALFORMED)), self._file_names[file])
             rejects_content = parquet_bytes(malformed)
-            rejects_bytes = len(rejects_content)
             self._output.write(self._output.root / rejects, rejects_content)
         record = Record(
             category=category,
@@ -113,10 +119,13 @@ class ShardSink(Datasink[None]):
             shard_sha256=hashlib.sha256(content).hexdigest(),
             content_digest=content_digest(items),
             rejects=rejects,
-            rejects_bytes=rejects_bytes,
+            rejects_bytes=len(rejects_content),
+            rejects_sha256=hashlib.sha256(rejects_content).hexdigest() if rejects else None,
+            damaged=damaged,
             elapsed_s=round(elapsed_s, 3),
         )
         self._output.write_json(self._output.record_path(category, partition), record)
+        self._output.unmark_running(category, partition)
         if rejects and isinstance(self._max_malformed, int):
             check_budget(self._output, category, self._output.records(self._plan), self._max_malformed)
 

@@ -248,6 +248,7 @@ def test_run_prints_one_json_object(shared_ray: int, small: Path, tmp_path: Path
     assert (result.exit_code, result.err) == (0, "")
     printed = json.loads(result.out)
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_bytes())
+    manifest.pop("checksum")
     assert printed == {**manifest, "output": str(tmp_path / "out"), "new_partitions": 2}
 
 
@@ -301,11 +302,11 @@ def test_status_of_a_complete_output(done: Path, curate: Curate) -> None:
     result = curate("status", done)
     assert result.exit_code == 0
     assert result.out.splitlines()[-1] == "complete"
-    assert "Appliances: 1 of 1 partitions · 150 rows" in result.out
+    assert "Appliances: 1 of 1 partitions done · 150 rows" in result.out
 
 
 def test_verify_finds_what_is_wrong(done: Path, curate: Curate) -> None:
-    assert curate("verify", done).out == "intact: 2 files\n"
+    assert curate("verify", done).out == "intact: 8 files, 84 items\n"
     shard = done / "data/Appliances/items-00000-of-00001.parquet"
     content = bytearray(shard.read_bytes())
     content[len(content) // 2] ^= 1
@@ -313,7 +314,11 @@ def test_verify_finds_what_is_wrong(done: Path, curate: Curate) -> None:
     (done / "data/Appliances/stranger.parquet").touch()
     refused(curate("verify", done), "its bytes are not those", "stranger.parquet: belongs to nothing", code=1)
     shard.unlink()
-    refused(curate("verify", done), "1 of 1 partitions are not done, or their shard or record is gone: 0", code=1)
+    refused(
+        curate("verify", done),
+        "_partitions/Appliances/00000.json: damaged, of other work, or its shard is gone",
+        code=1,
+    )
 
 
 def altered(path: Path, old: str, new: str) -> None:
@@ -335,8 +340,8 @@ def test_verify_notices_a_category_that_belongs_to_nothing(done: Path, curate: C
 
 
 def test_an_output_of_another_version_is_refused(done: Path, small: Path, curate: Curate) -> None:
-    altered(done / "plan.json", '"version": 1', '"version": 99')
-    refused(curate("run", "--source", small, "--output", done), "has version 99, this program writes 1", code=4)
+    altered(done / "plan.json", '"version": 2', '"version": 99')
+    refused(curate("run", "--source", small, "--output", done), "has version 99, this program writes 2", code=4)
 
 
 def test_a_shard_that_is_gone_is_made_again(done: Path, small: Path, curate: Curate) -> None:

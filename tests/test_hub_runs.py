@@ -17,7 +17,7 @@ import yaml
 from job.catalogue.files import make_catalogue
 from job.config import load_config
 from job.errors import CurateError, RefusedError
-from job.manifest import OutputFolder
+from job.output import OutputFolder
 from job.run import Outcome, run_job
 from tests.conftest import Curate, shards, tree
 from tests.hub.server import Drop, Hub, Refuse, Short, Status, TooManyRequests, WrongBytes

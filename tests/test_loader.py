@@ -21,7 +21,7 @@ import job
 from job import Item, ItemLoader, cluster, loader, progress
 from job.config import JobConfig
 from job.errors import RefusedError, UsageError
-from job.manifest import OutputFolder
+from job.output import OutputFolder
 from job.progress import Face, Snapshot
 from job.run import Outcome, run_job
 from tests.conftest import shards, tree

@@ -17,7 +17,7 @@ import pytest
 
 from job.catalogue.files import make_catalogue
 from job.config import KEEPABLE_COLUMNS, load_config
-from job.manifest import OutputFolder
+from job.output import OutputFolder
 from job.run import run_job
 from job.shard import items_schema, parquet_bytes
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from job.config import load_config
-from job.manifest import OutputFolder
+from job.output import OutputFolder
 from job.recipe.verdict import KEPT
 from job.run import Outcome, run_job
 from tests.conftest import shards, tree
@@ -119,5 +119,5 @@ def test_nothing_but_the_output_folder_is_written(catalogue: Path, tmp_path: Pat
     curated(catalogue, tmp_path / "out", limit=2_000)
     assert tree(catalogue) == before
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
-    top = {"README.md", "_partitions", "data", "manifest.json", "plan.json"}
+    top = {"README.md", "_partitions", "_run.json", "data", "manifest.json", "plan.json"}
     assert {path.name for path in (tmp_path / "out").iterdir() if path.name != "_tmp"} == top

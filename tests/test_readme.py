@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from job.catalogue.files import make_catalogue
-from job.manifest import OutputFolder
+from job.output import OutputFolder
 from tests.conftest import Curate
 from tests.hub.server import Hub
 

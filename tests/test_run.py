@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import gzip
 import json
-import os
 import shutil
 import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+import ray.exceptions
 from ray.data import DataContext
 
 from job import pipeline
 from job.catalogue.files import make_catalogue
 from job.config import load_config
 from job.errors import CurateError, MalformedBudgetError, RefusedError, UsageError
-from job.lock import sole_owner
-from job.manifest import OutputFolder
+from job.output import OutputFolder
 from job.plan import find_sources, make_task
 from job.run import Outcome, run_job
 from job.source.partitions import Partition
@@ -175,18 +172,6 @@ def test_fresh_does_not_touch_a_folder_without_a_plan(catalogue: Path, tmp_path:
     assert tree(tmp_path) == {"thesis.txt": b"years of work"}
 
 
-def test_a_second_run_on_the_same_output_is_refused(catalogue: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    out.mkdir()
-    with (out / "_lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        lock.write(f"host here, process {os.getpid()}")
-        lock.flush()
-        with pytest.raises(RefusedError, match=f"another run is working on .*process {os.getpid()}"):
-            curated(catalogue, out)
-    curated(catalogue, out, limit=100)
-
-
 BAD_LINES = [b'{"title": "cut o', b"[1, 2]", b'{"title": 7}', b'{"title": "\xff"}']
 
 
@@ -301,30 +286,6 @@ def test_a_file_replaced_while_the_job_runs_gives_no_manifest(tmp_path: Path, mo
     assert not (tmp_path / "out" / "manifest.json").exists()
 
 
-def test_an_owner_is_alone_however_others_come_and_go(tmp_path: Path) -> None:
-    output = OutputFolder(tmp_path / "out")
-    inside: list[int] = []
-    together: list[int] = []
-    entered = 0
-
-    def come_and_go() -> None:
-        nonlocal entered
-        for _ in range(300):
-            with contextlib.suppress(RefusedError), sole_owner(output):
-                inside.append(1)
-                together.append(len(inside))
-                entered += 1
-                inside.pop()
-
-    threads = [threading.Thread(target=come_and_go) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert entered > 100
-    assert set(together) == {1}
-
-
 def test_fresh_destroys_nothing_before_the_new_job_is_known_to_be_right(tmp_path: Path) -> None:
     source, out = tmp_path / "source", tmp_path / "out"
     make_catalogue(tmp_path / "made", rows=300, categories=["Toys"], form="jsonl")
@@ -411,4 +372,57 @@ def test_an_error_in_a_task_is_said_in_few_words(tmp_path: Path, curate: Curate)
     result = curate("run", "--source", source, "--output", tmp_path / "out", "--set", "max_malformed=0", "--quiet")
     assert result.exit_code == 3
     assert result.err.splitlines()[0] == "error: Toys: 20 of 70 rows are malformed, and max_malformed allows 0"
-    assert len(result.err.splitlines()) == 3
+    assert result.err.splitlines()[1].startswith("  20: not JSON: ")
+    assert result.err.splitlines()[1].endswith(", such as Toys.jsonl at 0")
+    assert len(result.err.splitlines()) == 4
+
+
+def test_a_late_twin_changes_nothing(catalogue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers that were believed dead do all partitions again: during the run, and once more when it has ended."""
+    late: list[dict[str, Any]] = []
+
+    def twice(**arguments: Any) -> None:
+        curate_category(**arguments)
+        late.append(arguments)
+        first = shards(tmp_path / "out")
+        curate_category(**arguments)
+        assert shards(tmp_path / "out") == first
+
+    curate_category = pipeline.curate_category
+    monkeypatch.setattr(pipeline, "curate_category", twice)
+    curated(catalogue, tmp_path / "out")
+    before = tree(tmp_path / "out")
+    with pytest.raises(Exception, match="another run has taken over"):
+        curate_category(**late[0])
+    assert {name: content for name, content in tree(tmp_path / "out").items() if "_running" not in name} == before
+
+
+def test_memory_that_runs_out_is_tried_with_fewer_workers_at_once(
+    catalogue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_once: list[int] = []
+    said: list[str] = []
+
+    def greedy(**arguments: Any) -> None:
+        at_once.append(arguments["workers"].count)
+        if at_once[-1] > 1:
+            raise ray.exceptions.OutOfMemoryError("killed by the memory monitor")
+        curate_category(**arguments)
+
+    curate_category = pipeline.curate_category
+    monkeypatch.setattr(pipeline, "curate_category", greedy)
+    config = load_config(None, {"source.path": str(catalogue), "output": str(tmp_path / "out"), "workers": 4})
+    run_job(config, quiet=True, say=said.append)
+    assert at_once == [4, 2, 1]
+    assert [line.rpartition("; ")[2] for line in said] == ["going on with 2 at once", "going on with 1 at once"]
+
+
+def test_memory_that_runs_out_with_one_worker_says_what_to_lower(
+    catalogue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def greedy(**arguments: Any) -> None:
+        raise ray.exceptions.OutOfMemoryError("killed by the memory monitor")
+
+    monkeypatch.setattr(pipeline, "curate_category", greedy)
+    with pytest.raises(CurateError, match=r"memory ran out.*\n.*lower --workers"):
+        curated(catalogue, tmp_path / "out", workers=1)

@@ -19,6 +19,7 @@ def made(**num_items: int) -> Manifest:
             funnel={KEPT: count, MALFORMED: 0},
             content_digest="0" * 64,
             shards=[],
+            damaged=[],
             digest="0" * 64,
             limit=None,
             repository=None,
