@@ -50,18 +50,21 @@ def read_lines(stream: BinaryIO, start: int, end: int, max_line_bytes: int) -> I
         # The line that goes on here began before, unless the byte before is a newline.
         offset = start - 1
         stream.seek(offset)
-        offset += _skip_line(stream)
+        offset += _skip_line(stream, end - offset)
     while offset < end and (line := stream.readline(max_line_bytes + len(b"\r\n"))):
         yield offset, line.removesuffix(b"\n").removesuffix(b"\r")
         offset += len(line)
         if not line.endswith(b"\n"):
-            offset += _skip_line(stream)
+            offset += _skip_line(stream, end - offset)
 
 
-def _skip_line(stream: BinaryIO) -> int:
-    """Reads to the end of a line, and returns how many bytes that took."""
+def _skip_line(stream: BinaryIO, enough: int) -> int:
+    """Reads to the end of a line, or over so many bytes of it, and returns how many that were.
+
+    The bound is for a line over many ranges: each of its 48 would else read all the rest of it.
+    """
     size = 0
-    while piece := stream.readline(_BUFFER_BYTES):
+    while size < enough and (piece := stream.readline(_BUFFER_BYTES)):
         size += len(piece)
         if piece.endswith(b"\n"):
             break
