@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from job.config import JobConfig, RecipeConfig
+from job.config import JobConfig, RecipeConfig, printable
 from job.errors import CurateError, UsageError, nearest, quoted
 from job.lock import live_owner
 from job.manifest import Manifest, OutputFolder, Plan, add_funnels
@@ -33,7 +33,7 @@ def opened(root: Path) -> tuple[OutputFolder, Plan]:
     output = OutputFolder(root)
     plan = output.plan()
     if not root.exists():
-        names = [path.name for path in root.parent.iterdir()] if root.parent.is_dir() else []
+        names = [printable(path.name) for path in root.parent.iterdir()] if root.parent.is_dir() else []
         raise UsageError(f"there is no such folder: {root}{nearest(root.name, names)}")
     if plan is None:
         raise UsageError(
@@ -53,7 +53,7 @@ def prospect_lines(config: JobConfig, found: Sequence[Prospect]) -> Iterator[str
             cut = f"{prospect.partitions} partitions, {prospect.done} done"
         size = f"{source.size_bytes / 1e6:,.1f} MB"
         yield f"{source.category}: {len(source.files)} {source.form} file(s), {size}, {cut}"
-    yield f"output: {config.output}"
+    yield f"output: {printable(config.output)}"
     yield "nothing was touched; to do it, leave --dry-run out"
 
 
@@ -74,23 +74,25 @@ def prospects_json(config: JobConfig, found: Sequence[Prospect]) -> dict[str, An
 
 def outcome_lines(config: JobConfig, outcome: Outcome) -> Iterator[str]:
     """Yields what a run says at its end: one of the prompts, what happened, what to type next."""
-    out, count = quoted(config.output), outcome.manifest.num_items
+    folder, count = Path(config.output).expanduser(), outcome.manifest.num_items
+    out, named = printable(quoted(folder), lines=True), printable(config.output)
     if count:
-        _, item = next(items(Path(config.output).expanduser(), [0]))
+        _, item = next(items(folder, [0]))
         yield f"\nOne of the prompts:\n\n{item['prompt']}\n"
     if malformed := outcome.manifest.funnel[MALFORMED]:
         rows = "row" if malformed == 1 else "rows"
         yield f"{malformed:,} malformed {rows} put aside; to see them: curate rejects {out}"
     if outcome.unfinished:
         yield (
-            f"{', '.join(outcome.manifest.categories)} done; {config.output} is not complete: "
-            f"{', '.join(outcome.unfinished)} left; to go on: the same command with --category {outcome.unfinished[0]}"
+            f"{', '.join(outcome.manifest.categories)} done; {named} is not complete: "
+            f"{', '.join(outcome.unfinished)} left; to go on: the same command with --category "
+            f"{quoted(outcome.unfinished[0])}"
         )
         return
     yield from published_lines(config, outcome.manifest)
     done = "done" if outcome.new_partitions else "complete already"
     if count:
-        yield f"{done}: {count:,} items in {config.output}; look at one: curate show {out} 0"
+        yield f"{done}: {count:,} items in {named}; look at one: curate show {out} 0"
     else:
         yield f"{done}: no row became an item; the table above says why"
 
@@ -116,7 +118,7 @@ def funnel_table(manifest: Manifest) -> str:
         table.add_column(name.replace("_", " "), justify="right")
     for name, totals in manifest.categories.items():
         counts = (totals.num_rows, *(totals.funnel[verdict] for verdict in verdicts))
-        table.add_row(Text(name), *[f"{count:,}" for count in counts])
+        table.add_row(Text(printable(name)), *[f"{count:,}" for count in counts])
     if len(manifest.categories) > 1:
         table.add_row("all", *[f"{count:,}" for count in (manifest.num_rows, *manifest.funnel.values())])
     stream = io.StringIO()
@@ -126,6 +128,8 @@ def funnel_table(manifest: Manifest) -> str:
 
 def items(root: Path, numbers: Sequence[int]) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yields items by their number in the output, counted from 0 over all categories.
+
+    They are to be looked at: control characters in a prompt, which listings may have, are written as escapes.
 
     Raises:
         UsageError: when there is no such item.
@@ -140,7 +144,9 @@ def items(root: Path, numbers: Sequence[int]) -> Iterator[tuple[int, dict[str, A
         left = number
         for record in records:
             if left < record.funnel.get(KEPT, 0):
-                yield number, read_table(root / record.shard).slice(left, 1).to_pylist()[0]
+                item = read_table(root / record.shard).slice(left, 1).to_pylist()[0]
+                shown = {key: printable(item[key], lines=True) for key in ("category", "prompt")}
+                yield number, {**item, **shown}
                 break
             left -= record.funnel.get(KEPT, 0)
 
@@ -148,7 +154,7 @@ def items(root: Path, numbers: Sequence[int]) -> Iterator[tuple[int, dict[str, A
 def read_table(path: Path) -> pa.Table:
     """Reads a Parquet file of an output. Raises CurateError when it cannot be read."""
     try:
-        return pq.read_table(path)
+        return pq.read_table(path.absolute())  # Arrow takes a folder `s3:out` for a place on the network
     except (OSError, pa.ArrowException) as error:
         folder = quoted(path.parents[2])
         raise CurateError(
@@ -165,12 +171,13 @@ def status_lines(root: Path) -> Iterator[str]:
         is_complete = is_complete and len(records) == len(category.partitions)
         funnel = add_funnels(record.funnel for record in records)
         rows = sum(record.num_rows for record in records)
+        name = printable(category.category)
         yield (
-            f"{category.category}: {len(records)} of {len(category.partitions)} partitions · {rows:,} rows · "
+            f"{name}: {len(records)} of {len(category.partitions)} partitions · {rows:,} rows · "
             f"{funnel[KEPT]:,} kept · {funnel[MALFORMED]:,} malformed"
         )
     if owner := live_owner(output):
-        yield f"a run is working on it: {owner}"
+        yield f"a run is working on it: {printable(owner)}"
     else:
         yield "complete" if is_complete else "not complete: run the same command again to go on"
 
@@ -185,5 +192,6 @@ def reject_lines(root: Path) -> Iterator[str]:
                 continue
             for row in read_table(root / record.rejects).to_pylist():
                 count += 1
-                yield f"{row['file']} at {row['position']}: {row['cause']}: {row['raw'][:60]!a}"
+                file, cause = printable(row["file"]), printable(row["cause"])
+                yield f"{file} at {row['position']}: {cause}: {row['raw'][:60]!a}"
     yield f"{count} malformed rows"

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 
+from job.config import printable
 from job.errors import UsageError, nearest
 from job.recipe.verdict import MALFORMED
 from job.source.files import Place, size_of
@@ -110,9 +111,10 @@ def check_fields(path: Place, fields: Mapping[str, str]) -> None:
                 row = json.loads(line)
                 seen |= set(row) if isinstance(row, dict) else set()
     if missing := [key for key in fields.values() if key not in seen]:
+        there = sorted(map(printable, seen))
         raise UsageError(
-            f"{path}: none of its first {_ROWS_LOOKED_AT} rows has a key {missing[0]!r}{nearest(missing[0], seen)}\n"
-            f"they have: {', '.join(sorted(seen))}"
+            f"{path}: none of its first {_ROWS_LOOKED_AT} rows has a key {missing[0]!r}{nearest(missing[0], there)}\n"
+            f"they have: {', '.join(there)}"
         )
 
 
