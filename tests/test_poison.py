@@ -533,3 +533,13 @@ def test_at_the_budget_a_job_passes_and_with_one_row_more_it_ends_with_3_and_all
     assert (result.exit_code, json.loads(result.out)["new_partitions"]) == (0, 0)
     assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
     assert curate("verify", out).exit_code == 0
+
+
+@pytest.mark.parametrize(("share", "malformed"), [(0.29, 29), (0.57, 57), (0.58, 58), (0.3, 30), (1.0, 99)])
+def test_a_share_is_exact_where_binary_fractions_are_not(
+    tmp_path: Path, curate: Curate, share: float, malformed: int
+) -> None:
+    """29 of 100 rows are 0.29 of them, though `int(0.29 * 100)` is 28."""
+    source = toys(tmp_path / "source", 100, malformed)
+    given = ("--source", source, "--output", tmp_path / "out", "--set", f"max_malformed={share}", "--json")
+    assert curate("run", *given).exit_code == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 import fcntl
+import gzip
 import json
 import os
 import pickle
@@ -615,9 +616,9 @@ def local(address):
 
 def tried(what):
     # Ray's own process asks clouds' metadata services where it runs, which is not in our hands.
-    if not sys.argv[0].endswith("ray/dashboard/dashboard.py"):
-        with open(os.environ["WATCHED"], "a") as stream:
-            stream.write(what + "\\n")
+    is_rays = sys.argv[0].endswith("ray/dashboard/dashboard.py")
+    with open(os.environ["WATCHED"] + ".ray" * is_rays, "a") as stream:
+        stream.write(what + "\\n")
 
 def watched(name):
     inner = getattr(socket.socket, name)
@@ -817,3 +818,163 @@ def test_a_folder_that_cannot_be_named_is_one_clear_error(
     refused(curate("run", "--source", source, "--output", name), "output", words)
     refused(curate("run", "--source", name, "--output", "out"), "source.path", words)
     assert list(tmp_path.iterdir()) == []
+
+
+# --- links and names in an output that lead out of it
+
+
+def linked(output: Path, name: str, elsewhere: Path) -> None:
+    """Puts a link to somebody's own folder in the place of one of an output's."""
+    shutil.rmtree(output / name, ignore_errors=True)
+    (output / name).parent.mkdir(parents=True, exist_ok=True)
+    (output / name).symlink_to(elsewhere)
+
+
+@pytest.mark.parametrize("more", [[], ["--fresh"]], ids=["again", "fresh"])
+@pytest.mark.parametrize(
+    "name", ["data/Toys", "_rejects/Toys", "_partitions/Toys", "data", "_rejects", "_partitions", "_tmp", "_scratch"]
+)
+def test_nothing_is_written_or_removed_through_a_link_in_an_output(
+    source: Path, done: Path, tmp_path: Path, curate: Curate, name: str, more: list[str]
+) -> None:
+    elsewhere = outside(tmp_path)
+    shutil.copytree(elsewhere, elsewhere / "Toys")
+    before, stamp = tree(elsewhere), elsewhere.stat().st_mtime_ns
+    (done / "manifest.json").unlink()
+    (done / "_partitions/Toys/00000.json").unlink()  # so that there is something to do
+    linked(done, name, elsewhere)
+    result = curate("run", "--source", source, "--output", done, "--quiet", *more)
+    assert "Traceback" not in result.err
+    assert tree(elsewhere) == before
+    assert elsewhere.stat().st_mtime_ns == stamp
+
+
+@pytest.mark.parametrize("name", ["_tmp", "_scratch"])
+def test_nothing_is_written_through_a_link_that_lay_in_a_new_output_folder(
+    shared_ray: int, tmp_path: Path, curate: Curate, name: str
+) -> None:
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source/Toys.jsonl.gz").write_bytes(gzip.compress(row().encode()))
+    elsewhere = outside(tmp_path)
+    before, stamp = tree(elsewhere), elsewhere.stat().st_mtime_ns
+    linked(tmp_path / "out", name, elsewhere)
+    result = curate("run", "--source", tmp_path / "source", "--output", tmp_path / "out", "--quiet")
+    assert "Traceback" not in result.err
+    assert tree(elsewhere) == before
+    assert elsewhere.stat().st_mtime_ns == stamp
+
+
+def test_a_lock_that_is_a_link_does_not_empty_what_it_leads_to(
+    source: Path, shared_ray: int, tmp_path: Path, curate: Curate
+) -> None:
+    elsewhere = outside(tmp_path)
+    linked(tmp_path / "out", "_lock", elsewhere / "thesis.txt")
+    curate("run", "--source", source, "--output", tmp_path / "out", "--quiet")
+    assert (elsewhere / "thesis.txt").read_text() == "years of work"
+
+
+def misled(output: Path, name: str) -> None:
+    """Has an output's plan speak of another category."""
+    plan = json.loads((output / "plan.json").read_bytes())
+    plan["categories"] = {name: plan["categories"]["Toys"] | {"category": name}}
+    (output / "plan.json").write_text(json.dumps(plan))
+
+
+@pytest.mark.parametrize("name", ["../../outside", "/outside", "Toys/../../../outside", f"a{COMMANDS}"], ids=name_id)
+def test_a_plan_that_names_what_lies_outside_has_nothing_removed(
+    source: Path, done: Path, tmp_path: Path, curate: Curate, name: str
+) -> None:
+    elsewhere = outside(tmp_path)
+    before = tree(elsewhere)
+    misled(done, str(elsewhere) if name == "/outside" else name)
+    for more in ([], ["--fresh"]):
+        result = curate("run", "--source", source, "--output", done, "--quiet", *more)
+        assert "Traceback" not in result.err
+        assert shown_only(result.out + result.err)
+        assert tree(elsewhere) == before
+
+
+@pytest.mark.parametrize("command", ["status", "show", "verify", "rejects"])
+@pytest.mark.parametrize("name", ["../../outside", "/outside"])
+def test_a_plan_that_names_what_lies_outside_has_nothing_read(
+    finished: Path, done: Path, tmp_path: Path, curate: Curate, name: str, command: str
+) -> None:
+    """Though what lies there is an output's."""
+    shutil.copytree(finished, tmp_path / "outside")
+    for kind in ("_partitions", "data", "_rejects"):
+        shutil.copytree(finished / kind / "Toys", tmp_path / "outside", dirs_exist_ok=True)
+    misled(done, str(tmp_path / "outside") if name == "/outside" else name)
+    refused(curate(command, done), codes=(1, 2, 4))
+
+
+@pytest.mark.parametrize("place", ["../secret.parquet", "/secret.parquet", "data/Toys/../../../secret.parquet"])
+@pytest.mark.parametrize("key", ["shard", "rejects"])
+def test_a_record_that_names_what_lies_outside_counts_for_nothing(
+    done: Path, tmp_path: Path, curate: Curate, key: str, place: str
+) -> None:
+    record = json.loads((done / "_partitions/Toys/00000.json").read_bytes())
+    secret = tmp_path / "secret.parquet"
+    shutil.move(done / record[key], secret)
+    record[key] = str(secret) if place.startswith("/") else place
+    (done / "_partitions/Toys/00000.json").write_text(json.dumps(record))
+    assert "0 of 1 partitions" in curate("status", done).out
+    refused(curate("show", done, 0), "no item 0")
+    assert curate("rejects", done).out == "0 malformed rows\n"
+    refused(curate("verify", done), codes=(1,))
+
+
+# --- names that other errors print
+
+
+def test_names_of_strangers_in_an_output_are_shown_as_text(
+    source: Path, done: Path, tmp_path: Path, curate: Curate
+) -> None:
+    (done / "data/Toys" / HOSTILE).touch()
+    refused(curate("verify", done), printable(HOSTILE), "belongs to nothing", codes=(1,))
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / HOSTILE).touch()
+    for more in ([], ["--fresh"]):
+        result = curate("run", "--source", source, "--output", tmp_path / "other", *more)
+        refused(result, "nothing was touched", codes=(4,))
+
+
+def test_names_of_other_configs_are_shown_as_text(tmp_path: Path, curate: Curate) -> None:
+    (tmp_path / f"{HOSTILE}.yaml").touch()
+    refused(curate("run", tmp_path / "q.yml"), "config not found", printable(HOSTILE))
+
+
+def test_what_was_typed_is_shown_as_text(tmp_path: Path, curate: Curate) -> None:
+    for command in (["status"], ["show"], ["run", "--source"], ["run"], ["run", "--set"], ["run", "--workers"]):
+        refused(curate(*command, f"{tmp_path}/{HOSTILE}"))
+
+
+# --- names of folders that other commands print or read
+
+
+@pytest.mark.parametrize("name", ["s3:out", "gs:out", "xa:b"])
+def test_an_output_called_like_a_place_on_the_network_is_verified_on_the_disk(
+    finished: Path, tmp_path: Path, curate: Curate, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(finished, name)
+    assert curate("verify", name) == Result(0, "intact: 2 files\n", "")
+
+
+@pytest.mark.parametrize("name", ["-x", "--fresh", "-"])
+def test_commands_that_name_a_folder_with_a_dash_can_be_typed(
+    source: Path, shared_ray: int, tmp_path: Path, curate: Curate, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    first = curate("run", "--source", source, f"--output={name}")
+    commands = typed(first.out)
+    assert [Path(command[1]) for command in commands] == [Path(name), Path(name)]
+    for command in commands:
+        assert curate(*command).exit_code == 0
+
+
+def test_ray_tries_nothing_beyond_this_machine_either(source: Path, tmp_path: Path) -> None:
+    """Its dashboard's process asks 169.254.169.254 and metadata.google.internal, usage statistics or not."""
+    given = ("--source", str(source), "--output", str(tmp_path / "out"), "--workers", "1")
+    ended, _, _ = watched_process(tmp_path, "-m", "job", "run", *given)
+    assert ended.returncode == 0, ended.stderr
+    assert not (tmp_path / "tried.ray").exists()
