@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -35,7 +36,8 @@ def check_budget(output: OutputFolder, category: str, records: Sequence[Record],
     """
     malformed = sum(record.funnel.get(MALFORMED, 0) for record in records)
     rows = sum(record.num_rows for record in records)
-    allowed = max_malformed if isinstance(max_malformed, int) else max(_LEAST_ROWS, int(max_malformed * rows))
+    share = Fraction(str(max_malformed)) * rows  # 0.29 of 100 is 29, and not 28 as in binary fractions
+    allowed = max_malformed if isinstance(max_malformed, int) else max(_LEAST_ROWS, int(share))
     if rows and malformed == rows and not isinstance(max_malformed, int):
         raise MalformedBudgetError(
             f"{category}: every row is malformed: is it JSONL, one object in each line?\n"

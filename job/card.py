@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
 import yaml
 
+from job.config import printable
 from job.manifest import Manifest
+
+_MARKUP = re.compile(r"[\\`*\[\]<>|~&#]")
+
+
+def _plain(text: str) -> str:
+    """Writes text so that it means nothing in Markdown and HTML, and stays in its table's cell."""
+    return _MARKUP.sub(r"\\\g<0>", printable(text))
 
 
 def card(manifest: Manifest) -> bytes:
@@ -17,12 +27,15 @@ def card(manifest: Manifest) -> bytes:
     configs += [{"config_name": name, "data_files": f"data/{name}/*.parquet"} for name in manifest.categories]
     front = yaml.safe_dump({"configs": configs, "task_categories": ["text-generation"]}, sort_keys=False)
     rows = "\n".join(
-        f"| {name} | {totals.num_rows:,} | {totals.num_items:,} |" for name, totals in manifest.categories.items()
+        f"| {_plain(name)} | {totals.num_rows:,} | {totals.num_items:,} |"
+        for name, totals in manifest.categories.items()
     )
     commits = {totals.repository for totals in manifest.categories.values() if totals.repository}
-    sources = "".join(f"\nRows of {dataset} at commit {commit}.\n" for dataset, commit in sorted(commits))
+    sources = "".join(
+        f"\nRows of {_plain(dataset)} at commit {_plain(commit)}.\n" for dataset, commit in sorted(commits)
+    )
     damaged = "".join(
-        f"\nLeft out, since the file is damaged: {damage.cause}\n"
+        f"\nLeft out, since the file is damaged: {_plain(damage.cause)}\n"
         for totals in manifest.categories.values()
         for damage in totals.damaged
     )

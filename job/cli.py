@@ -17,7 +17,7 @@ from typing import Annotated, Any, NoReturn
 import msgspec
 import typer
 
-from job.config import dump_config, load_config, parse_assignment
+from job.config import dump_config, load_config, parse_assignment, printable
 from job.errors import CurateError, UsageError, known, quoted
 
 app = typer.Typer(
@@ -182,11 +182,11 @@ def doctor() -> None:
 
 
 def _say(line: str) -> None:
-    typer.echo(line, err=True)
+    typer.echo(printable(line, lines=True), err=True)
 
 
 def _fail(error: CurateError) -> NoReturn:
-    typer.echo(f"error: {error}", err=True)
+    typer.echo(f"error: {printable(str(error), lines=True)}", err=True)
     if "--json" in sys.argv:
         typer.echo(json.dumps({"error": str(error), "exit_code": error.exit_code}))
     sys.exit(error.exit_code)

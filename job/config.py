@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 import pydantic
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from job.errors import UsageError, nearest
 from job.yaml_file import read_settings
@@ -23,6 +23,27 @@ INPUTS = ("title", "price", "description", "features", "details", "parent_asin")
 """What the recipe reads of a row."""
 
 _CATEGORY = re.compile(r"[^\W_][\w &.,+'()-]*")
+_MAX_CATEGORY_BYTES = 200
+"""File systems take names of 255 bytes, and `datasets` adds a hash to the name of its own folder for a category."""
+_UNPRINTABLE = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_MOST_VALUES = 10_000
+"""In a config. One of 500 bytes can stand for billions by naming a list, and lists of lists, again and again."""
+_YAML_MISTAKES = (yaml.YAMLError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What PyYAML raises: not its own errors alone, but also what `!!int x`, a 13th month or 1,000 brackets make of it."""
+
+
+def printable(text: str, *, lines: bool = False) -> str:
+    r"""Writes text from outside so that a terminal only shows it: control characters as escapes.
+
+    Args:
+        text: such as a file's name, or a prompt.
+        lines: leave newlines and tabs as they are.
+
+    Returns:
+        The text with `\x1b` for an escape character, and so on; also for what turns the direction of writing round.
+    """
+    shown = _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+    return shown if lines else shown.replace("\n", "\\n").replace("\t", "\\t")
 
 
 def check_category(name: str) -> str:
@@ -41,7 +62,23 @@ def check_category(name: str) -> str:
         raise ValueError(
             f"{name!r} is no category's name: use letters, digits, _ and blanks, such as Musical_Instruments"
         )
+    if len(name.encode()) > _MAX_CATEGORY_BYTES:
+        raise ValueError(f"{name[:20] + '...'!r} is no category's name: it has more than {_MAX_CATEGORY_BYTES} bytes")
     return name
+
+
+def _check_path(path: str) -> str:
+    """Raises ValueError when a path is none, cannot be written down, or begins with a user's name who is not there."""
+    if "://" in path:
+        raise ValueError("it must be a folder on a disk; other addresses are not read or written yet")
+    try:
+        path.encode()
+        Path(path).expanduser()
+    except UnicodeEncodeError:
+        raise ValueError("its name is not UTF-8: rename it, or make a link to it") from None
+    except RuntimeError:
+        raise ValueError("there is no such user; for a name that begins with ~, write ./~") from None
+    return path
 
 
 def _as_tuple(value: object) -> object:
@@ -51,6 +88,7 @@ def _as_tuple(value: object) -> object:
 
 
 _Names = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
+_PathName = Annotated[str, AfterValidator(_check_path)]
 
 
 class _Section(BaseModel, frozen=True):
@@ -64,7 +102,7 @@ class SourceConfig(_Section, frozen=True):
     """A data set repository on the Hugging Face Hub."""
     revision: str | None = None
     """Its branch, tag or commit; `main` unless told."""
-    path: str | None = None
+    path: _PathName | None = None
     """A folder in the Hub's layout, or with the files flat in it."""
     stream: bool | None = None
     """Read the Hub's files where they are, piece by piece, and store nothing; null: only with a limit or on more than
@@ -96,11 +134,18 @@ class SourceConfig(_Section, frozen=True):
             raise ValueError(
                 "load_dataset needs a path, as `datasets.load_dataset` does: {path: OWNER/NAME, split: train}"
             )
+        given = self.load_dataset or {}
+        if given.get("trust_remote_code"):
+            raise ValueError("load_dataset: trust_remote_code is not on offer: code of a data set is never run")
+        if given.get("token") not in (None, True, False):  # the config stands in plan.json
+            raise ValueError("load_dataset: write no token down: hf auth login (or set HF_TOKEN)")
         for name in self.fields:
             if name not in INPUTS:
                 raise ValueError(f"fields: {name!r} is no input{nearest(name, INPUTS)}; they are: {', '.join(INPUTS)}")
         if self.dataset is not None and not re.fullmatch(r"[\w.-]+/[\w.-]+", self.dataset):
             raise ValueError(f"dataset {self.dataset!r}: write it as OWNER/NAME, as the Hub does")
+        if self.revision is not None and (".." in self.revision or self.revision.startswith("/")):
+            raise ValueError(f"revision {self.revision!r}: no branch, tag or commit is called so")
         if self.path == "":
             raise ValueError("path is empty")
         return self
@@ -166,7 +211,7 @@ class JobConfig(_Section, frozen=True):
     """Only the first so many rows of each category, blank lines apart."""
     published_items: dict[str, int] = {}
     """How many items somebody else has published for a category, to compare a full run with."""
-    output: Annotated[str, Field(min_length=1)] = "out/items"
+    output: Annotated[_PathName, Field(min_length=1)] = "out/items"
     """The output folder."""
     workers: int | Literal["all"] = "all"
     """How many cores work at once."""
@@ -229,9 +274,11 @@ def load_config(path: str | Path | None = None, overrides: Mapping[str, Any] | N
     Raises:
         UsageError: when the file cannot be read, a key is unknown, or a value does not fit.
     """
-    settings = {} if path is None else read_settings(Path(path))
     where = "the command line" if path is None else str(path)
+    settings = {} if path is None else _read(Path(path))
     overrides = dict(overrides or {})
+    for given in (settings, overrides):
+        _check_size(where, given)
     if overrides.keys() & {"source.path", "source.dataset", "source.load_dataset"}:
         before = settings.get("source")
         kept = ("fields", "stream", "max_hub_readers")
@@ -262,7 +309,7 @@ def parse_assignment(assignment: str) -> tuple[str, Any]:
         raise UsageError(f"--set {assignment}: write it as KEY=VALUE, such as --set recipe.max_price=500")
     try:
         return key, yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except _YAML_MISTAKES as error:
         raise UsageError(f"--set {assignment}: the value is not YAML: {error}") from None
 
 
@@ -284,6 +331,28 @@ def dump_config(config: JobConfig) -> str:
 
     write(config, "")
     return "\n".join(lines) + "\n"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return read_settings(path)
+    except _YAML_MISTAKES as error:
+        raise UsageError(f"{path} is not valid YAML: {error}") from None
+
+
+def _check_size(where: str, settings: Mapping[str, Any]) -> None:
+    """Raises UsageError when settings have more values than anybody means: then everything after would take ages."""
+    count, left = 0, [iter(settings.values())]
+    while left:
+        for value in left[-1]:
+            count += 1
+            if count > _MOST_VALUES:
+                raise UsageError(f"{where}: more than {_MOST_VALUES:,} values; is it a config?")
+            if isinstance(value, dict | list | tuple | set):
+                left.append(iter(value.values() if isinstance(value, dict) else value))
+                break
+        else:
+            left.pop()
 
 
 def _lay(settings: dict[str, Any], key: str, value: Any) -> None:
@@ -318,7 +387,7 @@ _EXPECTED = {
 
 def _describe(problem: Any) -> str:
     location = problem["loc"]
-    key = ".".join(str(part) for part in location)
+    key = printable(".".join(str(part) for part in location))
     if problem["type"] == "extra_forbidden":
         elsewhere = [
             f"{section}.{location[-1]}" for section in ("recipe", "source") if location[-1] in _keys_at([section])

@@ -112,8 +112,9 @@ def known(error: BaseException) -> CurateError | None:
 
 
 def quoted(path: object) -> str:
-    """Writes a path as it has to be typed into a shell."""
-    return shlex.quote(str(path))
+    """Writes a path as it has to be typed into a shell, also where it would be taken for an option."""
+    text = str(path)
+    return shlex.quote(f"./{text}" if text.startswith("-") else text)
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

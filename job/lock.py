@@ -58,8 +58,10 @@ def live_owner(output: OutputFolder) -> Owner | None:
             age_s = time.time() - os.fstat(stream.fileno()).st_mtime
     except OSError:
         return None
-    if owner is None or locked is False:
-        return owner
+    if locked is False:
+        return owner or Owner(run="", process=0, host="a host it does not name", machine="", since="some time")
+    if owner is None:
+        return None
     return None if _is_dead(owner, locks=locked is True) or age_s > 2 * LEASE_S else owner
 
 
@@ -136,7 +138,8 @@ def _locked(output: OutputFolder, say: Callable[[str], None]) -> BinaryIO:
     while True:
         try:
             output.root.mkdir(parents=True, exist_ok=True)
-            stream = os.fdopen(os.open(output.lock_path, os.O_RDWR | os.O_CREAT, 0o666), "r+b", buffering=0)
+            handle = os.open(output.lock_path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+            stream = os.fdopen(handle, "r+b", buffering=0)
         except OSError as error:
             raise _cannot_write(output, error) from None
         locked = _try_lock(stream, fcntl.LOCK_EX)

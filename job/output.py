@@ -13,18 +13,20 @@ import os
 import re
 import shutil
 import uuid
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
-from job.config import check_category
+from job.config import check_category, printable
 from job.errors import CurateError, RefusedError, UsageError, nearest, reason, write_failed
 from job.manifest import VERSION, CategoryPlan, LastRun, Manifest, Plan, Record
 
 _T = TypeVar("_T")
 
 _CHECKSUM = re.compile(rb',\n "checksum": "([0-9a-f]{64})"\n}\n')
+_WITH_CATEGORIES = ("data", "_rejects", "_partitions", "_running")
 _LEFT_BEFORE_A_PLAN = {"_tmp", "_scratch", "_lock", "_running", "_run.json"}
 """What a run may leave in a folder before it has a plan."""
 
@@ -56,6 +58,17 @@ class OutputFolder:
     def record_path(self, category: str, partition: int) -> Path:
         """Returns the path of a commit record."""
         return self.root / "_partitions" / category / f"{partition:05d}.json"
+
+    def check_links(self, categories: Iterable[str]) -> None:
+        """Raises RefusedError when a folder in it is a link: what is written or removed there would be elsewhere."""
+        inner = [f"{folder}/{category}" for folder in _WITH_CATEGORIES for category in categories]
+        for name in (*_WITH_CATEGORIES, "_tmp", "_scratch", "_lock", *inner):
+            path = self.root / name
+            if path.is_symlink():
+                raise RefusedError(
+                    f"{path} is a link to {path.readlink()}, and nothing is written through links in an output\n"
+                    "nothing was touched; remove the link, or name another folder: --output DIR"
+                )
 
     def write(self, path: Path, content: bytes) -> None:
         """Puts a file in place, whole or not at all: temporary name, flush to disk, rename.
@@ -247,7 +260,7 @@ def opened(root: Path) -> tuple[OutputFolder, Plan]:
     output = OutputFolder(root)
     plan = output.plan()
     if not root.exists():
-        names = [path.name for path in root.parent.iterdir()] if root.parent.is_dir() else []
+        names = [printable(path.name) for path in root.parent.iterdir()] if root.parent.is_dir() else []
         raise UsageError(f"there is no such folder: {root}{nearest(root.name, names)}")
     if plan is None:
         raise UsageError(

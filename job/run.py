@@ -142,10 +142,13 @@ def _output(config: JobConfig) -> OutputFolder:
 
 def _check(config: JobConfig, output: OutputFolder, *, fresh: bool) -> list[CategorySource]:
     """Finds whatever is wrong that can be found before work starts; returns the sources."""
-    sources = find_sources(config, None if fresh else output.plan())
+    before = output.plan()
+    sources = find_sources(config, None if fresh else before)
+    known = before.categories if before else ()
+    output.check_links({*known, *[source.category for source in sources]})
     if not fresh:
         check_same_work(output, config, sources)
-    elif output.plan() is None and not output.is_untouched():
+    elif before is None and not output.is_untouched():
         raise RefusedError(
             f"--fresh removes only what a plan names, and {output.root} has no plan.json\n"
             "nothing was touched; name another folder: --output DIR"

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from job.budget import damage_lines
-from job.config import JobConfig, RecipeConfig
+from job.config import JobConfig, RecipeConfig, printable
 from job.errors import CurateError, UsageError, quoted
 from job.manifest import Manifest
 from job.output import opened
@@ -32,7 +32,7 @@ def prospect_lines(config: JobConfig, found: Sequence[Prospect]) -> Iterator[str
             cut = f"{prospect.partitions} partitions, {prospect.done} done"
         size = f"{source.size_bytes / 1e6:,.1f} MB"
         yield f"{source.category}: {len(source.files)} {source.form} file(s), {size}, {cut}"
-    yield f"output: {config.output}"
+    yield f"output: {printable(config.output)}"
     yield "nothing was touched; to do it, leave --dry-run out"
 
 
@@ -53,9 +53,10 @@ def prospects_json(config: JobConfig, found: Sequence[Prospect]) -> dict[str, An
 
 def outcome_lines(config: JobConfig, outcome: Outcome) -> Iterator[str]:
     """Yields what a run says at its end: one of the prompts, what happened, what to type next."""
-    out, count = quoted(config.output), outcome.manifest.num_items
+    folder, count = Path(config.output).expanduser(), outcome.manifest.num_items
+    out, named = printable(quoted(folder), lines=True), printable(config.output)
     if count:
-        _, item = next(items(Path(config.output).expanduser(), [0]))
+        _, item = next(items(folder, [0]))
         yield f"\nOne of the prompts:\n\n{item['prompt']}\n"
     if malformed := outcome.manifest.funnel[MALFORMED]:
         rows = "row" if malformed == 1 else "rows"
@@ -66,14 +67,15 @@ def outcome_lines(config: JobConfig, outcome: Outcome) -> Iterator[str]:
         yield from damage_lines(damage)
     if outcome.unfinished:
         yield (
-            f"{', '.join(outcome.manifest.categories)} done; {config.output} is not complete: "
-            f"{', '.join(outcome.unfinished)} left; to go on: the same command with --category {outcome.unfinished[0]}"
+            f"{', '.join(outcome.manifest.categories)} done; {named} is not complete: "
+            f"{', '.join(outcome.unfinished)} left; to go on: the same command with --category "
+            f"{quoted(outcome.unfinished[0])}"
         )
         return
     yield from published_lines(config, outcome.manifest)
     done = "done" if outcome.new_partitions else "complete already"
     if count:
-        yield f"{done}: {count:,} items in {config.output}; look at one: curate show {out} 0"
+        yield f"{done}: {count:,} items in {named}; look at one: curate show {out} 0"
     else:
         yield f"{done}: no row became an item; the table above says why"
 
@@ -99,7 +101,7 @@ def funnel_table(manifest: Manifest) -> str:
         table.add_column(name.replace("_", " "), justify="right")
     for name, totals in manifest.categories.items():
         counts = (totals.num_rows, *(totals.funnel[verdict] for verdict in verdicts))
-        table.add_row(Text(name), *[f"{count:,}" for count in counts])
+        table.add_row(Text(printable(name)), *[f"{count:,}" for count in counts])
     if len(manifest.categories) > 1:
         table.add_row("all", *[f"{count:,}" for count in (manifest.num_rows, *manifest.funnel.values())])
     stream = io.StringIO()
@@ -109,6 +111,8 @@ def funnel_table(manifest: Manifest) -> str:
 
 def items(root: Path, numbers: Sequence[int]) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yields items by their number in the output, counted from 0 over all categories.
+
+    They are to be looked at: control characters in a prompt, which listings may have, are written as escapes.
 
     Raises:
         UsageError: when there is no such item.
@@ -123,7 +127,9 @@ def items(root: Path, numbers: Sequence[int]) -> Iterator[tuple[int, dict[str, A
         left = number
         for record in records:
             if left < record.funnel.get(KEPT, 0):
-                yield number, read_table(root / record.shard).slice(left, 1).to_pylist()[0]
+                item = read_table(root / record.shard).slice(left, 1).to_pylist()[0]
+                shown = {key: printable(item[key], lines=True) for key in ("category", "prompt")}
+                yield number, {**item, **shown}
                 break
             left -= record.funnel.get(KEPT, 0)
 
@@ -131,7 +137,7 @@ def items(root: Path, numbers: Sequence[int]) -> Iterator[tuple[int, dict[str, A
 def read_table(path: Path) -> pa.Table:
     """Reads a Parquet file of an output. Raises CurateError when it cannot be read."""
     try:
-        return pq.read_table(path)
+        return pq.read_table(path.absolute())  # Arrow takes a folder `s3:out` for a place on the network
     except (OSError, pa.ArrowException) as error:
         folder = quoted(path.parents[2])
         raise CurateError(
@@ -149,5 +155,6 @@ def reject_lines(root: Path) -> Iterator[str]:
                 continue
             for row in read_table(root / record.rejects).to_pylist():
                 count += 1
-                yield f"{row['file']} at {row['position']}: {row['cause']}: {row['raw'][:60]!a}"
+                file, cause = printable(row["file"]), printable(row["cause"])
+                yield f"{file} at {row['position']}: {cause}: {row['raw'][:60]!a}"
     yield f"{count} malformed rows"

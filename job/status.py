@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from job.config import printable
 from job.lock import live_owner
 from job.manifest import LastRun, add_funnels
 from job.output import opened
@@ -34,13 +35,13 @@ def status_lines(root: Path) -> Iterator[str]:
         rows_here = sum(record.num_rows for record in records)
         state = f", {running} running, {max(waiting, 0)} waiting" if owner else ""
         yield (
-            f"{category.category}: {len(records)} of {len(category.partitions)} partitions done{state} · "
+            f"{printable(category.category)}: {len(records)} of {len(category.partitions)} partitions done{state} · "
             f"{rows_here:,} rows · {funnel[KEPT]:,} kept · {funnel[MALFORMED]:,} malformed"
         )
         rows, done, partitions = rows + rows_here, done + len(records), partitions + len(category.partitions)
     last = output.last_run()
     if owner is not None:
-        yield f"a run is working on it: {owner}"
+        yield f"a run is working on it: {printable(str(owner))}"
         if last is not None and last.ended is None:
             yield _pace(last, rows, partitions, done)
         return

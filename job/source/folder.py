@@ -7,7 +7,8 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from job.errors import UsageError, nearest, reason
+from job.config import printable
+from job.errors import UsageError, nearest, quoted, reason
 from job.source.files import CategorySource, SourceFile
 from job.source.layout import JSONL_FOLDER, CategoryFiles, choose_files, is_category_folder
 
@@ -36,8 +37,10 @@ def find_categories(root: Path, wanted: Sequence[str]) -> list[CategorySource]:
 def _find(root: Path, wanted: Sequence[str]) -> list[CategorySource]:
     if not root.exists():
         parent = root.parent
-        names = [path.name for path in parent.iterdir()] if parent.is_dir() else []
-        raise UsageError(f"source not found: {root}{nearest(root.name, names)}\nto make a sample: curate sample {root}")
+        names = [printable(path.name) for path in parent.iterdir()] if parent.is_dir() else []
+        raise UsageError(
+            f"source not found: {root}{nearest(root.name, names)}\nto make a sample: curate sample {quoted(root)}"
+        )
     if not root.is_dir():
         if not root.name.endswith((".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet")):
             raise UsageError(f"{root} is neither JSONL (.jsonl, .jsonl.gz, .jsonl.zst) nor Parquet (.parquet)")

@@ -20,6 +20,8 @@ from job.source.layout import choose_files
 from job.source.remote import HubFile, hub_failed, odd_token, offline
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
+_HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+"""It becomes the name of a file in the cache."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -141,7 +143,9 @@ def _tree(repository: Repository) -> Iterator[tuple[str, tuple[int, str]]]:
         try:
             files = [entry for entry in entries if entry["type"] == "file"]
             found = [(entry["path"], entry.get("lfs") or entry) for entry in files]
-            yield from [(name, (int(entry["size"]), str(entry["oid"]))) for name, entry in found]
+            if not all(_HASH.fullmatch(entry["oid"]) for _, entry in found):
+                raise _no_hub(what)
+            yield from [(name, (int(entry["size"]), entry["oid"])) for name, entry in found]
         except (KeyError, TypeError, ValueError, AttributeError):
             raise _no_hub(what) from None
 

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 
+from job.config import printable
 from job.errors import UsageError, nearest
 from job.recipe.verdict import MALFORMED
 from job.source.files import Place, size_of
@@ -50,18 +51,21 @@ def read_lines(stream: BinaryIO, start: int, end: int, max_line_bytes: int) -> I
         # The line that goes on here began before, unless the byte before is a newline.
         offset = start - 1
         stream.seek(offset)
-        offset += _skip_line(stream)
+        offset += _skip_line(stream, end - offset)
     while offset < end and (line := stream.readline(max_line_bytes + len(b"\r\n"))):
         yield offset, line.removesuffix(b"\n").removesuffix(b"\r")
         offset += len(line)
         if not line.endswith(b"\n"):
-            offset += _skip_line(stream)
+            offset += _skip_line(stream, end - offset)
 
 
-def _skip_line(stream: BinaryIO) -> int:
-    """Reads to the end of a line, and returns how many bytes that took."""
+def _skip_line(stream: BinaryIO, enough: int) -> int:
+    """Reads to the end of a line, or over so many bytes of it, and returns how many that were.
+
+    The bound is for a line over many ranges: each of its 48 would else read all the rest of it.
+    """
     size = 0
-    while piece := stream.readline(_BUFFER_BYTES):
+    while size < enough and (piece := stream.readline(_BUFFER_BYTES)):
         size += len(piece)
         if piece.endswith(b"\n"):
             break
@@ -107,9 +111,10 @@ def check_fields(path: Place, fields: Mapping[str, str]) -> None:
                 row = json.loads(line)
                 seen |= set(row) if isinstance(row, dict) else set()
     if missing := [key for key in fields.values() if key not in seen]:
+        there = sorted(map(printable, seen))
         raise UsageError(
-            f"{path}: none of its first {_ROWS_LOOKED_AT} rows has a key {missing[0]!r}{nearest(missing[0], seen)}\n"
-            f"they have: {', '.join(sorted(seen))}"
+            f"{path}: none of its first {_ROWS_LOOKED_AT} rows has a key {missing[0]!r}{nearest(missing[0], there)}\n"
+            f"they have: {', '.join(there)}"
         )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from job.config import check_category
+from job.config import check_category, printable
 from job.errors import UsageError, nearest
 
 Form = Literal["jsonl", "parquet"]
@@ -80,7 +80,7 @@ def choose_files(
     for name in names:
         _sort_in(name, own_category, found)
     if not found:
-        others = f"; it has {', '.join(names[:5])}" if names else ""
+        others = f"; it has {', '.join(map(printable, names[:5]))}" if names else ""
         raise UsageError(
             f"{where} has no catalogue files: looked for {LOOKED_FOR}{others}\n"
             "to make a sample catalogue: curate sample DIR"
@@ -97,12 +97,17 @@ def choose_files(
             )
     for name in wanted:
         if name not in found:
-            hint = nearest(name, found) or f"; it has: {', '.join(sorted(found))}"
+            there = [printable(category) for category in sorted(found)]
+            hint = nearest(name, there) or f"; it has: {', '.join(there)}"
             raise UsageError(f"no category {name!r} in {where}{hint}")
-    return [
+    chosen = [
         _choose(_checked(name, where), found[name], where, prefer_whole=prefer_whole)
         for name in wanted or sorted(found)
     ]
+    for name in (name for category in chosen for name in category.names):
+        if name != printable(name):  # it would stand in the plan and with each reject
+            raise UsageError(f"a file in {where} has control characters or bytes in its name: {name!r}\nrename it")
+    return chosen
 
 
 def _checked(category: str, where: str) -> str:
@@ -140,7 +145,7 @@ def _choose(category: str, found: _Found, where: str, *, prefer_whole: bool) -> 
     sets = found.shards
     if prefer_whole and found.jsonl:
         sets = {key: shards for key, shards in sets.items() if not _missing(key[2], shards)}
-    candidates = [_set_name(key) for key in sets] + found.parquet
+    candidates = [_set_name(key) for key in sets] + [printable(name) for name in found.parquet]
     if len(candidates) > 1:
         raise UsageError(
             f"{category}: more than one file or set of shards in {where}: {', '.join(candidates)}\n"
@@ -160,7 +165,7 @@ def _choose(category: str, found: _Found, where: str, *, prefer_whole: bool) -> 
 
 def _set_name(key: tuple[str, str, int]) -> str:
     folder, stem, count = key
-    return f"{folder}/{stem}-*-of-{count:05d}.parquet".removeprefix("/")
+    return printable(f"{folder}/{stem}-*-of-{count:05d}.parquet".removeprefix("/"))
 
 
 def _missing(count: int, shards: Mapping[int, str]) -> list[int]:
@@ -178,4 +183,4 @@ def _check_whole(category: str, key: tuple[str, str, int], shards: Mapping[int, 
             "fetch what is missing, or remove the set to read JSONL"
         )
     if extra := [index for index in shards if index >= count]:
-        raise UsageError(f"{category}: shard {extra[0]:05d} of a set of {count}: {where}/{shards[extra[0]]}")
+        raise UsageError(f"{category}: shard {extra[0]:05d} of a set of {count}: {where}/{printable(shards[extra[0]])}")

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from job.config import printable
 from job.errors import DamagedFileError, DamagedPartError, UsageError, nearest
 from job.recipe.verdict import MALFORMED
 from job.source.files import Place, size_of
@@ -54,7 +55,8 @@ def open_checked(path: Place, keep_columns: Sequence[str], fields: Mapping[str, 
     try:
         metadata = read_metadata(path)
         schema = metadata.schema.to_arrow_schema()
-    except (pa.ArrowException, OSError, ValueError) as error:
+    # Where Ray Data is imported, it makes types of its own of what a file says of its columns, and trips over some.
+    except (pa.ArrowException, OSError, ValueError, TypeError, AttributeError) as error:
         if isinstance(error, PermissionError | FileNotFoundError):
             raise UsageError(f"cannot be read: {path}: {error.strerror}") from None
         raise DamagedFileError(
@@ -64,10 +66,11 @@ def open_checked(path: Place, keep_columns: Sequence[str], fields: Mapping[str, 
     fields = fields or {}
     names = {name: fields.get(name, name) for name in _columns(keep_columns)}
     needed = {names["title"], names["price"], *fields.values()} if fields else set(names.values())
+    there = [printable(column) for column in schema.names]
     if missing := [column for column in names.values() if column in needed and column not in schema.names]:
         raise UsageError(
-            f"{path} has no column {', '.join(missing)}{nearest(missing[0], schema.names)}\n"
-            f"it has: {', '.join(schema.names)}\n"
+            f"{path} has no column {', '.join(missing)}{nearest(missing[0], there)}\n"
+            f"it has: {', '.join(there)}\n"
             "where columns have other names, say which is which: --set source.fields='{title: NAME, price: NAME}'"
         )
     for name, column in names.items():
