@@ -91,10 +91,6 @@ def check_damage(config: JobConfig, damage: Mapping[str, Sequence[Damage]]) -> N
 
 def damage_lines(damage: Mapping[str, Sequence[Damage]]) -> list[str]:
     """Says what is damaged, a line each, of many only the first."""
-    lines = [
-        f"damaged: {each.cause}" if each.start is not None else each.cause
-        for found in damage.values()
-        for each in found
-    ]
+    lines = [each.cause for found in damage.values() for each in found]
     more = len(lines) - _DAMAGES_SHOWN
     return lines[:_DAMAGES_SHOWN] + ([f"and {more} more"] if more > 0 else [])

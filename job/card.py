@@ -35,7 +35,7 @@ def card(manifest: Manifest) -> bytes:
         f"\nRows of {_plain(dataset)} at commit {_plain(commit)}.\n" for dataset, commit in sorted(commits)
     )
     damaged = "".join(
-        f"\nLeft out, since the file is damaged: {_plain(damage.cause)}\n"
+        f"\nLeft out: {_plain(damage.cause)}\n"
         for totals in manifest.categories.values()
         for damage in totals.damaged
     )

@@ -24,8 +24,9 @@ from job.session import Watch, session_folder
 
 _OBJECT_STORE_BYTES = 128 << 20
 """Rows do not go through Ray's object store, only what tasks are told and what they answer. Ray's least is 75 MiB."""
-_OOM_RETRIES = 3
-"""So often a task is tried again that Ray has killed since memory ran out; Ray's default is for ever."""
+_OOM_RETRIES = 0
+"""So often Ray tries a task again that it has killed since memory ran out: the run goes on with fewer at once instead.
+Ray's default is for ever; with 3, a hundred kills came before one of 48 tasks had used them up."""
 _ANSWER_S = 10.0
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108
 """Where Ray's object store lies; macOS has none, and Ray uses files there."""

@@ -247,7 +247,7 @@ def _in_few_words() -> Generator[None]:
 
         if any(isinstance(cause, OutOfMemoryError) for cause in causes(error)):
             raise WorkersDiedError(
-                "memory ran out, and Ray stopped workers again and again\n"
+                "memory ran out, and Ray has killed a worker\n"
                 "what was finished is kept: make memory free, or lower --workers, then run the same command again"
             ) from None
         friendly = known(error)

@@ -21,7 +21,6 @@ import psutil
 import pytest
 
 from job.catalogue.files import make_catalogue
-from job.output import OutputFolder
 from tests.conftest import Curate, tree
 
 VICTIMS = ("driver", "worker", "raylet", "control service", "any", "all")
@@ -188,10 +187,27 @@ def test_a_ray_that_dies_is_said_in_one_message(
     assert left_over(temporary) == []
 
 
+def test_memory_that_runs_out_is_tried_with_fewer_at_once_and_then_said(
+    source: Path, tmp_path: Path, temporary: Path
+) -> None:
+    """Ray's own memory monitor, told that a thousandth of the machine's memory is too much already."""
+    output = tmp_path / "out"
+    command = [sys.executable, "-m", "job", "run", "--source", str(source / "Toys.jsonl"), "--output", str(output)]
+    environment = {**os.environ, "TMPDIR": str(temporary), "RAY_memory_usage_threshold": "0.001"}
+    ended = subprocess.run(
+        [*command, "--workers", "2"], env=environment, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert ended.returncode == 1, ended.stderr
+    assert "going on with 1 at once" in ended.stderr
+    assert "error: memory ran out, and Ray has killed a worker" in ended.stderr
+    assert "lower --workers" in ended.stderr
+    assert ended.stdout == ""
+    assert left_over(temporary) == []
+
+
 def test_a_worker_that_dies_again_and_again_ends_the_job(source: Path, tmp_path: Path, temporary: Path) -> None:
     """The worker of one partition is killed whenever it begins: with two at once, then with one, then it is said."""
     output = tmp_path / "out"
-    OutputFolder(output)
     poison = tmp_path / "poison"
     poison.mkdir()
     (poison / "sitecustomize.py").write_text(POISON)

@@ -271,7 +271,7 @@ def _undamaged(batches: Iterator[pa.RecordBatch], path: Place, start: int, end: 
         yield from batches
     except (pa.ArrowException, OSError) as error:
         words = " ".join(str(error).split())
-        raise DamagedPartError(f"{path}, somewhere in rows {start:,} to {end:,}: {words}") from None
+        raise DamagedPartError(f"damaged: {path}, somewhere in rows {start:,} to {end:,}: {words}") from None
 
 
 def _plain(values: pa.Array, wanted: pa.DataType) -> pa.Array:

@@ -84,4 +84,4 @@ def _read_whole(tables: Iterator[pa.Table], path: Place) -> Iterator[pa.Table]:
     try:
         yield from tables
     except OSError as error:
-        raise DamagedPartError(f"{reason(error)}: {path}") from None
+        raise DamagedPartError(f"damaged: {path}: {reason(error)}") from None
