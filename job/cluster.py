@@ -83,12 +83,15 @@ def check_shared_memory() -> None:
 
 
 @contextlib.contextmanager
-def started_ray(workers: int | Literal["all"], say: Callable[[str], None]) -> Generator[Workers]:
+def started_ray(
+    workers: int | Literal["all"], say: Callable[[str], None], prepare: Callable[[], object] = lambda: None
+) -> Generator[Workers]:
     """Has Ray ready while the context lasts; a Ray that was started for it is stopped after it.
 
     Args:
         workers: how many cores may work at once, or `all`.
         say: told in a line what takes a while.
+        prepare: what each worker of a Ray of our own does first, while the driver gets ready itself.
 
     Yields:
         The cores that will.
@@ -139,12 +142,18 @@ def started_ray(workers: int | Literal["all"], say: Callable[[str], None]) -> Ge
             )
             _take_back(on_sigterm)
             _hush_ray_data()
-            task = {"num_cpus": 0, "resources": {_OWN_CORE: 1}}
+            task: dict[str, Any] = {"num_cpus": 0, "resources": {_OWN_CORE: 1}}
             watch.begin()
+            for _ in range(count):
+                ray.remote(**task)(_call).remote(prepare)
             yield Workers(count=count, task=task, cpu_limit=None, nodes=1)
         finally:
             watch.end()
             ray.shutdown()
+
+
+def _call(function: Callable[[], object]) -> None:
+    function()
 
 
 def _take_back(on_sigterm: Any) -> None:

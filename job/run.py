@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
 import time
@@ -15,7 +16,7 @@ import msgspec
 
 from job.budget import check_budget, check_damage
 from job.card import card
-from job.config import JobConfig
+from job.config import JobConfig, RecipeConfig
 from job.errors import CurateError, RefusedError, WorkersDiedError, causes, known
 from job.lock import Owner, check_owner, sole_owner
 from job.manifest import CategoryPlan, LastRun, Manifest, Plan, add_up, complete
@@ -203,7 +204,7 @@ def _curate(
     """Does what is left to do, by category."""
     from job.cluster import started_ray  # Ray is slow to import, and a complete output needs none
 
-    with started_ray(config.workers, say) as workers:
+    with started_ray(config.workers, say, functools.partial(_prepare, config.recipe)) as workers:
         from job.pipeline import curate_category
 
         for task in tasks:
@@ -235,6 +236,13 @@ def _curate(
                     todo = task.left(output)
             task.check_unchanged()
             check_budget(output, task.plan.category, output.records(task.plan), config.max_malformed)
+
+
+def _prepare(settings: RecipeConfig) -> None:
+    """Imports and loads in a worker what every task needs."""
+    from job.pipeline import make_recipe
+
+    make_recipe(settings)
 
 
 @contextlib.contextmanager
