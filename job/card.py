@@ -35,9 +35,7 @@ def card(manifest: Manifest) -> bytes:
         f"\nRows of {_plain(dataset)} at commit {_plain(commit)}.\n" for dataset, commit in sorted(commits)
     )
     damaged = "".join(
-        f"\nLeft out: {_plain(damage.cause)}\n"
-        for totals in manifest.categories.values()
-        for damage in totals.damaged
+        f"\nLeft out: {_plain(damage.cause)}\n" for totals in manifest.categories.values() for damage in totals.damaged
     )
     text = (
         f"---\n{front}---\n\n# Price prompts\n\nProduct listings, each with a prompt that asks for its price and "

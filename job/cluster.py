@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from job.errors import UsageError
+from job.errors import CurateError, UsageError
 from job.session import Watch, session_folder
 
 _OBJECT_STORE_BYTES = 128 << 20
@@ -129,17 +129,7 @@ def started_ray(
     say(f"starting Ray with {count} {'worker' if count == 1 else 'workers'}")
     with session_folder() as folder, Watch() as watch:
         try:
-            ray.init(
-                address="local",
-                num_cpus=count,
-                resources={_OWN_CORE: count},
-                include_dashboard=False,
-                object_store_memory=_OBJECT_STORE_BYTES,
-                logging_level=logging.ERROR,
-                log_to_driver=False,
-                _temp_dir=folder,
-                _system_config={"task_oom_retries": _OOM_RETRIES},
-            )
+            _start(count, folder)
             _take_back(on_sigterm)
             _hush_ray_data()
             task: dict[str, Any] = {"num_cpus": 0, "resources": {_OWN_CORE: 1}}
@@ -150,6 +140,29 @@ def started_ray(
         finally:
             watch.end()
             ray.shutdown()
+
+
+def _start(count: int, folder: str) -> None:
+    import ray
+
+    try:
+        ray.init(
+            address="local",
+            num_cpus=count,
+            resources={_OWN_CORE: count},
+            include_dashboard=False,
+            object_store_memory=_OBJECT_STORE_BYTES,
+            logging_level=logging.ERROR,
+            log_to_driver=False,
+            _temp_dir=folder,
+            _system_config={"task_oom_retries": _OOM_RETRIES},
+        )
+    except Exception as error:
+        words = " ".join(str(error).split()) or type(error).__name__
+        raise CurateError(
+            f"Ray did not start on this machine: {words}\n"
+            "nothing was lost: run the same command again; if that does not help: curate doctor"
+        ) from None
 
 
 def _call(function: Callable[[], object]) -> None:

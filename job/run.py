@@ -251,17 +251,22 @@ def _in_few_words() -> Generator[None]:
     try:
         yield
     except Exception as error:
-        from ray.exceptions import OutOfMemoryError
+        from ray.exceptions import OutOfMemoryError, RayError, RayTaskError
 
         if any(isinstance(cause, OutOfMemoryError) for cause in causes(error)):
             raise WorkersDiedError(
                 "memory ran out, and Ray has killed a worker\n"
                 "what was finished is kept: make memory free, or lower --workers, then run the same command again"
             ) from None
-        friendly = known(error)
-        if friendly is None:
-            raise
-        raise friendly from None
+        if friendly := known(error):
+            raise friendly from None
+        for cause in causes(error):
+            if isinstance(cause, RayError) and not isinstance(cause, RayTaskError):  # that is of our own code
+                raise CurateError(
+                    f"Ray failed: {type(cause).__name__}: {str(cause).strip().splitlines()[0]}\n"
+                    "what was finished is kept: run the same command again to go on"
+                ) from None
+        raise
 
 
 def _streams(config: JobConfig, task: Task, workers: Workers) -> bool:
