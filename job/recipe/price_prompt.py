@@ -10,7 +10,8 @@ else of such a row is touched.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,9 +20,14 @@ from job.recipe import text as rules
 from job.recipe.price import judge_price, whole_dollars
 from job.recipe.tokenizer import Tokenizer
 from job.recipe.verdict import KEPT, DropReason
+from job.recipe.words import WordTokenizer
 
 QUESTION = "How much does this cost to the nearest dollar?"
 PRICE_PREFIX = "Price is $"
+_OPENING = QUESTION + "\n\n"
+
+_LONG_TITLE_CHARS = 10_000
+"""A longer title has perhaps one long word, which only the tokenizer itself counts, and better once than often."""
 
 _CHARS_PER_TOKEN = 7
 """Contents are cut to this many characters for each token kept, before anything slow looks at them."""
@@ -54,7 +60,7 @@ def test_prompt(prompt: str) -> str:
 test_prompt.__test__ = False  # pyright: ignore[reportFunctionMemberAccess]  # no test, whatever its name
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class PricePrompt:
     """The recipe with its settings. See `RecipeConfig` for what each means."""
 
@@ -64,6 +70,15 @@ class PricePrompt:
     min_tokens: int
     max_tokens: int
     tokenizer: Tokenizer
+    _words: WordTokenizer = field(init=False)
+    _max_chars: int = field(init=False)
+    _needed_tokens: int = field(init=False)
+    """So many decide all: whether there are enough, and which ones are kept."""
+
+    def __post_init__(self) -> None:
+        self._words = WordTokenizer(self.tokenizer)
+        self._max_chars = _CHARS_PER_TOKEN * self.max_tokens
+        self._needed_tokens = max(self.max_tokens, self.min_tokens + 1)
 
     def judge(self, rows: pa.Table) -> pa.Table:
         """Judges each row of a batch.
@@ -95,42 +110,70 @@ class PricePrompt:
                 candidates.append((index, price))
 
         indices = pa.array([index for index, _ in candidates], pa.int64())
-        texts = self._texts(rows.take(indices))
-        for (index, price), title, contents in zip(candidates, *texts, strict=True):
-            prompt = self._prompt(title, contents, price)
-            if isinstance(prompt, DropReason):
-                verdicts[index] = prompt
+        for (index, price), (title, contents) in zip(candidates, self._texts(rows, indices), strict=True):
+            found = self._prompt(title, contents, price)
+            if isinstance(found, DropReason):
+                verdicts[index] = found
             else:
                 prices[index] = price
-                prompts[index] = prompt
-                token_counts[index] = self.tokenizer.count(prompt)
+                prompts[index], token_counts[index] = found
 
         return pa.table([verdicts, prices, prompts, token_counts], schema=JUDGED_SCHEMA)
 
-    def _texts(self, rows: pa.Table) -> tuple[list[str], list[str]]:
-        """Returns the titles and the contents of rows that have a price."""
-        if "details_json" in rows.column_names:
-            details = [
-                None if value is None else rules.details_text(value) for value in rows["details_json"].to_pylist()
-            ]
-        else:
-            details = rows["details"].to_pylist()
+    def _texts(self, rows: pa.Table, indices: pa.Array) -> Iterator[tuple[str, str]]:
+        """Yields the title and the contents of some rows; without details where those come too late to matter."""
+        as_it_came = "details_json" in rows.column_names
         fields = zip(
-            _joined(rows["description"]).to_pylist(),
-            _joined(rows["features"]).to_pylist(),
-            details,
+            rows["title"].take(indices).to_pylist(),
+            _joined(rows["description"].take(indices)).to_pylist(),
+            _joined(rows["features"].take(indices)).to_pylist(),
+            rows["details_json" if as_it_came else "details"].take(indices).to_pylist(),
             strict=True,
         )
-        return rows["title"].to_pylist(), [rules.contents(*field) for field in fields]
+        enough = max(self._max_chars, self.min_chars + 1)
+        for title, description, features, details in fields:
+            if len(description) + len(features) >= enough:
+                details = None
+            elif as_it_came and details is not None:
+                details = rules.details_text(details)
+            yield title, rules.contents(description, features, details)
 
-    def _prompt(self, title: str, contents: str, price: float) -> str | DropReason:
+    def _prompt(self, title: str, contents: str, price: float) -> tuple[str, int] | DropReason:
+        """Returns a listing's prompt and the number of its tokens."""
         if len(contents) <= self.min_chars:
             return DropReason.TEXT_TOO_SHORT
-        text = rules.scrub(title) + "\n" + rules.scrub(contents[: _CHARS_PER_TOKEN * self.max_tokens])
+        if len(title) > _LONG_TITLE_CHARS:
+            return self._plain_prompt(title, contents, price)
+        known = self._words
+        words, counts = known.scrub(title, self._needed_tokens)
+        first_line, first_tokens = known.head(words, counts, self.max_tokens, "\n")
+        if max(sum(counts), first_tokens) >= self.max_tokens:
+            return self._plain_prompt(title, contents, price)
+        words, counts = known.scrub(contents[: self._max_chars], self._needed_tokens - first_tokens)
+        if first_tokens + sum(counts) <= self.min_tokens:
+            return DropReason.TOO_FEW_TOKENS
+        second_line, second_tokens = known.head(words, counts, self.max_tokens - first_tokens, "\n\n")
+
+        text = f"{first_line}\n{second_line}"
+        tidied = rules.tidy(text)
+        answer = _answer(price)
+        prompt = f"{_OPENING}{tidied}\n\n{answer}"
+        if tidied != text or not first_line or not second_line:
+            return prompt, known.count(prompt)
+        return prompt, known.count(_OPENING) + first_tokens + second_tokens + known.count(answer)
+
+    def _plain_prompt(self, title: str, contents: str, price: float) -> tuple[str, int] | DropReason:
+        """Returns the same, one step after the other, for a title that fills the prompt."""
+        text = rules.scrub(title, self._needed_tokens + 1) + "\n" + rules.scrub(contents[: self._max_chars])
         num_tokens, text = self.tokenizer.head(text, self.max_tokens)
         if num_tokens <= self.min_tokens:
             return DropReason.TOO_FEW_TOKENS
-        return f"{QUESTION}\n\n{rules.tidy(text)}\n\n{PRICE_PREFIX}{whole_dollars(price)}"
+        prompt = f"{_OPENING}{rules.tidy(text)}\n\n{_answer(price)}"
+        return prompt, self.tokenizer.count(prompt)
+
+
+def _answer(price: float) -> str:
+    return f"{PRICE_PREFIX}{whole_dollars(price)}"
 
 
 def _joined(lists: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-import sys
+from collections.abc import Iterator
 
 _DETAIL_PHRASES = (
     '"Batteries Included?": "No"',
@@ -26,12 +26,11 @@ _DETAIL_PHRASES = (
     "Product ",
 )
 
-_BLANKED = str.maketrans(dict.fromkeys(':[]"{}【】', " "))
-_BLANKED_CHARACTERS = re.compile(r'[:\[\]"{}【】]')
-
-# `str.isdigit` knows superscripts and circled digits, which the regular expression `\d` does not.
-_DIGIT = re.compile("[" + "".join(chr(code) for code in range(sys.maxunicode + 1) if chr(code).isdigit()) + "]")
+_BLANKED = (":", "[", "]", '"', "{", "}", "【", "】", "\n")
+_WORD_BEGINS = re.compile(r'[\s:\[\]"{}【】](?=[^\s:\[\]"{}【】,])')
 _PART_NUMBER_CHARS = 7
+_PIECE_CHARS = 10_000
+"""So much of a title is scrubbed at a time: of 60 MB, only so many as have the words that are needed."""
 
 _TIDIED = (
     (" .", "."),
@@ -45,7 +44,7 @@ _TIDIED = (
     (" 've", "'ve"),
     (" 're", "'re"),
 )
-_MAY_NEED_TIDYING = re.compile(r" [.?!,'n]")
+_NEEDS_TIDYING = re.compile(r" (?:[.?!,]|' |n't|'m|'s|'ve|'re)")
 
 
 def details_text(details_json: str) -> str:
@@ -83,29 +82,69 @@ def contents(description: str, features: str, details: str | None) -> str:
     return text
 
 
-def scrub(text: str) -> str:
-    """Removes brackets, quotation marks, runs of blanks and whatever looks like a part number.
+def pieces_of(text: str, min_chars: int) -> Iterator[str]:
+    """Cuts a text into pieces that can be taken apart into words each alone.
+
+    Args:
+        text: any text.
+        min_chars: the least length of each piece but the last.
+
+    Yields:
+        The pieces, which together are the text. Each but the first begins with a word that begins with no comma.
+    """
+    begin = 0
+    while boundary := _WORD_BEGINS.search(text, begin + min_chars):
+        yield text[begin : boundary.end()]
+        begin = boundary.end()
+    yield text[begin:]
+
+
+def words_of(text: str) -> list[str]:
+    """Takes a text apart into words, without brackets, quotation marks and blanks before commas.
 
     Args:
         text: any text.
 
     Returns:
-        The text in words parted by single blanks, without those words of 7 or more characters that have a digit.
+        The words in order, part numbers among them.
     """
-    if _BLANKED_CHARACTERS.search(text):
-        text = text.translate(_BLANKED)
-    text = " ".join(text.split())
-    if "," in text:
-        text = text.replace(" ,", ",").replace(",,,", ",").replace(",,", ",")
-    if _DIGIT.search(text) is None:
-        return text
-    has_digit = _DIGIT.search
-    return " ".join([word for word in text.split(" ") if len(word) < _PART_NUMBER_CHARS or has_digit(word) is None])
+    for character in _BLANKED:
+        text = text.replace(character, " ")
+    # The blank is the only white space that is printable, so most texts have no other.
+    if "  ," in text or not text.isprintable():
+        text = " ".join(text.split())
+    text = text.replace(" ,", ",")
+    if ",," in text:
+        text = text.replace(",,,", ",").replace(",,", ",")
+    return text.split()
+
+
+def is_part_number(word: str) -> bool:
+    """Tells whether a word looks like a part number, which is to be dropped: it has 7 characters and a digit."""
+    return len(word) >= _PART_NUMBER_CHARS and any(map(str.isdigit, word))
+
+
+def scrub(text: str, max_words: int | None = None) -> str:
+    """Removes brackets, quotation marks, runs of blanks and whatever looks like a part number.
+
+    Args:
+        text: any text.
+        max_words: how many words are needed; of a long text no more than some are looked at beyond them.
+
+    Returns:
+        The text in words parted by single blanks.
+    """
+    words: list[str] = []
+    for piece in pieces_of(text, _PIECE_CHARS):
+        words += [word for word in words_of(piece) if not is_part_number(word)]
+        if max_words is not None and len(words) >= max_words:
+            break
+    return " ".join(words)
 
 
 def tidy(text: str) -> str:
     """Cleans up blanks before punctuation, as the course's tokenizer does when it decodes."""
-    if _MAY_NEED_TIDYING.search(text):
+    if _NEEDS_TIDYING.search(text):
         for before, after in _TIDIED:
             text = text.replace(before, after)
     return text
