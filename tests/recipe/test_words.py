@@ -1,0 +1,326 @@
+"""Counting and cutting word by word gives what the tokenizer gives for the whole text."""
+
+from __future__ import annotations
+
+import random
+import sys
+import tracemalloc
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from job.config import RecipeConfig
+from job.pipeline import make_recipe
+from job.recipe import words as words_module
+from job.recipe.price_prompt import PricePrompt
+from job.recipe.text import is_part_number, pieces_of, scrub, words_of
+from job.recipe.tokenizer import TiktokenTokenizer, load_tokenizer
+from job.recipe.words import WordTokenizer
+from tests.recipe import plain
+
+ENCODING = plain.ENCODING
+LLAMA3 = load_tokenizer("llama3")
+
+NUM_TEXTS = 3_000
+NUM_TEXTS_SLOW = 100_000
+
+CHARACTERS = [
+    *"abzAZ019.,;!?'’`\"()[]{}<>/\\|-_+=*&^%$#@~\x00\x1b\x7f",
+    *"éßñİıǅ漢字仮ひカ한ॐกَ",
+    *"²³½Ⅷ٣९①𝟘",
+    *"\u0301\u0308\u20dd\u200b\u200c\u200d\u2060\ufeff\u00ad\ufe0f\ufffd\u180e",
+    *"😀🪆𓀀",
+    "👨‍👩‍👧",
+    "🇫🇷",
+    "ﷺ",
+]
+WHITE_SPACE = [chr(code) for code in range(sys.maxunicode + 1) if chr(code).isspace()]
+STRINGS = [
+    *[
+        "'s",
+        "'S",
+        "'t",
+        "'T",
+        "'re",
+        "'rE",
+        "'ve",
+        "'m",
+        "'ll",
+        "'Ll",
+        "'d",
+        "'ſ",
+        "n't",
+        "it's",
+        "IT'STOP",
+        "'restart",
+    ],
+    *["wood", "Chair", "dishwasher", "HTTPServer", "<|eot_id|>", "Price is $5.00", "AP4980", "AP49806", "12345678"],
+    *["...", "?!", "),", "---", "====", "1,234.5", "10x12", "&amp;", "</p>", "caf\u0301e", "a\x00b", "don’t"],
+]
+
+
+def random_word(draw: random.Random) -> str:
+    """A word of nothing or a few things in a row: characters, strings, or one of them many times."""
+    parts = [
+        draw.choice(CHARACTERS) if draw.random() < 0.6 else draw.choice(STRINGS) for _ in range(draw.randint(1, 4))
+    ]
+    word = "".join(parts) * draw.choice([1, 1, 1, 1, 1, 1, 1, 2, 9])
+    return word.replace(" ", "")
+
+
+def random_line(draw: random.Random) -> str:
+    return " ".join(random_word(draw) for _ in range(draw.choice([0, 1, 2, 5, 20, 60])))
+
+
+def random_text(draw: random.Random) -> str:
+    return "\n".join(random_line(draw) for _ in range(draw.choice([1, 2, 2, 2, 3, 5])))
+
+
+def check_counts(known: WordTokenizer, texts: Iterator[str]) -> None:
+    for text in texts:
+        assert known.count(text) == len(ENCODING.encode_ordinary(text)), repr(text)
+
+
+def check_heads(known: WordTokenizer, lines: Iterator[str], draw: random.Random) -> None:
+    for line in lines:
+        scrubbed = plain.scrub(line)
+        tokens = ENCODING.encode_ordinary(scrubbed)
+        max_tokens = draw.randint(1, max(1, len(tokens) + 2))
+        enough = max_tokens + draw.randint(0, 3)
+        words, counts = known.scrub(line, enough)
+        assert sum(counts) == len(tokens) or len(tokens) > sum(counts) >= enough, repr(line)
+        assert [w for w, n in zip(words, counts, strict=True) if n] == scrubbed.split(" ")[: sum(map(bool, counts))]
+        end = "\n" * draw.randint(0, 3)
+        head, num_tokens = known.head(words, counts, max_tokens, end)
+        assert head == ENCODING.decode(tokens[:max_tokens]), repr(line)
+        assert num_tokens == len(ENCODING.encode_ordinary(head + end)), repr(line)
+
+
+@pytest.mark.parametrize(
+    "num_texts", [NUM_TEXTS, pytest.param(NUM_TEXTS_SLOW, marks=pytest.mark.slow)], ids=["some", "many"]
+)
+def test_texts_have_as_many_tokens_as_the_tokenizer_says(num_texts: int) -> None:
+    draw = random.Random(1)
+    check_counts(WordTokenizer(LLAMA3), (random_text(draw) for _ in range(num_texts)))
+
+
+@pytest.mark.parametrize(
+    "num_texts", [NUM_TEXTS, pytest.param(NUM_TEXTS_SLOW, marks=pytest.mark.slow)], ids=["some", "many"]
+)
+def test_texts_are_scrubbed_and_cut_as_rules_and_tokenizer_say(num_texts: int) -> None:
+    draw = random.Random(2)
+    check_heads(WordTokenizer(LLAMA3), (random_line(draw) for _ in range(num_texts)), draw)
+
+
+one_word = st.one_of(
+    st.sampled_from(CHARACTERS + STRINGS),
+    st.lists(st.sampled_from(CHARACTERS + STRINGS), max_size=5).map("".join),
+    st.text(max_size=6),
+).map(lambda word: "".join(word.split()))
+text_lines = st.lists(st.lists(one_word.filter(bool), max_size=12).map(" ".join), min_size=1, max_size=4)
+
+
+@settings(max_examples=500, deadline=None)
+@given(text_lines)
+def test_any_text_of_words_and_newlines_is_counted_as_the_tokenizer_does_it(lines: list[str]) -> None:
+    check_counts(WordTokenizer(LLAMA3), iter(["\n".join(lines)]))
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    st.lists(st.one_of(one_word, st.sampled_from([*WHITE_SPACE, " ,", ",", ": ", '", "'])), max_size=40).map("".join),
+    st.randoms(use_true_random=False),
+)
+def test_any_text_is_scrubbed_and_cut_as_rules_and_tokenizer_say(text: str, draw: random.Random) -> None:
+    check_heads(WordTokenizer(LLAMA3), iter([text]), draw)
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\n\n"])
+@pytest.mark.parametrize("word", ["wood", "wood)", "wood,", "12", "'", "'s", "...", "🪆", "e\u0301", "\x00", "n't"])
+def test_newlines_behind_a_word_are_counted_with_it(word: str, end: str) -> None:
+    known = WordTokenizer(LLAMA3)
+    for text in (word, f"a {word}", f"{word} a {word}"):
+        words, counts = known.scrub(text, 100)
+        assert known.head(words, counts, 100, end) == (text, len(ENCODING.encode_ordinary(text + end)))
+
+
+def test_the_first_word_is_the_first_that_stays() -> None:
+    known = WordTokenizer(LLAMA3)
+    for text in ("AP49806 wood", ": AP49806 [1811003] dishwasher AP49806 wood"):
+        words, counts = known.scrub(text, 100)
+        assert known.head(words, counts, 100, "")[0] == plain.scrub(text)
+        assert sum(counts) == len(ENCODING.encode_ordinary(plain.scrub(text)))
+
+
+@pytest.mark.parametrize("text", ["", " ", "AP49806", ': "1234567" '])
+def test_a_text_of_which_nothing_stays_has_no_tokens(text: str) -> None:
+    known = WordTokenizer(LLAMA3)
+    words, counts = known.scrub(text, 1)
+    assert (words, counts) == ([""], [0])
+    assert known.head(words, counts, 5, "\n\n") == ("", 1)
+
+
+# What is remembered
+
+
+def test_no_white_space_but_the_blank_is_printable() -> None:
+    """Scrubbing looks for other white space in texts with a character that is not printable, and in no others."""
+    assert [character for character in WHITE_SPACE if character.isprintable()] == [" "]
+
+
+def test_answers_stay_right_when_remembering_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(words_module, "_MAX_REMEMBERED", 7)
+    draw = random.Random(3)
+    known = WordTokenizer(LLAMA3)
+    check_counts(known, (random_text(draw) for _ in range(300)))
+    check_heads(known, (random_line(draw) for _ in range(300)), draw)
+
+
+def test_memory_is_bounded_however_many_words_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of each of two kinds: words that are all different, and words that are long."""
+    monkeypatch.setattr(words_module, "_MAX_REMEMBERED", 1_000)
+    known = WordTokenizer(LLAMA3)
+    tracemalloc.start()
+    try:
+        for number in range(20_000):
+            known.scrub(f"{number:x}y b{number:x}z", 10)
+            known.count(f"{number:x} b{number:x}\n")
+        for number in range(1_000):
+            known.scrub(f"{number:03} " + "漢" * 5_000 + str(number), 10)
+        size_bytes, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert size_bytes < 1_500_000
+
+
+# Long texts in pieces
+
+spans = st.one_of(
+    st.sampled_from([*WHITE_SPACE, *':[]"{}【】,,,,', "a", "漢", "(", "AP49806", "1", "²"]), st.text(max_size=2)
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(spans, max_size=60).map("".join), st.integers(0, 12))
+def test_pieces_of_a_text_have_its_words(text: str, min_chars: int) -> None:
+    pieces = list(pieces_of(text, min_chars))
+    assert "".join(pieces) == text
+    assert all(len(piece) > min_chars for piece in pieces[:-1])
+    found = [word for piece in pieces for word in words_of(piece)]
+    assert found == words_of(text)
+    assert " ".join(word for word in found if not is_part_number(word)) == plain.scrub(text)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(spans, max_size=60).map("".join), st.integers(1, 20))
+def test_the_first_words_of_a_long_text_are_enough(text: str, max_words: int) -> None:
+    long = " ".join([text] * 300)
+    expected = plain.scrub(long).split(" ")
+    found = scrub(long, max_words).split(" ")
+    assert found == expected[: len(found)]
+    assert len(found) >= min(max_words, len(expected))
+
+
+def check_title(title: str, config: RecipeConfig, description: str = "wood " * 200, details: str = "") -> None:
+    row: dict[str, Any] = {"title": title, "price": "5", "details": details}
+    row |= {"description": [description], "features": []}
+    schema = pa.schema([(name, pa.list_(pa.string()) if isinstance(row[name], list) else pa.string()) for name in row])
+    (found,) = make_recipe(config).judge(pa.Table.from_pylist([row], schema=schema)).to_pylist()
+    assert (found["verdict"], found["prompt"], found["token_count"]) == plain.judge(row, config)
+
+
+@pytest.mark.parametrize("part", ["wood chair ", "a1234567 ", " ", " ,", '"1234567"', "\t1234567", "(1234567 "])
+@pytest.mark.parametrize("times", [900, 1_100, 30_000])
+def test_a_very_long_title_of_many_words_is_judged_by_its_first_ones(part: str, times: int) -> None:
+    check_title(part * times + "End of the title", RecipeConfig())
+
+
+@pytest.mark.parametrize("last", ["wood ", ") ", ")))) "])
+@pytest.mark.parametrize("words", range(157, 163))
+def test_a_title_that_just_fills_a_prompt_ends_where_it_should(words: int, last: str) -> None:
+    """Whether it ends there, or goes on after many part numbers, which are read in pieces."""
+    for rest in ("", "a1234567 " * 3_000, "a1234567 " * 3_000 + "chair " * 9):
+        check_title("wood " * (words - 1) + last + rest, RecipeConfig())
+
+
+@pytest.mark.parametrize("max_tokens", range(1, 30))
+def test_a_title_cut_within_a_character_is_cut_once(max_tokens: int) -> None:
+    """What is left of a character has fewer tokens than it had, and `+-` has more with a newline behind it."""
+    for title in ("𓀀" * 9, "0𐅎 " * 9, "wood 🪆🪆🪆🪆", "wood))))", "wood )", "wood +/-", "+-+-+-+-"):
+        check_title(title, RecipeConfig(max_tokens=max_tokens, min_tokens=0))
+        check_title(title, RecipeConfig(max_tokens=max_tokens, min_tokens=max_tokens + 3))
+
+
+@pytest.mark.parametrize("title", ["Chair", "Chair)", "", "AP49806"])
+def test_contents_may_be_nothing_but_what_is_left_out(title: str) -> None:
+    """Then all newlines behind the title are in one token."""
+    check_title(title, RecipeConfig(min_chars=0, min_tokens=0), "[] 1234567 " * 40)
+
+
+@pytest.mark.parametrize("num_chars", [1_119, 1_120, 1_499, 1_500])
+def test_details_count_where_more_characters_are_asked_for_than_are_looked_at(num_chars: int) -> None:
+    check_title("Chair", RecipeConfig(min_chars=1_500), ("wood " * 400)[: num_chars - 1], "steel")
+
+
+def test_a_very_long_word_is_encoded_once_and_its_head_perhaps_again() -> None:
+    """A word of 10 MB takes the tokenizer up to 10 s."""
+    encoded = 0
+
+    class Counting(TiktokenTokenizer):
+        def count(self, text: str) -> int:
+            nonlocal encoded
+            encoded += len(text)
+            return super().count(text)
+
+        def head(self, text: str, max_tokens: int) -> tuple[int, str]:
+            nonlocal encoded
+            encoded += len(text)
+            return super().head(text, max_tokens)
+
+    recipe = PricePrompt(
+        min_price=0, max_price=9, min_chars=0, min_tokens=0, max_tokens=160, tokenizer=Counting(ENCODING)
+    )
+    row = {"title": "x" * 50_000, "price": "5", "description": ["wood"], "features": ["wood"], "details": ""}
+    assert recipe.judge(pa.Table.from_pylist([row]))["verdict"].to_pylist() == ["kept"]
+    assert 50_000 <= encoded < 60_000
+
+
+def hugging_face_llama3() -> Any:
+    """Makes the tokenizer anew with the library `tokenizers`, which has code of its own for pattern and merges."""
+    tokenizers = pytest.importorskip("tokenizers")
+    visible = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    hidden = [byte for byte in range(256) if byte not in visible]
+    letters = {byte: chr(byte) for byte in visible} | {byte: chr(256 + place) for place, byte in enumerate(hidden)}
+
+    def spelled(token: bytes) -> str:
+        return "".join(letters[byte] for byte in token)
+
+    ranks = {ENCODING.decode_single_token_bytes(rank): rank for rank in range(ENCODING.n_vocab)}
+    merges: list[tuple[str, str]] = []
+    for token in ranks:
+        pairs = [(token[:cut], token[cut:]) for cut in range(1, len(token))]
+        known = [(ranks[left], ranks[right]) for left, right in pairs if left in ranks and right in ranks]
+        merges += [
+            (spelled(ENCODING.decode_single_token_bytes(left)), spelled(ENCODING.decode_single_token_bytes(right)))
+            for left, right in sorted(known)
+        ]
+    vocabulary = {spelled(token): rank for token, rank in ranks.items()}
+    tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE(vocabulary, merges, ignore_merges=True))
+    split = tokenizers.pre_tokenizers.Split(tokenizers.Regex(ENCODING._pat_str), "isolated")  # pyright: ignore[reportPrivateUsage]
+    byte_level = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Sequence([split, byte_level])
+    return tokenizer
+
+
+def test_hugging_face_counts_the_same() -> None:
+    tokenizer = hugging_face_llama3()
+    draw = random.Random(4)
+    known = WordTokenizer(LLAMA3)
+    for text in (random_text(draw) for _ in range(NUM_TEXTS)):
+        ids = tokenizer.encode(text, add_special_tokens=False).ids
+        assert ids == ENCODING.encode_ordinary(text), repr(text)
+        assert known.count(text) == len(ids), repr(text)
