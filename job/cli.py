@@ -163,6 +163,42 @@ def config(
     typer.echo(dump_config(load_config(path)), nl=False)
 
 
+@app.command("bench")
+def bench(
+    config: Annotated[Path | None, typer.Argument(help="A YAML file, whose first category is read.")] = None,
+    rows: Annotated[int | None, typer.Option(help="So many rows of a sample catalogue.")] = None,
+    form: Annotated[str | None, typer.Option(help="Of the sample catalogue: parquet, jsonl or both.")] = None,
+    workers: Annotated[str | None, typer.Option(help="Numbers of workers, such as 1,2,4.")] = None,
+    repeat: Annotated[int, typer.Option(help="How many times each run is done.")] = 3,
+    baseline: Annotated[
+        list[str] | None, typer.Option(help="process-pool, datasets-map or no-ray; may be given again.")
+    ] = None,
+    output: Annotated[Path, typer.Option(help="The folder for results, and for what is read.")] = Path("out/bench"),
+    kernel: Annotated[bool, typer.Option("--kernel", help="Rows/s of each stage on one core.")] = False,
+    memory: Annotated[
+        str | None, typer.Option(metavar="ROWS", help="Peak memory at numbers of rows, such as 100000,1000000.")
+    ] = None,
+) -> None:
+    """Measure how fast it is, and compare it with other ways to do it."""
+    from job.bench.request import read_request
+
+    request = read_request(
+        config=config,
+        rows=rows,
+        form=form,
+        workers=workers,
+        repeat=repeat,
+        baselines=baseline or [],
+        kernel=kernel,
+        memory=memory,
+        output=output,
+    )
+    from job.bench.command import run_bench  # which needs packages that the request has looked for
+
+    for line in run_bench(request, _say):
+        typer.echo(line)
+
+
 @app.command("doctor")
 def doctor() -> None:
     """Say what this machine has for the job."""

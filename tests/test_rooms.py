@@ -19,7 +19,7 @@ ROOMS = (
     {"sink", "cluster"},
     {"pipeline"},
     {"run"},
-    {"show", "loader", "status"},
+    {"show", "loader", "status", "bench"},
     {"verify", "__init__"},
     {"cli"},
     {"__main__"},

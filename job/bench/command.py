@@ -1,0 +1,173 @@
+"""`curate bench`: what was asked is measured, written down, drawn and told."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import shlex
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from job.bench.kernel import kernel_lines, measure_kernel
+from job.bench.machine import commit, this_machine, versions
+from job.bench.measure import make_spec, measure, methods
+from job.bench.method import CURATE, PARQUET_BASELINES, Method
+from job.bench.picture import draw
+from job.bench.report import bench_lines, memory_lines
+from job.bench.request import Request
+from job.bench.results import DEFINITIONS, Bench, Input, Memory, PeakMemory, Run, figures, spread
+from job.bench.scaling import LAWS, fit, why_no_fit
+from job.bench.source import BenchSource, check_baselines_can, from_config, sample
+from job.cluster import check_shared_memory
+from job.errors import quoted, write_failed
+from job.progress import counted
+
+
+def run_bench(request: Request, say: Callable[[str], None]) -> Iterator[str]:
+    """Measures what was asked.
+
+    Args:
+        request: what to measure.
+        say: told what is being done.
+
+    Yields:
+        What there is to say, all of it after the last measurement.
+
+    Raises:
+        CurateError: when the input is wrong, a run fails, or outputs differ.
+    """
+    check_shared_memory()
+    if request.kernel:
+        yield from _kernel(request, say)
+    elif request.memory_rows:
+        yield from _memory(request, say)
+    else:
+        yield from _bench(request, say)
+
+
+def _bench(request: Request, say: Callable[[str], None]) -> Iterator[str]:
+    source = _source(request, request.source, say)
+    forms = request.forms if isinstance(request.source, int) else tuple(source.files)
+    machine = this_machine()
+    runs = measure(request, source, methods(request, forms, machine.cores), say)
+    whole = next(run for run in runs if run.as_method.is_whole)
+    sizes = {form: source.size_bytes(form) for form in source.files}
+    no_fit = why_no_fit(request.workers, machine.cores, request.repeat)
+    bench = Bench(
+        command=_command(),
+        finished=_now(),
+        machine=machine,
+        versions=versions(),
+        commit=commit(),
+        config=source.config.model_dump(mode="json", exclude={"output", "workers"}),
+        input=Input(name=source.name, num_rows=whole.num_rows, size_bytes=sizes),
+        num_items=whole.num_items,
+        content_digest=whole.content_digest or "",
+        runs=runs,
+        figures=figures(runs, sizes, machine.cores),
+        fits=[] if no_fit else [fit(law, _throughput(runs, forms[0], machine.cores)) for law in LAWS],
+        no_fit=no_fit,
+        definitions=DEFINITIONS,
+    )
+    _write(request.output / "bench.json", bench)
+    draw(bench, request.output / "bench.png")
+    yield from bench_lines(bench)
+    yield f"written: {quoted(request.output / 'bench.json')}, {quoted(request.output / 'bench.png')}"
+
+
+def _memory(request: Request, say: Callable[[str], None]) -> Iterator[str]:
+    workers = max(request.workers)
+    runs: list[Run] = []
+    wanted = [Method(name=CURATE, form=form, workers=workers) for form in request.forms]
+    for rows in request.memory_rows:
+        runs += measure(request, _source(request, rows, say), wanted, say)
+    peaks = [
+        _peak(group)
+        for form in request.forms
+        for rows in request.memory_rows
+        if (group := [run for run in runs if (run.form, run.num_rows) == (form, rows)])
+    ]
+    by_form = {form: [peak.peak_bytes.median for peak in peaks if peak.form == form] for form in request.forms}
+    memory = Memory(
+        command=_command(),
+        finished=_now(),
+        machine=this_machine(),
+        versions=versions(),
+        commit=commit(),
+        runs=runs,
+        peaks=peaks,
+        largest_over_smallest={form: max(found) / min(found) for form, found in by_form.items()},
+        most_bytes_per_worker=max(peak.peak_bytes.median for peak in peaks) / workers,
+        definitions=DEFINITIONS,
+    )
+    _write(request.output / "memory.json", memory)
+    yield from memory_lines(memory)
+    yield f"written: {quoted(request.output / 'memory.json')}"
+
+
+def _peak(runs: Sequence[Run]) -> PeakMemory:
+    return PeakMemory(
+        num_rows=runs[0].num_rows,
+        form=runs[0].form,
+        workers=runs[0].workers,
+        peak_bytes=spread(runs, lambda run: run.peak_bytes),
+        disturbed=sum(run.is_disturbed for run in runs),
+    )
+
+
+def _kernel(request: Request, say: Callable[[str], None]) -> Iterator[str]:
+    if isinstance(request.source, int):
+        source = _sample(request, request.source, {"jsonl", "parquet"}, say)
+    else:
+        source = from_config(request.output / "input", request.source, say)
+    source.warm()
+    say(f"measuring the kernel: {source.name}")
+    stages = list(measure_kernel(make_spec(source), request.output / "_work"))
+    yield from kernel_lines(stages)
+
+
+def _source(request: Request, wanted: Path | int, say: Callable[[str], None]) -> BenchSource:
+    own_recipe = PARQUET_BASELINES & {*request.baselines}
+    if isinstance(wanted, int):
+        return _sample(request, wanted, {*request.forms, *(["parquet"] if own_recipe else [])}, say)
+    source = from_config(request.output / "input", wanted, say)
+    check_baselines_can(source, {*own_recipe})
+    return source
+
+
+def _sample(request: Request, rows: int, forms: set[str], say: Callable[[str], None]) -> BenchSource:
+    say(f"the input: a sample catalogue of {rows:,} rows")
+    with counted("rows", rows) as report:
+        return sample(request.output / "input", rows, forms, report)
+
+
+def _throughput(runs: Sequence[Run], form: str, cores: int) -> dict[int, list[float]]:
+    """Returns the steady rows per second of each repeat of the job, by the number of workers within the cores."""
+    found: dict[int, list[float]] = {}
+    for run in runs:
+        if (run.method, run.form) == (CURATE, form) and run.workers <= cores:
+            found.setdefault(run.workers, []).append(run.rows_per_s)
+    return found
+
+
+def _command() -> str:
+    return shlex.join(["curate", *sys.argv[1:]])
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def _write(path: Path, value: msgspec.Struct) -> None:
+    """Writes a file whole or not at all."""
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        part.write_bytes(msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n")
+        part.replace(path)
+    except OSError as error:
+        raise write_failed(error, path, "nothing of it is written") from None
+    finally:
+        part.unlink(missing_ok=True)

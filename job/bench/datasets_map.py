@@ -1,0 +1,54 @@
+"""The method of `datasets`: `load_dataset`, the columns needed, one batched `map` that drops rows, a list of items.
+
+What is counted, and what is not, is as in `process_pool`.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import datasets
+
+from job.bench.child import Done, Spec
+from job.bench.course import COLUMNS, load_tokenizer, make_item
+from job.bench.process_pool import done, load_rows
+from job.config import RecipeConfig
+from job.shard import items_schema
+from job.source.rows import PARQUET_COLUMNS
+
+_BATCH_ROWS = 1000
+
+
+def work(spec: Spec, form: str, workers: int, output: Path) -> Done:
+    """See `Work`. The form is Parquet, and nothing is written but the data set's cache, beside the output."""
+    del form
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=output.parent) as cache:
+        loading = time.perf_counter()
+        dataset = load_rows(spec, cache).select_columns(list(PARQUET_COLUMNS))
+        loaded_s = time.perf_counter() - loading
+        load_tokenizer(spec.tokenizer)
+        began = time.time()
+        items = dataset.map(
+            curate_batch,
+            batched=True,
+            batch_size=_BATCH_ROWS,
+            num_proc=workers if workers > 1 else None,
+            remove_columns=dataset.column_names,
+            features=datasets.Features.from_arrow_schema(items_schema(())),
+            fn_kwargs={"category": spec.category, "recipe": spec.recipe, "tokenizer": spec.tokenizer},
+        ).to_list()
+        ended = time.time()
+        return done(items, dataset.num_rows, began, ended, {"load_dataset": loaded_s})
+
+
+def curate_batch(
+    batch: dict[str, list[Any]], category: str, recipe: RecipeConfig, tokenizer: str
+) -> dict[str, list[Any]]:
+    """Makes the items of a batch of rows, column by column."""
+    rows = (dict(zip(batch, values, strict=True)) for values in zip(*batch.values(), strict=True))
+    items = [item for row in rows if (item := make_item(row, category, recipe, tokenizer)) is not None]
+    return {name: [item[name] for item in items] for name in COLUMNS}
