@@ -57,7 +57,7 @@ def _bench(request: Request, say: Callable[[str], None]) -> Iterator[str]:
     sizes = {form: source.size_bytes(form) for form in source.files}
     no_fit = why_no_fit(request.workers, machine.cores, request.repeat)
     bench = Bench(
-        command=_command(),
+        command=command_line(),
         finished=_now(),
         machine=machine,
         versions=versions(),
@@ -92,7 +92,7 @@ def _memory(request: Request, say: Callable[[str], None]) -> Iterator[str]:
     ]
     by_form = {form: [peak.peak_bytes.median for peak in peaks if peak.form == form] for form in request.forms}
     memory = Memory(
-        command=_command(),
+        command=command_line(),
         finished=_now(),
         machine=this_machine(),
         versions=versions(),
@@ -153,7 +153,8 @@ def _throughput(runs: Sequence[Run], form: str, cores: int) -> dict[int, list[fl
     return found
 
 
-def _command() -> str:
+def command_line() -> str:
+    """Returns the words that this process was called with, as they can be typed again."""
     return shlex.join(["curate", *sys.argv[1:]])
 
 

@@ -40,7 +40,9 @@ class Stage:
     name: str
     form: str
     num_rows: int
-    """Rows in, or calls of a function of the recipe."""
+    """All rows that were read, also where few of them come this far."""
+    calls: int | None
+    """Of a function of the recipe."""
     elapsed_s: float
 
     @property
@@ -64,52 +66,51 @@ def measure_kernel(spec: Spec, output: Path) -> Iterator[Stage]:
         spec: what to read and by which rules.
         output: a folder that is not there yet, for the shards; it is gone in the end.
     """
-    from job.pipeline import judge_batch, make_recipe
-
     try:
         for form in spec.places:
-            kernel = make_kernel(spec, form, output / form)
-            make_recipe(kernel.config.recipe)  # loads the tokenizer, once
-            partitions = [Partition(index, *cut) for index, cut in enumerate(kernel.plan.partitions)]
-            read, read_s = _timed(
-                lambda kernel=kernel, cuts=partitions: [list(kernel.reader.read(cut)) for cut in cuts]
-            )
-            num_rows = sum(rows.num_rows for tables in read for rows in tables) - len(partitions)  # their end messages
-            yield Stage(name="read", form=form, num_rows=num_rows, elapsed_s=read_s)
-            batches = [list(_batches(tables, kernel.config.batch_size)) for tables in read]
-            judged, judge_s = _timed(
-                lambda kernel=kernel, batches=batches: [
-                    [judge_batch(rows, kernel.config.recipe) for rows in cut] for cut in batches
-                ]
-            )
-            yield Stage(name="judge", form=form, num_rows=num_rows, elapsed_s=judge_s)
-            with recipe_timed() as taken:
-                for rows in (rows for cut in batches for rows in cut):
-                    judge_batch(rows, kernel.config.recipe)
-            for name, stage in sorted(taken.items(), key=lambda one: -one[1].elapsed_s):
-                if stage.calls:
-                    yield Stage(name=f"  {name}", form=form, num_rows=stage.calls, elapsed_s=stage.elapsed_s)
-            _, commit_s = _timed(
-                lambda kernel=kernel, judged=judged: [kernel.sink().write(cut, None) for cut in judged]
-            )
-            yield Stage(name="commit", form=form, num_rows=num_rows, elapsed_s=commit_s)
-            items = _items(kernel)
-            _, bytes_s = _timed(lambda items=items: [parquet_bytes(table) for table in items])
-            yield Stage(name="  Parquet bytes", form=form, num_rows=num_rows, elapsed_s=bytes_s)
-            _, digest_s = _timed(lambda items=items: [content_digest(table) for table in items])
-            yield Stage(name="  content digest", form=form, num_rows=num_rows, elapsed_s=digest_s)
-            yield Stage(name="all of it", form=form, num_rows=num_rows, elapsed_s=read_s + judge_s + commit_s)
+            yield from _stages(form, make_kernel(spec, form, output / form))
     finally:
         shutil.rmtree(output, ignore_errors=True)
 
 
+def _stages(form: str, kernel: Kernel) -> Iterator[Stage]:
+    from job.pipeline import judge_batch, make_recipe
+
+    settings = kernel.config.recipe
+    make_recipe(settings)  # loads the tokenizer, once
+    partitions = [Partition(index, *cut) for index, cut in enumerate(kernel.plan.partitions)]
+    read, read_s = _timed(lambda: [list(kernel.reader.read(partition)) for partition in partitions])
+    num_rows = sum(rows.num_rows for tables in read for rows in tables) - len(partitions)  # their end messages
+
+    def stage(name: str, elapsed_s: float, calls: int | None = None) -> Stage:
+        return Stage(name=name, form=form, num_rows=num_rows, calls=calls, elapsed_s=elapsed_s)
+
+    yield stage("read", read_s)
+    batches = [list(_batches(tables, kernel.config.batch_size)) for tables in read]
+    judged, judge_s = _timed(lambda: [[judge_batch(rows, settings) for rows in cut] for cut in batches])
+    yield stage("judge", judge_s)
+    with recipe_timed() as taken:
+        for rows in (rows for cut in batches for rows in cut):
+            judge_batch(rows, settings)
+    for name, one in sorted(taken.items(), key=lambda named: -named[1].elapsed_s):
+        if one.calls:
+            yield stage(f"  {name}", one.elapsed_s, one.calls)
+    _, commit_s = _timed(lambda: [kernel.sink().write(cut, None) for cut in judged])
+    yield stage("commit", commit_s)
+    items = _items(kernel)
+    yield stage("  Parquet bytes", _timed(lambda: [parquet_bytes(table) for table in items])[1])
+    yield stage("  content digest", _timed(lambda: [content_digest(table) for table in items])[1])
+    yield stage("all of it", read_s + judge_s + commit_s)
+
+
 def kernel_lines(stages: Sequence[Stage]) -> Iterator[str]:
     """Yields a table of the stages."""
-    yield "one core, CPU time; indented: a part of the stage above, functions of the recipe by call and in wall time"
-    yield f"{'stage':40}{'form':10}{'rows or calls':>14}{'rows/s':>14}{'us/row':>10}"
+    yield "one core, CPU time; indented: a part of the stage above, functions of the recipe in wall time"
+    yield f"{'stage':38}{'form':8}{'rows':>9}{'calls':>9}{'rows/s':>14}{'us/row':>9}"
     for stage in stages:
-        micros = stage.elapsed_s / stage.num_rows * 1e6
-        yield f"{stage.name:40}{stage.form:10}{stage.num_rows:>14,}{stage.rows_per_s:>14,.0f}{micros:>10.1f}"
+        calls = "" if stage.calls is None else f"{stage.calls:,}"
+        per_row = f"{stage.elapsed_s / stage.num_rows * 1e6:.1f}"
+        yield f"{stage.name:38}{stage.form:8}{stage.num_rows:>9,}{calls:>9}{stage.rows_per_s:>14,.0f}{per_row:>9}"
 
 
 def _timed(work: Callable[[], _T]) -> tuple[_T, float]:
@@ -163,10 +164,10 @@ def _counting(function: Callable[..., Any], taken: Taken) -> Callable[..., Any]:
     clock = time.perf_counter
 
     @functools.wraps(function)
-    def timed(*args: Any) -> Any:
+    def timed(*args: Any, **named: Any) -> Any:
         began = clock()
         try:
-            return function(*args)
+            return function(*args, **named)
         finally:
             taken.calls += 1
             taken.elapsed_s += clock() - began
