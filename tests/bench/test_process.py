@@ -1,0 +1,102 @@
+"""A run watched from outside: time, CPU and memory of all its processes, who else was busy, and none left behind."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from job.bench import process
+from job.bench.process import watch
+from job.errors import CurateError
+
+BUSY = "import time\nend = time.process_time() + 1.2\nwhile time.process_time() < end: pass\n"
+
+
+def python(code: str) -> list[str]:
+    return [sys.executable, "-c", code]
+
+
+def test_cpu_and_memory_of_all_processes_are_added_up(tmp_path: Path) -> None:
+    child = "import time; held = bytearray(60_000_000); time.sleep(0.2)\n" + BUSY
+    parent = (
+        "import subprocess, sys\n"
+        f"pair = [subprocess.Popen([sys.executable, '-c', {child!r}]) for _ in range(2)]\n"
+        "[one.wait() for one in pair]"
+    )
+    seen = watch(python(parent), tmp_path, {})
+    assert 2.4 <= seen.cpu_s < 4
+    assert seen.wall_s > 1.3
+    assert 120e6 < seen.peak_bytes < 200e6
+
+
+def test_memory_that_processes_share_counts_once(tmp_path: Path) -> None:
+    code = (
+        "import mmap, os, time\nheld = mmap.mmap(-1, 100_000_000)\nheld.write(b'x' * 100_000_000)\n"
+        "child = os.fork()\nsum(held[::4096])\ntime.sleep(1.2)\nchild and os.wait()"
+    )
+    if process.MEMORY_KIND == "PSS":
+        assert 100e6 < watch(python(code), tmp_path, {}).peak_bytes < 170e6
+
+
+def test_a_process_that_nobody_waited_for_counts_and_is_ended(tmp_path: Path) -> None:
+    orphan = BUSY + "time.sleep(60)"
+    parent = (
+        f"import subprocess, sys, time\np = subprocess.Popen([sys.executable, '-c', {orphan!r}])\n"
+        "print(p.pid)\ntime.sleep(2.5)"
+    )
+    seen = watch(python(parent), tmp_path, {})
+    assert seen.cpu_s >= 1.1
+    assert not psutil.pid_exists(int(seen.out)) or psutil.Process(int(seen.out)).status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_run_that_fails_says_how_it_ended(tmp_path: Path) -> None:
+    with pytest.raises(CurateError, match=r"(?s)exit code 7: .*out of luck"):
+        watch(python("import sys; print('out of luck', file=sys.stderr); sys.exit(7)"), tmp_path, {})
+
+
+def test_an_interrupted_run_is_ended_with_all_its_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    child = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
+    )
+    parent = f"import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', {child!r}]); p.wait()"
+    started: list[psutil.Process] = []
+
+    def interrupted(pid: int, options: int) -> object:
+        root = psutil.Process(pid)
+        while "up" not in (tmp_path / "out").read_text():
+            pass
+        started.extend([root, *root.children(recursive=True)])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("os.wait4", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        watch(python(parent), tmp_path, {})
+    assert len(started) == 2
+    _, alive = psutil.wait_procs(started, timeout=5)
+    assert alive == []
+
+
+Fake = Callable[[str, list[float]], None]
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> Fake:
+    """Makes a reading of the machine give one value before a run and another after it."""
+
+    def put(name: str, values: list[float]) -> None:
+        monkeypatch.setattr(process, name, iter(values).__next__)
+
+    return put
+
+
+def test_what_others_did_is_what_neither_the_run_nor_the_bench_did(tmp_path: Path, fake: Fake) -> None:
+    fake("_busy_s", [100.0, 110.0])
+    fake("_own_s", [1.0, 3.0])
+    fake("_swapped_bytes", [5_000, 9_096])
+    seen = watch(python("import time; time.sleep(0.8)"), tmp_path, {})
+    assert seen.others_cores == pytest.approx((10.0 - 2.0 - seen.cpu_s) / seen.wall_s)
+    assert seen.swapped_bytes == 4_096

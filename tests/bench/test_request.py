@@ -1,0 +1,92 @@
+"""What is asked of the bench: wrong words get one clear error before anything runs."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from job.bench.request import read_request
+from job.cluster import usable_cores
+from tests.conftest import Curate
+
+CONFIG = Path(__file__).parents[2] / "configs" / "sample.yaml"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--workers", "1,x"], ["--workers 1,x: must be whole numbers from 1 up", "such as 1,2,4"]),
+        (["--workers", "0"], ["--workers 0: must be whole numbers"]),
+        (["--workers", ""], ["--workers : must be whole numbers"]),
+        (["--workers", "²"], ["--workers ²: must be whole numbers"]),
+        (["--workers", "2,1,2"], ["named more than once"]),
+        (["--repeat", 0], ["--repeat 0: must be a whole number from 1 up"]),
+        (["--rows", 0], ["--rows 0: must be a whole number from 1 up"]),
+        (
+            ["--baseline", "process-pol"],
+            ["unknown; did you mean process-pool", "there are: process-pool, datasets-map"],
+        ),
+        (["--form", "csv"], ["--form csv: must be parquet, jsonl or both"]),
+        (["--memory", "1000"], ["name two numbers of rows or more"]),
+        (["--memory", "1000,many"], ["--memory 1000,many: must be whole numbers"]),
+        (["--memory", "1,2", "--rows", 3], ["leave --baseline and --rows out"]),
+        (["--memory", "1,2", "--baseline", "no-ray"], ["leave --baseline and --rows out"]),
+        (["--kernel", "--workers", "2"], ["--kernel measures one process"]),
+        ([CONFIG, "--rows", 5], ["a config names its input itself"]),
+        ([CONFIG, "--form", "jsonl"], ["a config names its input itself"]),
+    ],
+)
+def test_wrong_words(tmp_path: Path, curate: Curate, arguments: list[object], words: list[str]) -> None:
+    result = curate("bench", *arguments, "--output", tmp_path / "out")
+    assert (result.exit_code, result.out) == (2, "")
+    assert result.err.startswith("error: ")
+    for word in words:
+        assert word in result.err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("missing", ["matplotlib", "psutil", "tokenizers"])
+def test_a_package_that_is_not_installed(
+    tmp_path: Path, curate: Curate, monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == missing else find(name))
+    result = curate("bench", "--baseline", "process-pool", "--output", tmp_path / "out")
+    assert (result.exit_code, result.out) == (2, "")
+    assert result.err == (
+        f"error: curate bench needs what is not installed: {missing}\nto install it: pip install {missing}\n"
+    )
+
+
+def test_an_output_that_is_a_file(tmp_path: Path, curate: Curate) -> None:
+    (tmp_path / "out").write_text("mine")
+    result = curate("bench", "--output", tmp_path / "out")
+    assert (result.exit_code, "a file, not a folder" in result.err) == (2, True)
+    assert curate("bench", "--output", "/proc/out").exit_code == 2
+
+
+def test_a_config_that_is_wrong_and_one_whose_source_is_gone(tmp_path: Path, curate: Curate) -> None:
+    (tmp_path / "job.yaml").write_text(f"source: {{path: {tmp_path / 'gone'}}}\n")
+    result = curate("bench", tmp_path / "job.yaml", "--output", tmp_path / "out")
+    assert (result.exit_code, "source not found" in result.err) == (2, True)
+    result = curate("bench", tmp_path / "jop.yaml", "--output", tmp_path / "out")
+    assert (result.exit_code, "config not found" in result.err) == (2, True)
+
+
+def test_what_holds_when_nothing_is_said(tmp_path: Path) -> None:
+    asked = read_request(
+        config=None,
+        rows=None,
+        form=None,
+        workers=None,
+        repeat=3,
+        baselines=[],
+        kernel=False,
+        memory=None,
+        output=tmp_path,
+    )
+    assert (asked.source, asked.forms) == (94_327, ("parquet",))
+    assert asked.workers[0] == 1
+    assert max(asked.workers) <= usable_cores() < 2 * max(asked.workers)
