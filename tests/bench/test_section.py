@@ -1,0 +1,37 @@
+"""The README's figures are those that were measured, and the measurements are whole."""
+
+from __future__ import annotations
+
+import pytest
+
+from job.bench.measure import check_same
+from job.bench.results import figures
+from tests.bench.section import MEASURED, README, read_benches, read_memory, section, with_section
+
+
+def test_the_readme_says_what_was_measured() -> None:
+    readme = README.read_text(encoding="utf-8")
+    assert with_section(readme, section(read_benches(), read_memory())) == readme
+
+
+def test_another_measurement_makes_another_readme() -> None:
+    readme = README.read_text(encoding="utf-8")
+    assert with_section(readme, "nothing\n") != readme
+    assert with_section(with_section(readme, "nothing\n"), section(read_benches(), read_memory())) == readme
+
+
+def test_the_committed_figures_follow_from_the_committed_runs() -> None:
+    benches = read_benches()
+    assert benches
+    for bench in benches:
+        check_same(bench.runs)
+        assert figures(bench.runs, bench.input.size_bytes, bench.machine.cores) == bench.figures
+        assert {run.content_digest for run in bench.runs if run.as_method.is_whole} == {bench.content_digest}
+        assert (MEASURED / str(bench.input.num_rows) / "bench.png").stat().st_size > 0
+    memory = read_memory()
+    for peak in memory.peaks:
+        found = [run.peak_bytes for run in memory.runs if (run.form, run.num_rows) == (peak.form, peak.num_rows)]
+        assert (peak.peak_bytes.lowest, peak.peak_bytes.highest) == (min(found), max(found))
+    assert memory.largest_over_smallest["parquet"] == pytest.approx(
+        max(peak.peak_bytes.median for peak in memory.peaks) / min(peak.peak_bytes.median for peak in memory.peaks)
+    )
