@@ -6,6 +6,7 @@ import datetime
 import os
 import shlex
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -40,19 +41,17 @@ def run_bench(request: Request, say: Callable[[str], None]) -> Iterator[str]:
         CurateError: when the input is wrong, a run fails, or outputs differ.
     """
     check_shared_memory()
-    if request.kernel:
-        yield from _kernel(request, say)
-    elif request.memory_rows:
-        yield from _memory(request, say)
-    else:
-        yield from _bench(request, say)
+    measured = _kernel if request.kernel else _memory if request.memory_rows else _bench
+    with tempfile.TemporaryDirectory(prefix="_running-", dir=request.output) as scratch:
+        lines = measured(request, Path(scratch), say)
+    yield from lines
 
 
-def _bench(request: Request, say: Callable[[str], None]) -> Iterator[str]:
-    source = _source(request, request.source, say)
+def _bench(request: Request, scratch: Path, say: Callable[[str], None]) -> list[str]:
+    source = _source(request, request.source, scratch, say)
     forms = request.forms if isinstance(request.source, int) else tuple(source.files)
     machine = this_machine()
-    runs = measure(request, source, methods(request, forms, machine.cores), say)
+    runs = measure(request, source, methods(request, forms, machine.cores), scratch, say)
     whole = next(run for run in runs if run.as_method.is_whole)
     sizes = {form: source.size_bytes(form) for form in source.files}
     no_fit = why_no_fit(request.workers, machine.cores, request.repeat)
@@ -68,22 +67,24 @@ def _bench(request: Request, say: Callable[[str], None]) -> Iterator[str]:
         content_digest=whole.content_digest or "",
         runs=runs,
         figures=figures(runs, sizes, machine.cores),
-        fits=[] if no_fit else [fit(law, _throughput(runs, forms[0], machine.cores)) for law in LAWS],
+        fits={}
+        if no_fit
+        else {form: [fit(law, _throughput(runs, form, machine.cores)) for law in LAWS] for form in forms},
         no_fit=no_fit,
         definitions=DEFINITIONS,
     )
     _write(request.output / "bench.json", bench)
     draw(bench, request.output / "bench.png")
-    yield from bench_lines(bench)
-    yield f"written: {quoted(request.output / 'bench.json')}, {quoted(request.output / 'bench.png')}"
+    written = f"written: {quoted(request.output / 'bench.json')}, {quoted(request.output / 'bench.png')}"
+    return [*bench_lines(bench), written]
 
 
-def _memory(request: Request, say: Callable[[str], None]) -> Iterator[str]:
+def _memory(request: Request, scratch: Path, say: Callable[[str], None]) -> list[str]:
     workers = max(request.workers)
     runs: list[Run] = []
     wanted = [Method(name=CURATE, form=form, workers=workers) for form in request.forms]
     for rows in request.memory_rows:
-        runs += measure(request, _source(request, rows, say), wanted, say)
+        runs += measure(request, _source(request, rows, scratch, say), wanted, scratch, say)
     peaks = [
         _peak(group)
         for form in request.forms
@@ -104,8 +105,7 @@ def _memory(request: Request, say: Callable[[str], None]) -> Iterator[str]:
         definitions=DEFINITIONS,
     )
     _write(request.output / "memory.json", memory)
-    yield from memory_lines(memory)
-    yield f"written: {quoted(request.output / 'memory.json')}"
+    return [*memory_lines(memory), f"written: {quoted(request.output / 'memory.json')}"]
 
 
 def _peak(runs: Sequence[Run]) -> PeakMemory:
@@ -118,22 +118,21 @@ def _peak(runs: Sequence[Run]) -> PeakMemory:
     )
 
 
-def _kernel(request: Request, say: Callable[[str], None]) -> Iterator[str]:
+def _kernel(request: Request, scratch: Path, say: Callable[[str], None]) -> list[str]:
     if isinstance(request.source, int):
         source = _sample(request, request.source, {"jsonl", "parquet"}, say)
     else:
-        source = from_config(request.output / "input", request.source, say)
+        source = from_config(request.output / "input", scratch, request.source, say)
     source.warm()
     say(f"measuring the kernel: {source.name}")
-    stages = list(measure_kernel(make_spec(source), request.output / "_work"))
-    yield from kernel_lines(stages)
+    return list(kernel_lines(list(measure_kernel(make_spec(source), scratch))))
 
 
-def _source(request: Request, wanted: Path | int, say: Callable[[str], None]) -> BenchSource:
+def _source(request: Request, wanted: Path | int, scratch: Path, say: Callable[[str], None]) -> BenchSource:
     own_recipe = PARQUET_BASELINES & {*request.baselines}
     if isinstance(wanted, int):
         return _sample(request, wanted, {*request.forms, *(["parquet"] if own_recipe else [])}, say)
-    source = from_config(request.output / "input", wanted, say)
+    source = from_config(request.output / "input", scratch, wanted, say)
     check_baselines_can(source, {*own_recipe})
     return source
 

@@ -12,7 +12,6 @@ import contextlib
 import functools
 import importlib
 import pkgutil
-import shutil
 import time
 import types
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -64,13 +63,10 @@ def measure_kernel(spec: Spec, output: Path) -> Iterator[Stage]:
 
     Args:
         spec: what to read and by which rules.
-        output: a folder that is not there yet, for the shards; it is gone in the end.
+        output: a folder for the shards, one output for each form.
     """
-    try:
-        for form in spec.places:
-            yield from _stages(form, make_kernel(spec, form, output / form))
-    finally:
-        shutil.rmtree(output, ignore_errors=True)
+    for form in spec.places:
+        yield from _stages(form, make_kernel(spec, form, output / form))
 
 
 def _stages(form: str, kernel: Kernel) -> Iterator[Stage]:

@@ -51,13 +51,16 @@ def methods(request: Request, forms: Sequence[str], cores: int) -> list[Method]:
     return found
 
 
-def measure(request: Request, source: BenchSource, wanted: Sequence[Method], say: Callable[[str], None]) -> list[Run]:
+def measure(
+    request: Request, source: BenchSource, wanted: Sequence[Method], scratch: Path, say: Callable[[str], None]
+) -> list[Run]:
     """Runs every method in every round.
 
     Args:
         request: what was asked.
         source: the input.
         wanted: the methods.
+        scratch: a folder for outputs, each of which is gone after its run.
         say: told what is done.
 
     Returns:
@@ -66,20 +69,14 @@ def measure(request: Request, source: BenchSource, wanted: Sequence[Method], say
     Raises:
         CurateError: when one fails, or outputs differ: then no time is told.
     """
-    scratch = request.output / "_work"
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(parents=True)
-    try:
-        spec = _write_spec(request, source, wanted, scratch)
-        source.warm()
-        runs: list[Run] = []
-        for number in range(1, request.repeat + 1):
-            for method in wanted:
-                say(f"round {number} of {request.repeat}: {method.label}")
-                runs.append(_one_run(method, number, source, spec, scratch))
-            check_same(runs)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    spec = _write_spec(request, source, wanted, scratch)
+    source.warm()
+    runs: list[Run] = []
+    for number in range(1, request.repeat + 1):
+        for method in wanted:
+            say(f"round {number} of {request.repeat}: {method.label}")
+            runs.append(_one_run(method, number, source, spec, scratch))
+        check_same(runs)
     return runs
 
 

@@ -18,6 +18,8 @@ _SIZE_INCHES = (11, 4.5)
 _DOTS_PER_INCH = 120
 _COLOURS = {"parquet": "tab:blue", "jsonl": "tab:orange"}
 _MARKERS = "sD^vP"
+_LINES = {"amdahl": "-.", "usl": "--"}
+_LAW_NAMES = {"amdahl": "Amdahl's law", "usl": "USL"}
 
 
 def draw(bench: Bench, path: Path) -> None:
@@ -96,9 +98,10 @@ def _draw_speed_up(axes: Axes, bench: Bench, jobs: list[Figures]) -> None:
         copies = [one for one in bench.figures if (one.method, one.form) == (COPIES, form)]
         gains = [one.rows_per_s.median / copies[0].rows_per_s.median for one in copies]
         axes.plot([one.workers for one in copies], gains, "x", color=colour, label=f"copies of the kernel, {form}")
-    for fit in bench.fits:
-        law = (fit.rows_per_s_of_one.value, fit.sigma.value, fit.kappa.value)
-        ahead = [*workers, *fit.expected_rows_per_s]
-        axes.plot(ahead, [throughput(count, *law) / law[0] for count in ahead], "-.", label=f"{fit.law} law, steady")
+        for fit in bench.fits.get(form, []):
+            law = (fit.rows_per_s_of_one.value, fit.sigma.value, fit.kappa.value)
+            ahead = [*workers, *fit.expected_rows_per_s]
+            gains = [throughput(count, *law) / law[0] for count in ahead]
+            axes.plot(ahead, gains, _LINES[fit.law], color=colour, label=f"{_LAW_NAMES[fit.law]}, {form}")
     axes.set_ylim(bottom=0)
     axes.set_ylabel("speed-up")

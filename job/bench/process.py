@@ -32,6 +32,7 @@ SAMPLE_S = 0.5
 DISTURBED_CORES = 0.15
 MEMORY_KIND = "PSS" if psutil.LINUX else "USS"
 _GRACE_S = 15.0
+_POLL_S = 0.01
 _LAST_LINES = 15
 _PACKAGE_PARENT = Path(__file__).parents[2]
 
@@ -86,10 +87,15 @@ class _Tree:
         self.peak_bytes = max(self.peak_bytes, total)
 
     def end(self) -> None:
-        """Ends whatever of the tree is still there."""
+        """Ends whatever of the tree is still there, and waits until it is gone."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.root.pid, signal.SIGKILL)  # those of its group that started since it was last looked at
         for process in self.cpu_s:
             with contextlib.suppress(psutil.Error):
                 process.kill()  # psutil knows a process from a later one with its number
+        until = time.monotonic() + _GRACE_S
+        while any(map(_is_at_work, self.cpu_s)) and time.monotonic() < until:
+            time.sleep(_POLL_S)
 
 
 def watch(command: Sequence[str], scratch: Path, environment: Mapping[str, str]) -> Watched:
@@ -154,6 +160,14 @@ def watch(command: Sequence[str], scratch: Path, environment: Mapping[str, str])
         swapped_bytes=swapped_bytes,
         out=(scratch / "out").read_text(encoding="utf-8"),
     )
+
+
+def _is_at_work(process: psutil.Process) -> bool:
+    """Tells whether a process is still there, and not just waiting for somebody to read how it ended."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
 
 
 class _Machine:

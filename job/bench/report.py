@@ -35,6 +35,7 @@ def bench_lines(bench: Bench) -> Iterator[str]:
     )
     yield ""
     yield _table(bench)
+    yield from _form_lines(bench)
     yield from _ceiling_lines(bench)
     yield from _one_row_lines(bench)
     yield from _fit_lines(bench)
@@ -93,6 +94,14 @@ def _compared(bench: Bench, baseline: Figures) -> str:
     return ", ".join(f"{one.times_as_fast[baseline.method]:.2f}x as fast" for one in same_form)
 
 
+def _form_lines(bench: Bench) -> Iterator[str]:
+    for jsonl in bench.figures:
+        parquet = bench.figures_of(CURATE, "parquet", jsonl.workers)
+        if (jsonl.method, jsonl.form) == (CURATE, "jsonl") and parquet is not None:
+            ratio = jsonl.rows_per_s.median / parquet.rows_per_s.median
+            yield f"{jsonl.workers} workers: JSONL at {ratio:.2f} of the rows/s of Parquet"
+
+
 def _ceiling_lines(bench: Bench) -> Iterator[str]:
     """Says how the job's scaling compares with that of copies of its kernel that know nothing of each other."""
     for form in bench.input.size_bytes:
@@ -123,10 +132,10 @@ def _one_row_lines(bench: Bench) -> Iterator[str]:
 def _fit_lines(bench: Bench) -> Iterator[str]:
     if bench.no_fit:
         yield bench.no_fit
-    for fit in bench.fits:
+    for form, fit in [(form, fit) for form, fits in bench.fits.items() for fit in fits]:
         name = {"amdahl": "Amdahl's law", "usl": "the Universal Scalability Law"}[fit.law]
         kappa = f", kappa {_interval(fit.kappa, 5)}" if fit.law == "usl" else ""
-        yield f"{name}: sigma {_interval(fit.sigma, 4)}{kappa} (in parentheses the range of 90% of draws)"
+        yield f"{form}, {name}: sigma {_interval(fit.sigma, 4)}{kappa} (in parentheses the range of 90% of draws)"
         for workers, expected in fit.expected_rows_per_s.items():
             yield f"  {workers} workers would do {_interval(expected, 0)} rows/s, if the law holds that far"
 

@@ -19,8 +19,8 @@ DEFINITIONS = {
     "wall_s": "from the start of the process to its end, less not_counted_s",
     "not_counted_s": "baselines that print a digest only to be compared: making it; no-ray: importing ray.data, "
     "which it has no use for",
-    "startup_s": "curate run and no-ray: from the start of the process until the first partition was taken up, which "
-    "is the earliest (time of a commit record - its elapsed_s); other baselines: until the first chunk was handed out",
+    "startup_s": "from the start of the process until the first partition was taken up, which is the earliest (time of "
+    "a commit record - its elapsed_s); baselines: until the first partition or chunk was handed to the pool",
     "shutdown_s": "from the last commit record, or the last item, to the end of the process",
     "steady_s": "wall_s less startup_s and shutdown_s",
     "rows_per_s": "rows / steady_s",
@@ -141,7 +141,8 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
     """Of every whole output."""
     runs: list[Run]
     figures: list[Figures]
-    fits: list[Fit]
+    fits: dict[str, list[Fit]]
+    """By form."""
     no_fit: str | None
     """Why there is none."""
     definitions: dict[str, str]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,11 +89,12 @@ def sample(folder: Path, rows: int, forms: set[str], report: Callable[[int], Non
     )
 
 
-def from_config(folder: Path, path: Path, say: Callable[[str], None]) -> BenchSource:
+def from_config(folder: Path, scratch: Path, path: Path, say: Callable[[str], None]) -> BenchSource:
     """Takes a config's first category; one on the Hub is fetched, a packed one unpacked, before anything is timed.
 
     Args:
         folder: where the bench keeps its input.
+        scratch: a folder for links to the files, so that all methods find them in the same place.
         path: the config.
         say: told what takes a while.
 
@@ -108,9 +108,8 @@ def from_config(folder: Path, path: Path, say: Callable[[str], None]) -> BenchSo
     if source.repository:
         say(f"{source.category}: {source.size_bytes / 1e6:,.0f} MB from the Hub, as far as they are not cached")
     found = local_files(source, folder / "unpacked", say, lambda _: None)
-    links = folder / source.category
-    shutil.rmtree(links, ignore_errors=True)
-    links.mkdir(parents=True)
+    links = scratch / "links"
+    links.mkdir()
     files: list[Path] = []
     for number, file in enumerate(found):
         name = f"-{number:05d}-of-{len(found):05d}" if len(found) > 1 else ""

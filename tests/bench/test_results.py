@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 import pytest
 
 from job.bench.machine import this_machine, versions
 from job.bench.measure import check_same
 from job.bench.method import COPIES, CURATE, ONE_ROW
+from job.bench.picture import draw
 from job.bench.report import bench_lines
 from job.bench.results import DEFINITIONS, Bench, Input, Run, figures
+from job.bench.scaling import LAWS, fit
 from job.errors import CurateError
 
 
@@ -48,7 +52,7 @@ def bench_of(runs: list[Run], cores: int = 2) -> Bench:
         content_digest="ab" * 32,
         runs=runs,
         figures=figures(runs, sizes, cores),
-        fits=[],
+        fits={},
         no_fit="no law is fitted",
         definitions=DEFINITIONS,
     )
@@ -140,6 +144,30 @@ def test_outputs_that_differ_are_named_by_who_made_them() -> None:
     ]
     with pytest.raises(CurateError):
         check_same([run(), run(num_items=299)])
+
+
+def test_a_bench_of_many_workers_has_laws_and_is_drawn(tmp_path: Path) -> None:
+    counts = (1, 2, 3, 4, 8)
+    runs = [run(workers=count, wall_s=3 + 10 / count + extra, round=1) for count in counts for extra in (0, 0.1)]
+    rows_per_s = {count: [one.rows_per_s for one in runs if one.workers == count] for count in counts[:4]}
+    plain = bench_of([*runs, run(COPIES, steady_s=5.0), run("no-ray", workers=4)], cores=4)
+    bench = msgspec.structs.replace(plain, fits={"parquet": [fit(law, rows_per_s) for law in LAWS]}, no_fit=None)
+    lines = list(bench_lines(bench))
+    assert any(line.startswith("parquet, Amdahl's law: sigma 0.0") for line in lines)
+    assert any(line.startswith("  16 workers would do ") for line in lines)
+    draw(plain, tmp_path / "without.png")
+    draw(bench, tmp_path / "with.png")
+    without, with_laws = ((tmp_path / name).read_bytes() for name in ("without.png", "with.png"))
+    assert without.startswith(b"\x89PNG")
+    assert without != with_laws
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_jsonl_is_compared_with_parquet() -> None:
+    sizes = {"parquet": 1, "jsonl": 1}
+    runs = [run(wall_s=10.0), run(form="jsonl", wall_s=13.0)]
+    bench = msgspec.structs.replace(bench_of(runs[:1]), figures=figures(runs, sizes, 2))
+    assert "1 workers: JSONL at 0.70 of the rows/s of Parquet" in list(bench_lines(bench))
 
 
 def test_a_bench_reads_back_as_it_was_written() -> None:
