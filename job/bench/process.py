@@ -5,7 +5,8 @@ Time is from starting the process to its end. Every half second the process and 
 
 - Memory is the sum of their PSS on Linux, where a page that n processes share counts as 1/n in each of them, so that
   Ray's object store counts once; and the sum of their USS, which leaves shared pages out, elsewhere. The peak is the
-  largest sum seen.
+  largest sum seen. Processes are looked at one after the other, so a page that gets another sharer meanwhile may count
+  for more than 1: where processes start or end, the sum can be too large, never lastingly.
 - CPU time is the larger of two numbers that each may be too small: what the operating system counts for the process
   and those below it that it has waited for, and the sum of what each process had when it was last seen.
 - What the machine's cores did beside that, in whole cores on average, is the load of others. Above
@@ -20,7 +21,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -73,18 +74,15 @@ class _Tree:
 
     def look(self) -> None:
         """Looks at the tree once."""
-        total = 0
         try:
             processes = [self.root, *self.root.children(recursive=True)]
         except psutil.Error:
             return
         for process in processes:
-            with contextlib.suppress(psutil.Error):  # it has ended meanwhile
+            with contextlib.suppress(psutil.Error):
                 times = process.cpu_times()
                 self.cpu_s[process] = times.user + times.system
-                memory = process.memory_full_info()
-                total += memory.pss if psutil.LINUX else memory.uss
-        self.peak_bytes = max(self.peak_bytes, total)
+        self.peak_bytes = max(self.peak_bytes, memory_bytes(processes))
 
     def end(self) -> None:
         """Ends whatever of the tree is still there, and waits until it is gone."""
@@ -160,6 +158,16 @@ def watch(command: Sequence[str], scratch: Path, environment: Mapping[str, str])
         swapped_bytes=swapped_bytes,
         out=(scratch / "out").read_text(encoding="utf-8"),
     )
+
+
+def memory_bytes(processes: Iterable[psutil.Process]) -> int:
+    """Returns what processes hold together; see the top of this file. Those that have ended hold nothing."""
+    total = 0
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            memory = process.memory_full_info()
+            total += memory.pss if psutil.LINUX else memory.uss
+    return total
 
 
 def _is_at_work(process: psutil.Process) -> bool:
