@@ -2,7 +2,9 @@
 
 Of the time not counted: the content digest, which is there to compare the items, and which the course does not make.
 What `load_dataset` takes to turn the Parquet files into its own cache is counted, as it is on anybody's first run, and
-is told apart as `load_dataset`. The tokenizer is loaded before the pool starts, which forks it where it can.
+is told apart as `load_dataset`. The tokenizer is loaded before the pool starts, which forks it where it can. Rows are
+taken as they are, all columns decoded, as the course does; that is about 60 us of the 330 us that a row takes, and what
+`datasets_map` does without.
 """
 
 from __future__ import annotations

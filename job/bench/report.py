@@ -13,7 +13,7 @@ from job.bench.process import MEMORY_KIND
 from job.bench.results import Bench, Figures, Memory, Spread
 from job.bench.scaling import Interval
 
-_WIDTH = 160
+_WIDTH = 200
 
 
 def bench_lines(bench: Bench) -> Iterator[str]:
@@ -44,14 +44,14 @@ def bench_lines(bench: Bench) -> Iterator[str]:
 
 def _table(bench: Bench) -> str:
     table = Table(box=None, pad_edge=False)
-    table.add_column("method")
+    table.add_column("method", no_wrap=True)
     columns = (
         "workers",
         "wall s",
         "start-up s",
         "rows/s, steady",
         "MB/s",
-        "CPU s per million rows",
+        "CPU s/10^6 rows",
         "peak MB",
         "speed-up",
         "efficiency",
@@ -99,7 +99,7 @@ def _form_lines(bench: Bench) -> Iterator[str]:
         parquet = bench.figures_of(CURATE, "parquet", jsonl.workers)
         if (jsonl.method, jsonl.form) == (CURATE, "jsonl") and parquet is not None:
             ratio = jsonl.rows_per_s.median / parquet.rows_per_s.median
-            yield f"{jsonl.workers} workers: JSONL at {ratio:.2f} of the rows/s of Parquet"
+            yield f"with --workers {jsonl.workers}, JSONL is read at {ratio:.2f} of the rows/s of Parquet"
 
 
 def _ceiling_lines(bench: Bench) -> Iterator[str]:
@@ -123,10 +123,10 @@ def _ceiling_lines(bench: Bench) -> Iterator[str]:
 def _one_row_lines(bench: Bench) -> Iterator[str]:
     for one in bench.figures:
         if one.method == ONE_ROW:
-            yield f"{one.form}, one row (--limit 1), {one.workers} workers: {_spread(one.wall_s, 1)} s"
+            yield f"{one.form}, one row (--limit 1), --workers {one.workers}: {_spread(one.wall_s, 1)} s"
         no_ray = one.times_as_fast.get("no-ray")
         if no_ray:
-            yield f"{one.form}, {one.workers} workers: with Ray it takes {1 / no_ray:.2f} times as long as without"
+            yield f"{one.form}, --workers {one.workers}: with Ray it takes {1 / no_ray:.2f} times as long as without"
 
 
 def _fit_lines(bench: Bench) -> Iterator[str]:
@@ -156,7 +156,7 @@ def memory_lines(memory: Memory) -> Iterator[str]:
     for peak in memory.peaks:
         disturbed = " (disturbed)" if peak.disturbed else ""
         yield (
-            f"  {peak.num_rows:>12,} rows, {peak.form}, {peak.workers} workers: "
+            f"  {peak.num_rows:>12,} rows, {peak.form}, --workers {peak.workers}: "
             f"{_spread(peak.peak_bytes, 0, 1e6)} MB{disturbed}"
         )
     for form, ratio in memory.largest_over_smallest.items():

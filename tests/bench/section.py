@@ -83,12 +83,13 @@ def _rows(benches: Sequence[Bench]) -> Iterator[str]:
     for name, words in _BASELINES.items():
         yield row(words, of(name, "parquet", lambda one: _spread(one.wall_s, 1, "s")))
     for name, words in _TIMES_AS_FAST.items():
-        yield row(words, of(CURATE, "parquet", lambda one, name=name: f"{one.times_as_fast[name]:.2f}x"))
+        yield row(words, of(CURATE, "parquet", lambda one, name=name: _times(one, name)))
     yield row("with Ray / without", of(CURATE, "parquet", lambda one: f"{1 / one.times_as_fast['no-ray']:.2f}"))
     for form in ("parquet", "jsonl"):
         yield row(
             f"rows/s, {_NAMES[form]}, start-up apart", of(CURATE, form, lambda one: f"{one.rows_per_s.median:,.0f}")
         )
+    yield row("JSONL's rows/s / Parquet's", _jsonl_over_parquet)
     yield row("speed-up from 1 worker, start-up apart", of(CURATE, "parquet", lambda one: f"{one.steady_speed_up:.2f}"))
     yield row("that of independent copies of the kernel", _ceiling)
     yield row("one row (`--limit 1`)", of(ONE_ROW, "parquet", lambda one: _spread(one.wall_s, 1, "s")))
@@ -110,6 +111,16 @@ _TIMES_AS_FAST = {
 def _most(bench: Bench) -> int:
     """Returns the most workers that baselines were measured with."""
     return max(one.workers for one in bench.figures if one.method == ONE_ROW)
+
+
+def _times(job: Figures, baseline: str) -> str:
+    times = job.times_as_fast.get(baseline)
+    return "" if times is None else f"{times:.2f}x"
+
+
+def _jsonl_over_parquet(bench: Bench) -> str:
+    parquet, jsonl = (bench.figures_of(CURATE, form, _most(bench)) for form in ("parquet", "jsonl"))
+    return "" if parquet is None or jsonl is None else f"{jsonl.rows_per_s.median / parquet.rows_per_s.median:.2f}"
 
 
 def _ceiling(bench: Bench) -> str:

@@ -66,6 +66,15 @@ def test_every_token_of_the_vocabulary_is_the_same(encoder: tokenizers.Tokenizer
         same_tokens(encoder, plain.ENCODING.decode([token]))
 
 
+DETAILS = (
+    '{"Batteries Included?": "No", "Batteries Required?": "Yes", "Item Weight": "1,, 2 ,,, 3", '
+    '"Product Dimensions": "4", "Is Discontinued By Manufacturer": "No", "Date First Available": "5", '
+    '"Package Quantity": "6", "Number of Items": "7", "Best Sellers Rank": {"Toys": 8}, "Part Number": "9", '
+    '"Batteries Included?": "Yes", "Batteries Required?": "No"}'
+)
+UNTIDY = "a . b ? c ! d , e ' f n't 'm 's 've 're g"
+
+
 def as_in_parquet(row: dict[str, Any]) -> dict[str, Any]:
     return {**row, "price": str(row["price"]), "details": json.dumps(row["details"])}
 
@@ -94,8 +103,10 @@ def test_items_are_those_of_the_plain_recipe(tokenizer: str) -> None:
 @given(
     title=st.none() | st.text(max_size=20),
     price=st.sampled_from([None, "", "None", "nan", "0.5", "2.5", " 1e2 ", "1_0", "999.49", "999.5", "—"]),
-    texts=st.lists(st.sampled_from([*ODD, "Item: x ,,, y . z n't 's", "Product AB12345 ²2345678 wooden"]), max_size=12),
-    details=st.none() | st.sampled_from(["", "{}", "null", '{"Batteries Required?": "No", "Item Weight": "1,, 2"}']),
+    texts=st.lists(
+        st.sampled_from([*ODD, "Item: x ,,, y . z n't 's", "Product AB12345 ²2345678 wooden", UNTIDY]), max_size=12
+    ),
+    details=st.none() | st.sampled_from(["", "{}", "null", DETAILS]),
 )
 def test_odd_rows_are_judged_as_by_the_plain_recipe(
     tokenizer: str, title: str | None, price: str | None, texts: list[str], details: str | None
@@ -110,3 +121,30 @@ def test_odd_rows_are_judged_as_by_the_plain_recipe(
     }
     for recipe in (RecipeConfig(), RecipeConfig(min_chars=3, min_tokens=2, max_tokens=7)):
         agree(row, tokenizer, recipe)
+
+
+def test_every_phrase_is_removed_and_every_blank_tidied(tokenizer: str) -> None:
+    row = {
+        "title": UNTIDY,
+        "price": "2.5",
+        "parent_asin": "A",
+        "details": DETAILS,
+        "features": [],
+        "description": [UNTIDY],
+    }
+    assert agree(row, tokenizer, RecipeConfig(min_chars=0, min_tokens=0, max_tokens=1_000)) == "kept"
+
+
+def test_bounds_are_where_the_plain_recipe_has_them(tokenizer: str) -> None:
+    row: dict[str, Any] = {"title": "kettle", "price": "10", "parent_asin": "A", "details": "{}"}
+    row |= {"features": ["steel"], "description": []}
+    contents = plain.contents_of(row)
+    size, tokens = len(contents), len(plain.tokens_of(row["title"], contents))
+    bounds = [(size - 1, 0), (size, 0), (0, tokens - 1), (0, tokens)]
+    recipes = [RecipeConfig(min_chars=min_chars, min_tokens=min_tokens) for min_chars, min_tokens in bounds]
+    verdicts = [agree(row, tokenizer, recipe) for recipe in recipes]
+    assert verdicts == ["kept", "text_too_short", "kept", "too_few_tokens"]
+    prices = [
+        RecipeConfig(min_price=low, max_price=high, min_chars=0, min_tokens=0) for low, high in ((10, 10), (1, 9.5))
+    ]
+    assert [agree(row, tokenizer, recipe) for recipe in prices] == ["kept", "price_out_of_range"]

@@ -61,7 +61,8 @@ def test_a_process_that_nobody_waited_for_counts_and_is_ended(tmp_path: Path) ->
     orphan = BUSY + "print('done', flush=True)\ntime.sleep(60)"
     parent = (
         "import subprocess, sys, time\n"
-        f"one = subprocess.Popen([sys.executable, '-c', {orphan!r}], stdout=subprocess.PIPE)\n"
+        f"one = subprocess.Popen([sys.executable, '-c', {orphan!r}], stdout=subprocess.PIPE, "
+        "start_new_session=True)\n"
         "one.stdout.readline()\ntime.sleep(0.5)\nprint(one.pid)"
     )
     seen = watch(python(parent), tmp_path, {})

@@ -125,8 +125,8 @@ def test_the_lines_say_what_was_asked_of_the_job() -> None:
     assert "4 > 2 cores" in text
     assert "from 1 to 2 workers, start-up apart: 2.00 times as fast; 2 independent copies of the kernel: 2.00" in text
     assert "that is 100% of it" in text
-    assert "2 workers: with Ray it takes 1.25 times as long as without" in text
-    assert "one row (--limit 1), 2 workers: 7.0 (7.0-7.0) s" in text
+    assert "--workers 2: with Ray it takes 1.25 times as long as without" in text
+    assert "one row (--limit 1), --workers 2: 7.0 (7.0-7.0) s" in text
     assert "no law is fitted" in text
 
 
@@ -167,7 +167,7 @@ def test_jsonl_is_compared_with_parquet() -> None:
     sizes = {"parquet": 1, "jsonl": 1}
     runs = [run(wall_s=10.0), run(form="jsonl", wall_s=13.0)]
     bench = msgspec.structs.replace(bench_of(runs[:1]), figures=figures(runs, sizes, 2))
-    assert "1 workers: JSONL at 0.70 of the rows/s of Parquet" in list(bench_lines(bench))
+    assert "with --workers 1, JSONL is read at 0.70 of the rows/s of Parquet" in list(bench_lines(bench))
 
 
 def test_a_bench_reads_back_as_it_was_written() -> None:
