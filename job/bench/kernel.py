@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 from job import recipe
 from job.bench.child import Spec
 from job.bench.no_ray import Kernel, make_kernel
-from job.manifest import OutputFolder
+from job.output import OutputFolder
 from job.shard import content_digest, parquet_bytes
 from job.source.partitions import Partition
 
@@ -91,7 +91,8 @@ def _stages(form: str, kernel: Kernel) -> Iterator[Stage]:
     for name, one in sorted(taken.items(), key=lambda named: -named[1].elapsed_s):
         if one.calls:
             yield stage(f"  {name}", one.elapsed_s, one.calls)
-    _, commit_s = _timed(lambda: [kernel.sink().write(cut, None) for cut in judged])
+    with kernel.owned() as owned:
+        _, commit_s = _timed(lambda: [owned.sink().write(cut, None) for cut in judged])
     yield stage("commit", commit_s)
     items = _items(kernel)
     yield stage("  Parquet bytes", _timed(lambda: [parquet_bytes(table) for table in items])[1])

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from job.bench.child import Done, Spec
 from job.bench.no_ray import Kernel, import_ray, make_kernel
-from job.manifest import OutputFolder
+from job.output import OutputFolder
 from job.recipe.verdict import KEPT
 
 _MAX_PARTITIONS = 12
@@ -59,8 +59,9 @@ def _copy(kernel: Kernel, partitions: list[int], start: Barrier, times: multipro
     except BaseException:
         start.abort()  # or the others would wait for ever
         raise
-    start.wait()
-    began = time.time()
-    for index in partitions:
-        kernel.curate(index)
+    with kernel.owned() as owned:
+        start.wait()
+        began = time.time()
+        for index in partitions:
+            owned.curate(index)
     times.put((began, time.time()))

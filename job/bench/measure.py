@@ -20,7 +20,7 @@ from job.bench.request import Request
 from job.bench.results import Run
 from job.bench.source import BenchSource
 from job.errors import CurateError
-from job.manifest import OutputFolder
+from job.output import OutputFolder
 from job.recipe.tokenizer import LLAMA3_VOCABULARY_SHA256
 
 

@@ -6,9 +6,11 @@ this method has no use for; so the time of that import is not counted as its own
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import importlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +20,9 @@ import pyarrow as pa
 
 from job.bench.child import Done, Spec
 from job.config import JobConfig, load_config
-from job.manifest import CategoryPlan, OutputFolder, Plan, add_up, complete
+from job.lock import sole_owner
+from job.manifest import CategoryPlan, Plan, add_up, complete
+from job.output import OutputFolder
 from job.plan import find_sources, local_files, make_task
 from job.source.partitions import Partition
 from job.source.reader import PartitionReader
@@ -36,6 +40,14 @@ class Kernel:
     file_names: tuple[str, ...]
     config: JobConfig
     output: Path
+    run: str = ""
+    """Whose output folder it is; see `owned`."""
+
+    @contextlib.contextmanager
+    def owned(self) -> Generator[Kernel]:
+        """Yields the kernel that may write into its output folder while the context lasts."""
+        with sole_owner(OutputFolder(self.output)) as owner:
+            yield dataclasses.replace(self, run=owner.run)
 
     def curate(self, index: int) -> None:
         """Reads, judges and commits a partition."""
@@ -45,7 +57,8 @@ class Kernel:
         """Returns what commits the partitions."""
         from job.sink import ShardSink
 
-        return ShardSink(self.output, self.plan, self.file_names, self.config.keep_columns, self.config.max_malformed)
+        settings = (self.config.keep_columns, self.config.max_malformed)
+        return ShardSink(self.output, self.plan, self.file_names, *settings, self.run)
 
     def _judged(self, index: int) -> Iterator[pa.Table]:
         from job.pipeline import judge_batch
@@ -95,8 +108,8 @@ def work(spec: Spec, form: str, workers: int, output: Path) -> Done:
         folder.plan_path, Plan(config=kernel.config.model_dump(mode="json"), categories={plan.category: plan})
     )
     began = time.time()
-    with ProcessPoolExecutor(workers) as pool:
-        _wait(pool, kernel, range(len(plan.partitions)))
+    with kernel.owned() as owned, ProcessPoolExecutor(workers) as pool:
+        _wait(pool, owned, range(len(plan.partitions)))
     ended = time.time()
     manifest = complete({plan.category: add_up(plan, folder.records(plan))})
     folder.write_json(folder.manifest_path, manifest)
