@@ -104,15 +104,15 @@ def work(spec: Spec, form: str, workers: int, output: Path) -> Done:
     importlib.import_module("job.pipeline")  # before the pool forks
     kernel = make_kernel(spec, form, output)
     folder, plan = OutputFolder(output), kernel.plan
-    folder.write_json(
-        folder.plan_path, Plan(config=kernel.config.model_dump(mode="json"), categories={plan.category: plan})
-    )
-    began = time.time()
-    with kernel.owned() as owned, ProcessPoolExecutor(workers) as pool:
-        _wait(pool, owned, range(len(plan.partitions)))
-    ended = time.time()
-    manifest = complete({plan.category: add_up(plan, folder.records(plan))})
-    folder.write_json(folder.manifest_path, manifest)
+    with kernel.owned() as owned:
+        config = kernel.config.model_dump(mode="json")
+        folder.write_json(folder.plan_path, Plan(config=config, categories={plan.category: plan}))
+        began = time.time()
+        with ProcessPoolExecutor(workers) as pool:
+            _wait(pool, owned, range(len(plan.partitions)))
+        ended = time.time()
+        manifest = complete({plan.category: add_up(plan, folder.records(plan))})
+        folder.write_json(folder.manifest_path, manifest)
     return Done(
         content_digest=manifest.content_digest,
         num_rows=manifest.num_rows,
