@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from job.errors import CurateError, UsageError
-from job.session import Watch, session_folder
+from job.session import Watch, end_idle, end_working, session_folder
 
 _OBJECT_STORE_BYTES = 128 << 20
 """Rows do not go through Ray's object store, only what tasks are told and what they answer. Ray's least is 75 MiB."""
@@ -100,6 +100,7 @@ def started_ray(
         UsageError: when a Ray of our own does not fit on the machine, or the one to join does not answer.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # its log files go with it; what matters is raised
     os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")  # else Ray prints to standard output when a worker dies
     on_sigterm = signal.getsignal(signal.SIGTERM)
     address = os.environ.get("RAY_ADDRESS")
@@ -122,6 +123,7 @@ def started_ray(
     check_shared_memory()
     # Ray would else put an authentication token under the home folder, and ask later clusters for it.
     os.environ.setdefault("RAY_AUTH_MODE", "disabled")
+    os.environ.setdefault("RAY_DASHBOARD_STARTUP_TIMEOUT_S", "0")  # it is not used, and would be waited for
     cores = usable_cores()
     count = cores if workers == "all" else workers
     if count > cores:
@@ -139,12 +141,15 @@ def started_ray(
             yield Workers(count=count, task=task, cpu_limit=None, nodes=1)
         finally:
             watch.end()
+            end_working(folder)
             ray.shutdown()
 
 
 def _start(count: int, folder: str) -> None:
     import ray
 
+    # Ray would wait for its dashboard before it starts anything else.
+    logging.getLogger("ray._private.services").setLevel(logging.CRITICAL)
     try:
         ray.init(
             address="local",
@@ -163,6 +168,7 @@ def _start(count: int, folder: str) -> None:
             f"Ray did not start on this machine: {words}\n"
             "nothing was lost: run the same command again; if that does not help: curate doctor"
         ) from None
+    end_idle(folder)
 
 
 def _call(function: Callable[[], object]) -> None:

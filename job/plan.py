@@ -28,7 +28,6 @@ from job.source.loaded import loaded_category
 from job.source.parquet import open_checked, read_metadata
 from job.source.partitions import RULE, cut_jsonl, cut_parquet
 from job.source.reader import PartitionReader
-from job.source.remote import HubFile
 from job.source.unpack import is_packed, unpack
 
 RECIPE_VERSION = 1
@@ -57,7 +56,7 @@ class Task:
         Args:
             places: where its files are read, as `local_files` has them or as the source has.
         """
-        remote = [place for place in places if isinstance(place, HubFile)]
+        files = zip(self.source.files, places, strict=True)
         return PartitionReader(
             form=self.source.form,
             paths=tuple(place.absolute() if isinstance(place, Path) else place for place in places),
@@ -65,11 +64,11 @@ class Task:
             keep_columns=self.config.keep_columns,
             max_row_bytes=self.config.max_row_bytes,
             fields=self.config.source.fields,
-            metadata=tuple(map(self._metadata, remote)) if self.source.form == "parquet" else (),
+            metadata=tuple(self._metadata(*file) for file in files) if self.source.form == "parquet" else (),
         )
 
-    def _metadata(self, file: HubFile) -> pq.FileMetaData | None:
-        return None if file.name in self.plan.damaged_files else read_metadata(file)
+    def _metadata(self, file: SourceFile, place: Place) -> pq.FileMetaData | None:
+        return None if file.name in self.plan.damaged_files else read_metadata(place)
 
     def check_unchanged(self) -> None:
         """Compares the source's files with what was planned. Raises CurateError when one has changed since."""

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import psutil
@@ -30,6 +30,7 @@ _POLL_S = 0.5
 _ENDED_S = 5.0
 _PATIENCE_S = 15.0
 _YOUNG_S = 60.0
+_IDLE = ("dashboard.py", "log_monitor.py")
 _HEART = {"raylet": "node process (raylet)", "gcs_server": "control service (gcs_server)"}
 """Processes without which Ray does nothing more. Ray ends the driver without a word, 14 s after the first has died and
 60 s after the second."""
@@ -64,11 +65,7 @@ def _clear(folder: Path) -> None:
             fcntl.flock(owned, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return
-        processes = list(_processes_of(folder))
-        for process in processes:
-            with contextlib.suppress(psutil.Error):
-                process.kill()
-        psutil.wait_procs(processes, timeout=_ENDED_S)
+        _kill(_processes_of(folder))
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -79,6 +76,40 @@ def _processes_of(folder: Path) -> Iterator[psutil.Process]:
             command = " ".join(process.cmdline())
             if f"{os.sep}ray{os.sep}" in command and str(folder) in command:
                 yield process
+
+
+def end_idle(folder: str) -> None:
+    """Ends what a Ray of our own has started and this job has no use for: the dashboard, and who carries logs to it.
+
+    The dashboard would also ask the clouds' metadata services where it runs.
+    """
+    _kill(process for process in _started(folder) if any(word.endswith(_IDLE) for word in process.cmdline()))
+
+
+def end_working(folder: str) -> None:
+    """Ends all else of a Ray of our own but its control service, by which it has to be shut down.
+
+    Ray would ask one process after the other to end, and wait for each: 1.4 s instead of 0.4 s.
+    """
+    working = [process for process in _started(folder) if process.name() != "gcs_server"]
+    _kill([*working, *[below for process in working for below in process.children(recursive=True)]])
+
+
+def _started(folder: str) -> Iterator[psutil.Process]:
+    """Yields those processes of a Ray that this one has started, and not its raylet."""
+    for process in psutil.Process().children():
+        with contextlib.suppress(psutil.Error):
+            if folder in " ".join(process.cmdline()):
+                yield process
+
+
+def _kill(processes: Iterable[psutil.Process]) -> None:
+    killed: list[psutil.Process] = []
+    with contextlib.suppress(psutil.Error):  # one has ended by itself
+        for process in processes:
+            process.kill()
+            killed.append(process)
+    psutil.wait_procs(killed, timeout=_ENDED_S)
 
 
 class Watch:

@@ -100,7 +100,7 @@ def _remote_metadata(file: HubFile) -> pq.FileMetaData:
 def _opened(place: Place, metadata: pq.FileMetaData | None) -> Generator[tuple[pq.ParquetFile, BinaryIO | None]]:
     """Opens a file, by Arrow itself where it can; yields the stream too where it cannot."""
     if isinstance(place, Path):
-        with pq.ParquetFile(place, pre_buffer=False, page_checksum_verification=True) as file:
+        with pq.ParquetFile(place, metadata=metadata, pre_buffer=False, page_checksum_verification=True) as file:
             yield file, None
     else:
         with place.open() as stream, pq.ParquetFile(stream, metadata=metadata, pre_buffer=False) as file:
