@@ -6,7 +6,7 @@ import re
 
 import yaml
 
-from job.config import printable
+from job.errors import printable
 from job.manifest import Manifest
 
 _MARKUP = re.compile(r"[\\`*\[\]<>|~&#]")

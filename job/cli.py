@@ -17,8 +17,8 @@ from typing import Annotated, Any, NoReturn
 import msgspec
 import typer
 
-from job.config import dump_config, load_config, parse_assignment, printable
-from job.errors import CurateError, UsageError, known, quoted
+from job.config import dump_config, load_config, parse_assignment
+from job.errors import CurateError, UsageError, known, printable, quoted
 
 app = typer.Typer(
     help="Turns a big product catalogue into training data for a model that guesses prices.",

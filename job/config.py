@@ -16,8 +16,8 @@ import pydantic
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from job.errors import UsageError, nearest
-from job.yaml_file import read_settings
+from job.errors import UsageError, nearest, printable
+from job.yaml_file import YAML_MISTAKES, check_size, read_settings
 
 INPUTS = ("title", "price", "description", "features", "details", "parent_asin")
 """What the recipe reads of a row."""
@@ -25,25 +25,6 @@ INPUTS = ("title", "price", "description", "features", "details", "parent_asin")
 _CATEGORY = re.compile(r"[^\W_][\w &.,+'()-]*")
 _MAX_CATEGORY_BYTES = 200
 """File systems take names of 255 bytes, and `datasets` adds a hash to the name of its own folder for a category."""
-_UNPRINTABLE = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-_MOST_VALUES = 10_000
-"""In a config. One of 500 bytes can stand for billions by naming a list, and lists of lists, again and again."""
-_YAML_MISTAKES = (yaml.YAMLError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
-"""What PyYAML raises: not its own errors alone, but also what `!!int x`, a 13th month or 1,000 brackets make of it."""
-
-
-def printable(text: str, *, lines: bool = False) -> str:
-    r"""Writes text from outside so that a terminal only shows it: control characters as escapes.
-
-    Args:
-        text: such as a file's name, or a prompt.
-        lines: leave newlines and tabs as they are.
-
-    Returns:
-        The text with `\x1b` for an escape character, and so on; also for what turns the direction of writing round.
-    """
-    shown = _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
-    return shown if lines else shown.replace("\n", "\\n").replace("\t", "\\t")
 
 
 def check_category(name: str) -> str:
@@ -275,10 +256,10 @@ def load_config(path: str | Path | None = None, overrides: Mapping[str, Any] | N
         UsageError: when the file cannot be read, a key is unknown, or a value does not fit.
     """
     where = "the command line" if path is None else str(path)
-    settings = {} if path is None else _read(Path(path))
+    settings = {} if path is None else read_settings(Path(path))
     overrides = dict(overrides or {})
     for given in (settings, overrides):
-        _check_size(where, given)
+        check_size(where, given)
     if overrides.keys() & {"source.path", "source.dataset", "source.load_dataset"}:
         before = settings.get("source")
         kept = ("fields", "stream", "max_hub_readers")
@@ -309,7 +290,7 @@ def parse_assignment(assignment: str) -> tuple[str, Any]:
         raise UsageError(f"--set {assignment}: write it as KEY=VALUE, such as --set recipe.max_price=500")
     try:
         return key, yaml.safe_load(text)
-    except _YAML_MISTAKES as error:
+    except YAML_MISTAKES as error:
         raise UsageError(f"--set {assignment}: the value is not YAML: {error}") from None
 
 
@@ -331,28 +312,6 @@ def dump_config(config: JobConfig) -> str:
 
     write(config, "")
     return "\n".join(lines) + "\n"
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return read_settings(path)
-    except _YAML_MISTAKES as error:
-        raise UsageError(f"{path} is not valid YAML: {error}") from None
-
-
-def _check_size(where: str, settings: Mapping[str, Any]) -> None:
-    """Raises UsageError when settings have more values than anybody means: then everything after would take ages."""
-    count, left = 0, [iter(settings.values())]
-    while left:
-        for value in left[-1]:
-            count += 1
-            if count > _MOST_VALUES:
-                raise UsageError(f"{where}: more than {_MOST_VALUES:,} values; is it a config?")
-            if isinstance(value, dict | list | tuple | set):
-                left.append(iter(value.values() if isinstance(value, dict) else value))
-                break
-        else:
-            left.pop()
 
 
 def _lay(settings: dict[str, Any], key: str, value: Any) -> None:

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import difflib
 import errno
+import re
 import shlex
 from collections.abc import Iterable, Iterator
+
+_UNPRINTABLE = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class CurateError(Exception):
@@ -109,6 +112,20 @@ def known(error: BaseException) -> CurateError | None:
     """
     # Ray makes a kind of its own of an error in a task, which is a CurateError too, but says it in fifty lines.
     return next((cause for cause in causes(error) if type(cause).__module__ == __name__), None)  # pyright: ignore[reportReturnType]
+
+
+def printable(text: str, *, lines: bool = False) -> str:
+    r"""Writes text from outside so that a terminal only shows it: control characters as escapes.
+
+    Args:
+        text: such as a file's name, or a prompt.
+        lines: leave newlines and tabs as they are.
+
+    Returns:
+        The text with `\x1b` for an escape character, and so on; also for what turns the direction of writing round.
+    """
+    shown = _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+    return shown if lines else shown.replace("\n", "\\n").replace("\t", "\\t")
 
 
 def quoted(path: object) -> str:

@@ -19,8 +19,8 @@ from typing import TypeVar
 
 import msgspec
 
-from job.config import check_category, printable
-from job.errors import CurateError, RefusedError, UsageError, nearest, reason, write_failed
+from job.config import check_category
+from job.errors import CurateError, RefusedError, UsageError, nearest, printable, reason, write_failed
 from job.manifest import VERSION, CategoryPlan, LastRun, Manifest, Plan, Record
 
 _T = TypeVar("_T")

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import errno
-import os
-import shutil
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from job.config import JobConfig, SourceConfig
-from job.errors import CurateError, DamagedFileError, RefusedError, UsageError, reason
+from job.errors import CurateError, DamagedFileError, UsageError
 from job.manifest import CategoryPlan, Plan, digest_of
 from job.output import OutputFolder
 from job.recipe.tokenizer import LLAMA3_VOCABULARY_SHA256
@@ -237,7 +234,7 @@ def make_task(
     if plan is not None and plan.damaged_files and not config.skip_damaged_files:
         raise DamagedFileError("\n".join(plan.damaged_files.values()) + "\nto go on without: --skip-damaged-files")
     if plan is None:
-        determines = _determines(config, source)
+        determines = determinants(config, source)
         damaged: dict[str, str] | None = {} if config.skip_damaged_files else None
         if source.is_packed:
             places: Sequence[Place] = local_files(source, output.scratch, say, lambda _: None, damaged)
@@ -285,7 +282,7 @@ def _cut(
     return [(whole[part.file], part.start, part.end) for part in cut]
 
 
-def _determines(config: JobConfig, source: CategorySource) -> dict[str, Any]:
+def determinants(config: JobConfig, source: CategorySource) -> dict[str, Any]:
     """Returns all that decides a category's bytes."""
     return {
         "category": source.category,
@@ -303,83 +300,3 @@ def _determines(config: JobConfig, source: CategorySource) -> dict[str, Any]:
             "pyarrow": pa.__version__,
         },
     }
-
-
-def check_same_work(output: OutputFolder, config: JobConfig, sources: Sequence[CategorySource]) -> None:
-    """Compares the job with what the output folder is for.
-
-    Raises:
-        RefusedError: when a category's work has changed since, or the folder holds something else.
-        UsageError: when the output is no folder, or cannot be written.
-    """
-    root = output.root
-    if root.exists() and not root.is_dir():
-        raise UsageError(f"the output is a file, not a folder: {root}\nname another: --output DIR")
-    plan = output.plan()
-    if plan is None:
-        if not output.is_untouched():
-            names = sorted(path.name for path in root.iterdir())
-            raise RefusedError(
-                f"{root} holds something else ({', '.join(names[:5])}), and no plan of this program\n"
-                "nothing was touched; name another folder: --output DIR"
-            )
-        return
-    for source in sources:
-        known = plan.categories.get(source.category)
-        if known is None:
-            continue
-        changes = list(_changes("", known.determines, _determines(config, source)))
-        if changes:
-            raise RefusedError(
-                f"{root} has {source.category} from another job; changed since: {'; '.join(changes)}\n"
-                "nothing was touched; name another folder with --output DIR, or replace what is there with --fresh"
-            )
-
-
-def _changes(key: str, before: Any, now: Any) -> Generator[str]:
-    if isinstance(before, dict) and isinstance(now, dict):
-        for name in {**before, **now}:
-            yield from _changes(f"{key}.{name}".lstrip("."), before.get(name), now.get(name))
-    elif before != now and key == "files":
-        then = {file[0]: file[1:] for file in before}
-        for name, size, digest in now:
-            if name not in then:
-                yield f"{name} is new"
-            elif then[name] != [size, digest]:
-                yield f"{name} was {then[name][0]:,} bytes, is {size:,}" + (" others" if then[name][0] == size else "")
-        gone = then.keys() - {file[0] for file in now}
-        yield from (f"{name} is gone" for name in sorted(gone))
-    elif before != now:
-        yield f"{key} was {before}, is {now}"
-
-
-def check_room(output: OutputFolder, tasks: Sequence[Task]) -> None:
-    """Checks that the output folder can be written and its disk is large enough for what is left to do.
-
-    Raises:
-        UsageError: when it is not.
-    """
-    folder = output.root
-    try:
-        while not folder.exists():
-            folder = folder.parent
-        free = shutil.disk_usage(folder).free
-    except OSError as error:
-        raise UsageError(
-            f"the output cannot be written: {folder}: {reason(error)}\nname another: --output DIR"
-        ) from None
-    if not folder.is_dir():
-        raise UsageError(f"a part of the output's path is a file, not a folder: {folder}\nname another: --output DIR")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        why = errno.EROFS if os.statvfs(folder).f_flag & os.ST_RDONLY else errno.EACCES
-        raise UsageError(
-            f"the output cannot be written: {folder}: {reason(OSError(why, ''))}\nname another: --output DIR"
-        )
-    # Items are about a third of the rows, and a prompt is a quarter of a row; packed by half or more.
-    shares = (len(task.left(output)) / len(task.plan.partitions) * task.source.size_bytes for task in tasks)
-    needed = int(sum(shares)) // 10 + (16 << 20)
-    if free < needed:
-        raise UsageError(
-            f"the disk is too full: {free / 1e6:,.0f} MB free at {folder}, about {needed / 1e6:,.0f} MB needed\n"
-            "make room, or name a folder on another disk: --output DIR"
-        )

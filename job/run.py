@@ -21,7 +21,8 @@ from job.errors import CurateError, RefusedError, WorkersDiedError, causes, know
 from job.lock import Owner, check_owner, sole_owner
 from job.manifest import CategoryPlan, LastRun, Manifest, Plan, add_up, complete
 from job.output import OutputFolder
-from job.plan import Task, check_room, check_same_work, find_sources, local_files, make_task, moved
+from job.permit import check_room, check_same_work
+from job.plan import Task, find_sources, local_files, make_task, moved
 from job.progress import face, fetching, watched
 from job.source.cache import check_cache_room, missing_bytes
 from job.source.files import CategorySource, Place

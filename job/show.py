@@ -14,8 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from job.budget import damage_lines
-from job.config import JobConfig, RecipeConfig, printable
-from job.errors import CurateError, UsageError, quoted
+from job.config import JobConfig, RecipeConfig
+from job.errors import CurateError, UsageError, printable, quoted
 from job.manifest import Manifest
 from job.output import opened
 from job.recipe.verdict import KEPT, MALFORMED

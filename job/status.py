@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from job.config import printable
+from job.errors import printable
 from job.lock import live_owner
 from job.manifest import LastRun, add_funnels
 from job.output import opened

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from job.errors import UsageError, nearest, quoted
+
+_MOST_VALUES = 10_000
+"""In a config. One of 500 bytes can stand for billions by naming a list, and lists of lists, again and again."""
+YAML_MISTAKES = (yaml.YAMLError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What PyYAML raises: not its own errors alone, but also what `!!int x`, a 13th month or 1,000 brackets make of it."""
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
@@ -50,10 +56,25 @@ def read_settings(path: Path) -> dict[str, Any]:
         raise UsageError(f"config cannot be read: {path}: {error}") from None
     try:
         settings = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506  # a SafeLoader
-    except (yaml.YAMLError, TypeError) as error:
+    except YAML_MISTAKES as error:
         raise UsageError(f"{path} is not valid YAML: {error}") from None
     if settings is None:
         return {}
     if not isinstance(settings, dict):
         raise UsageError(f"{path}: a config is a list of `key: value`, this is a {type(settings).__name__}")
     return {str(key): value for key, value in settings.items()}
+
+
+def check_size(where: str, settings: Mapping[str, Any]) -> None:
+    """Raises UsageError when settings have more values than anybody means: then everything after would take ages."""
+    count, left = 0, [iter(settings.values())]
+    while left:
+        for value in left[-1]:
+            count += 1
+            if count > _MOST_VALUES:
+                raise UsageError(f"{where}: more than {_MOST_VALUES:,} values; is it a config?")
+            if isinstance(value, dict | list | tuple | set):
+                left.append(iter(value.values() if isinstance(value, dict) else value))
+                break
+        else:
+            left.pop()

@@ -16,7 +16,7 @@ ROOMS = (
     {"source", "manifest"},
     {"catalogue", "output"},
     {"plan", "lock", "progress", "card", "budget", "shard", "session"},
-    {"sink", "cluster"},
+    {"permit", "sink", "cluster"},
     {"pipeline"},
     {"run"},
     {"show", "loader", "status", "bench"},

@@ -28,8 +28,8 @@ import pytest
 import yaml
 
 from job.card import card
-from job.config import load_config, printable
-from job.errors import CurateError, UsageError
+from job.config import load_config
+from job.errors import CurateError, UsageError, printable
 from job.lock import Owner
 from job.manifest import CategoryTotals, Plan, Record, complete
 from job.output import sealed

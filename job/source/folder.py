@@ -7,8 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from job.config import printable
-from job.errors import UsageError, nearest, quoted, reason
+from job.errors import UsageError, nearest, printable, quoted, reason
 from job.source.files import CategorySource, SourceFile
 from job.source.layout import JSONL_FOLDER, CategoryFiles, choose_files, is_category_folder
 

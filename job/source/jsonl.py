@@ -14,8 +14,7 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 
-from job.config import printable
-from job.errors import UsageError, nearest
+from job.errors import UsageError, nearest, printable
 from job.recipe.verdict import MALFORMED
 from job.source.files import Place, size_of
 from job.source.json_row import MalformedRowError, RowDecoder, SourceRow

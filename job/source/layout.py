@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from job.config import check_category, printable
-from job.errors import UsageError, nearest
+from job.config import check_category
+from job.errors import UsageError, nearest, printable
 
 Form = Literal["jsonl", "parquet"]
 

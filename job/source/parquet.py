@@ -16,8 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from job.config import printable
-from job.errors import DamagedFileError, DamagedPartError, UsageError, nearest
+from job.errors import DamagedFileError, DamagedPartError, UsageError, nearest, printable
 from job.recipe.verdict import MALFORMED
 from job.source.files import Place, size_of
 from job.source.remote import HubFile, announce
