@@ -13,6 +13,7 @@ import os
 import shutil
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
@@ -28,6 +29,7 @@ _OOM_RETRIES = 0
 """So often Ray tries a task again that it has killed since memory ran out: the run goes on with fewer at once instead.
 Ray's default is for ever; with 3, a hundred kills came before one of 48 tasks had used them up."""
 _ANSWER_S = 10.0
+_STANDARD_ERROR = 2
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108
 """Where Ray's object store lies; macOS has none, and Ray uses files there."""
 
@@ -100,7 +102,6 @@ def started_ray(
         UsageError: when a Ray of our own does not fit on the machine, or the one to join does not answer.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # its log files go with it; what matters is raised
     os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")  # else Ray prints to standard output when a worker dies
     on_sigterm = signal.getsignal(signal.SIGTERM)
     address = os.environ.get("RAY_ADDRESS")
@@ -141,8 +142,9 @@ def started_ray(
             yield Workers(count=count, task=task, cpu_limit=None, nodes=1)
         finally:
             watch.end()
-            end_working(folder)
-            ray.shutdown()
+            with _unheard():
+                end_working(folder)
+                ray.shutdown()
 
 
 def _start(count: int, folder: str) -> None:
@@ -169,6 +171,20 @@ def _start(count: int, folder: str) -> None:
             "nothing was lost: run the same command again; if that does not help: curate doctor"
         ) from None
     end_idle(folder)
+
+
+@contextlib.contextmanager
+def _unheard() -> Generator[None]:
+    """Keeps off standard error what Ray's core writes there itself, as that what it ends has failed."""
+    sys.stderr.flush()
+    kept = os.dup(_STANDARD_ERROR)
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), _STANDARD_ERROR)
+        try:
+            yield
+        finally:
+            os.dup2(kept, _STANDARD_ERROR)
+            os.close(kept)
 
 
 def _call(function: Callable[[], object]) -> None:

@@ -31,6 +31,7 @@ _ENDED_S = 5.0
 _PATIENCE_S = 15.0
 _YOUNG_S = 60.0
 _IDLE = ("dashboard.py", "log_monitor.py")
+_CONTROL = f"gcs{os.sep}gcs_server"
 _HEART = {"raylet": "node process (raylet)", "gcs_server": "control service (gcs_server)"}
 """Processes without which Ray does nothing more. Ray ends the driver without a word, 14 s after the first has died and
 60 s after the second."""
@@ -65,17 +66,20 @@ def _clear(folder: Path) -> None:
             fcntl.flock(owned, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return
-        _kill(_processes_of(folder))
+        _kill(process for process, _ in _processes_of(str(folder)))
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _processes_of(folder: Path) -> Iterator[psutil.Process]:
-    """Yields the processes of a Ray: its own that were told of its folder. Its workers end with its raylet."""
+def _processes_of(folder: str) -> Iterator[tuple[psutil.Process, str]]:
+    """Yields the processes of a Ray and their commands: those told of its folder, and workers with their logs in it."""
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
             command = " ".join(process.cmdline())
-            if f"{os.sep}ray{os.sep}" in command and str(folder) in command:
-                yield process
+            if command.startswith("ray::"):  # a worker has written over the words it was started with
+                if any(file.path.startswith(folder) for file in process.open_files()):
+                    yield process, command
+            elif f"{os.sep}ray{os.sep}" in command and folder in command:
+                yield process, command
 
 
 def end_idle(folder: str) -> None:
@@ -83,7 +87,7 @@ def end_idle(folder: str) -> None:
 
     The dashboard would also ask the clouds' metadata services where it runs.
     """
-    _kill(process for process in _started(folder) if any(word.endswith(_IDLE) for word in process.cmdline()))
+    _kill(process for process, command in _processes_of(folder) if any(idle in command for idle in _IDLE))
 
 
 def end_working(folder: str) -> None:
@@ -91,24 +95,14 @@ def end_working(folder: str) -> None:
 
     Ray would ask one process after the other to end, and wait for each: 1.4 s instead of 0.4 s.
     """
-    working = [process for process in _started(folder) if process.name() != "gcs_server"]
-    _kill([*working, *[below for process in working for below in process.children(recursive=True)]])
-
-
-def _started(folder: str) -> Iterator[psutil.Process]:
-    """Yields those processes of a Ray that this one has started, and not its raylet."""
-    for process in psutil.Process().children():
-        with contextlib.suppress(psutil.Error):
-            if folder in " ".join(process.cmdline()):
-                yield process
+    _kill(process for process, command in _processes_of(folder) if _CONTROL not in command)
 
 
 def _kill(processes: Iterable[psutil.Process]) -> None:
-    killed: list[psutil.Process] = []
-    with contextlib.suppress(psutil.Error):  # one has ended by itself
-        for process in processes:
+    killed = list(processes)
+    for process in killed:
+        with contextlib.suppress(psutil.Error):  # it has ended by itself
             process.kill()
-            killed.append(process)
     psutil.wait_procs(killed, timeout=_ENDED_S)
 
 
