@@ -10,6 +10,7 @@ def main() -> None:
     from job import cli
 
     signal.signal(signal.SIGINT, before)
+    cli.answer_signals()
     cli.main()
 
 

@@ -6,10 +6,12 @@ import json
 import os
 import platform
 import re
+import select
 import shutil
 import signal
 import sys
 import tempfile
+import threading
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -28,6 +30,7 @@ app = typer.Typer(
 )
 
 _INTERRUPTED = 130
+_PATIENCE_S = 20.0
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Ctrl-C, as a cluster ends a job, and a terminal that is closed."""
 
@@ -229,20 +232,39 @@ def _fail(error: CurateError) -> NoReturn:
 
 
 def _interrupt(*_: object) -> NoReturn:
-    """Ends the command in good order at the first signal; the second ends it at once, by the system's own doing.
-
-    A handler of ours would have to wait for whatever Ray is doing.
-    """
+    """Ends the command in good order, at the first signal; see `_see_to_the_end` for those that come after."""
     for number in _ENDING:
-        signal.signal(number, signal.SIG_DFL)
+        signal.signal(number, lambda *_: None)
     raise KeyboardInterrupt
+
+
+def answer_signals() -> None:
+    """Has the process answer to the signals that end it, before `main`."""
+    for number in _ENDING:
+        if signal.getsignal(number) != signal.SIG_IGN:  # as `nohup` has it
+            signal.signal(number, _interrupt)
+    _see_to_the_end()
+
+
+def _see_to_the_end() -> None:
+    """Ends the process at a second signal, or when it takes too long to end after the first.
+
+    That takes a thread: a signal's handler has to wait for whatever Ray does in the main one, which may be for ever.
+    """
+    signals, told = os.pipe()
+    os.set_blocking(told, False)
+    signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+
+    def see() -> None:
+        os.read(signals, 1)
+        select.select([signals], [], [], _PATIENCE_S)
+        os._exit(_INTERRUPTED)
+
+    threading.Thread(target=see, daemon=True).start()
 
 
 def main() -> None:
     """Runs the command; a known error ends it with one message, an unknown one with its traceback."""
-    for number in _ENDING:
-        if signal.getsignal(number) != signal.SIG_IGN:  # as `nohup` has it
-            signal.signal(number, _interrupt)
     try:
         app()
     except SystemExit as ending:
