@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 
 
 def main() -> None:
@@ -11,7 +12,14 @@ def main() -> None:
 
     signal.signal(signal.SIGINT, before)
     cli.answer_signals()
-    cli.main()
+    try:
+        cli.main()
+    except SystemExit as ending:
+        if ending.code == cli.INTERRUPTED:  # Ray's own threads have been seen to crash a process that ends half-way
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(cli.INTERRUPTED)
+        raise
 
 
 if __name__ == "__main__":

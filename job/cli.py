@@ -29,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-_INTERRUPTED = 130
+INTERRUPTED = 130
 _PATIENCE_S = 20.0
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Ctrl-C, as a cluster ends a job, and a terminal that is closed."""
@@ -235,6 +235,7 @@ def _interrupt(*_: object) -> NoReturn:
     """Ends the command in good order, at the first signal; see `_see_to_the_end` for those that come after."""
     for number in _ENDING:
         signal.signal(number, lambda *_: None)
+    os.write(sys.stderr.fileno(), b"stopping; once more to leave at once\n")
     raise KeyboardInterrupt
 
 
@@ -258,7 +259,8 @@ def _see_to_the_end() -> None:
     def see() -> None:
         os.read(signals, 1)
         select.select([signals], [], [], _PATIENCE_S)
-        os._exit(_INTERRUPTED)
+        os.write(sys.stderr.fileno(), b"left at once; the same command cleans up and goes on\n")
+        os._exit(INTERRUPTED)
 
     threading.Thread(target=see, daemon=True).start()
 
@@ -268,7 +270,7 @@ def main() -> None:
     try:
         app()
     except SystemExit as ending:
-        if ending.code == _INTERRUPTED:  # which is how typer ends on Ctrl-C
+        if ending.code == INTERRUPTED:  # which is how typer ends on Ctrl-C
             kept = "; what was finished is kept: run the same command again to go on" if "run" in sys.argv[1:2] else ""
             typer.echo(f"interrupted{kept}", err=True)
         raise

@@ -111,7 +111,10 @@ def started_ray(
         if not ray.is_initialized():
             say(f"joining Ray at {address}")
             _check_answers(str(address))
-            ray.init(logging_level=logging.ERROR, log_to_driver=False)
+            try:
+                ray.init(logging_level=logging.ERROR, log_to_driver=False)
+            except Exception as error:
+                raise _no_ray_at(str(address), " ".join(str(error).split())) from None
             _take_back(on_sigterm)
             _hush_ray_data()
         cores = int(ray.cluster_resources().get("CPU", 1))
@@ -211,10 +214,14 @@ def _check_answers(address: str) -> None:
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_S).close()
     except (OSError, OverflowError) as error:
-        raise UsageError(
-            f"no Ray answers at RAY_ADDRESS={address}: {error}\n"
-            "start it, correct the address, or unset RAY_ADDRESS to use this machine alone"
-        ) from None
+        raise _no_ray_at(address, str(error)) from None
+
+
+def _no_ray_at(address: str, why: str) -> UsageError:
+    return UsageError(
+        f"no Ray answers at RAY_ADDRESS={address}: {why}\n"
+        "start it, correct the address, or unset RAY_ADDRESS to use this machine alone"
+    )
 
 
 def _hush_ray_data() -> None:

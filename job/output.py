@@ -131,7 +131,9 @@ class OutputFolder:
                 check_category(category.category)
         except ValueError as error:
             raise CurateError(
-                f"damaged: {self.plan_path}: {error}\nto make this output anew, name another folder: --output DIR"
+                f"damaged: {self.plan_path}: {error}\n"
+                "nothing was touched, and what lies under data/ can still be read; to make this output anew, remove "
+                "the folder, or name another: --output DIR"
             ) from None
         return plan
 

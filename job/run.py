@@ -183,7 +183,10 @@ def _noted(config: JobConfig, output: OutputFolder, owner: Owner, tasks: Sequenc
     try:
         yield
     except BaseException as raised:
-        error = str(known(raised) or f"{type(raised).__name__}: {raised}".removesuffix(": "))
+        if isinstance(raised, KeyboardInterrupt):
+            error = "it was interrupted"
+        else:
+            error = str(known(raised) or f"{type(raised).__name__}: {raised}".removesuffix(": "))
         raise
     finally:
         ended = msgspec.structs.replace(note, ended=time.time(), error=error)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from job.budget import damage_lines
 from job.errors import printable
 from job.lock import live_owner
 from job.manifest import LastRun, add_funnels
@@ -24,7 +25,8 @@ def status_lines(root: Path) -> Iterator[str]:
     """
     output, plan = opened(root)
     owner = live_owner(output)
-    is_complete = output.manifest() is not None
+    manifest = output.manifest()
+    is_complete = manifest is not None
     rows = partitions = done = 0
     for category in plan.categories.values():
         records = output.records(category)
@@ -45,16 +47,18 @@ def status_lines(root: Path) -> Iterator[str]:
         if last is not None and last.ended is None:
             yield _pace(last, rows, partitions, done)
         return
-    if is_complete:
+    if is_complete and manifest is not None:
         yield "complete"
-    elif last is None:
-        yield "not complete: run the same command again to go on"
-    elif last.ended is None:
-        yield f"not complete: the last run was killed: {last.owner}\nrun the same command again to go on"
-    else:
-        after_s = last.ended - last.began
-        yield f"not complete: the last run ended after {after_s:,.0f} s: {last.error or 'others of it are left'}"
-        yield "run the same command again to go on"
+        yield from damage_lines({name: totals.damaged for name, totals in manifest.categories.items()})
+        return
+    yield "not complete"
+    if last is not None and last.ended is None:
+        yield f"the last run was killed, or the disk was full: {last.owner}"
+    elif last is not None and last.ended is not None and last.error is not None:
+        yield f"the last run ended after {last.ended - last.began:,.0f} s: {last.error}"
+        if "\n" in last.error:  # which says what to type next
+            return
+    yield "run the same command again to go on"
 
 
 def _pace(last: LastRun, rows: int, partitions: int, done: int) -> str:

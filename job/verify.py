@@ -11,12 +11,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from job.card import card
-from job.errors import CurateError
+from job.errors import CurateError, quoted
 from job.lock import live_owner
 from job.manifest import CategoryPlan, CategoryTotals, Record, add_up, complete, digest_of
 from job.output import OutputFolder, opened, sealed
 from job.recipe.verdict import KEPT, MALFORMED
 from job.shard import REJECTS_SCHEMA, content_digest, items_schema
+
+_LEFT_OVER = ("_lock", "_tmp/", "_running/", "_scratch/")
+"""What a run that was killed leaves, for the next one to remove."""
 
 
 def verify_output(root: Path) -> str:
@@ -34,12 +37,15 @@ def verify_output(root: Path) -> str:
     output, plan = opened(root)
     if owner := live_owner(output):
         raise CurateError(f"a run is working on {root}: {owner}\nverify it when that has ended")
+    is_complete = output.manifest_path.exists()
     wrong: list[str] = []
+    unfinished: list[str] = []
     named = {"plan.json", "manifest.json", "README.md", "_run.json"}
     totals: dict[str, CategoryTotals] = {}
     for category in plan.categories.values():
-        records, problems = _records(output, category)
-        wrong += problems
+        records = output.records(category)
+        unfinished += _unfinished(output, category)
+        wrong += _odd_records(output, category, records)
         for record in records:
             wrong += _shard(output, record, category.determines["keep_columns"])
             named.add(record.shard)
@@ -53,40 +59,48 @@ def verify_output(root: Path) -> str:
             except RuntimeError as error:
                 wrong.append(str(error))
     strangers = sorted(set(_files(root)) - named)
-    wrong += [f"{name}: belongs to nothing" for name in strangers]
+    wrong += [f"{name}: belongs to nothing" for name in strangers if is_complete or not name.startswith(_LEFT_OVER)]
     if output.last_run_path.exists() and output.last_run() is None:
         wrong.append(f"{output.last_run_path.name}: damaged")
-    if len(totals) == len(plan.categories):
-        wrong += _written_last(output, totals)
+    if is_complete:
+        wrong += unfinished
+        if len(totals) == len(plan.categories):
+            wrong += _written_last(output, totals)
     if wrong:
         raise CurateError(
-            f"{root} is not intact:\n" + "\n".join(wrong) + "\nto mend it: remove the files named, then run the same "
-            "command again"
+            f"{root} is not intact:\n" + "\n".join(wrong) + "\nto mend it: remove the files that are damaged, move "
+            "away those that belong to nothing, then run the same command again"
+        )
+    if not is_complete:
+        why = unfinished or ["all partitions are done, but there is no manifest.json"]
+        raise CurateError(
+            f"{root} is not complete; what there is of it is intact:\n" + "\n".join(why) + "\n"
+            f"to go on, run the same command again; what the last run said: curate status {quoted(root)}"
         )
     return f"intact: {len(list(_files(root)))} files, {sum(each.num_items for each in totals.values()):,} items"
 
 
-def _records(output: OutputFolder, category: CategoryPlan) -> tuple[list[Record], list[str]]:
-    """Reads a category's records; returns those that count, and what is wrong with the others."""
-    records = output.records(category)
-    problems: list[str] = []
-    if digest_of(category.determines) != category.digest:
-        problems.append(f"plan.json: {category.category}: its digest is not that of what determines it")
-    missing = sorted(set(range(len(category.partitions))) - {record.partition for record in records})
-    absent = [partition for partition in missing if not output.record_path(category.category, partition).exists()]
+def _unfinished(output: OutputFolder, category: CategoryPlan) -> Iterator[str]:
+    """Says which partitions have no record."""
+    count = len(category.partitions)
+    absent = [number for number in range(count) if not output.record_path(category.category, number).exists()]
     if absent:
-        count = len(category.partitions)
         names = ", ".join(map(str, absent[:5])) + (", ..." if len(absent) > 5 else "")
-        problems.append(f"{category.category}: {len(absent)} of {count} partitions are not done: {names}")
-    problems += [
-        f"{_relative(output, category, partition)}: damaged, of other work, or its shard is gone or of another size"
-        for partition in missing
-        if partition not in absent
-    ]
-    for record in records:
-        if (record.start, record.end) != category.partitions[record.partition][1:]:
-            problems.append(f"{_relative(output, category, record.partition)}: of another range than the plan has")
-    return records, problems
+        yield f"{category.category}: {len(absent)} of {count} partitions are not done: {names}"
+
+
+def _odd_records(output: OutputFolder, category: CategoryPlan, records: Sequence[Record]) -> Iterator[str]:
+    """Says which records are not what the plan, or the files they speak of, make them."""
+    if digest_of(category.determines) != category.digest:
+        yield f"plan.json: {category.category}: its digest is not that of what determines it"
+    counting = {record.partition: record for record in records}
+    for partition, (_, start, end) in enumerate(category.partitions):
+        record, path = counting.get(partition), output.record_path(category.category, partition)
+        name = _relative(output, category, partition)
+        if record is None and path.exists():
+            yield f"{name}: damaged, of other work, or its shard is gone or of another size"
+        elif record is not None and (record.start, record.end) != (start, end):
+            yield f"{name}: of another range than the plan has"
 
 
 def _relative(output: OutputFolder, category: CategoryPlan, partition: int) -> str:

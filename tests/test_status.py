@@ -52,9 +52,9 @@ def test_the_status_after_an_error_says_which(shared_ray: int, tmp_path: Path, c
     assert curate("run", "--source", tmp_path / "Toys.jsonl", "--output", tmp_path / "out").exit_code == 3
     said = curate("status", tmp_path / "out").out
     assert "Toys: 1 of 1 partitions done · 70 rows · 0 kept · 20 malformed" in said
-    assert "not complete: the last run ended after" in said
+    assert "not complete\nthe last run ended after" in said
     assert "20 of 70 rows are malformed, and max_malformed allows 10" in said
-    assert "--set max_malformed=20" in said
+    assert said.endswith("--set max_malformed=20\n")
 
 
 def test_the_status_after_a_kill_says_so(source: Path, tmp_path: Path, curate: Curate) -> None:
@@ -64,4 +64,6 @@ def test_the_status_after_a_kill_says_so(source: Path, tmp_path: Path, curate: C
         while run.poll() is None and not (output / "_run.json").exists():
             pass
         run.kill()
-    assert f"not complete: the last run was killed: process {run.pid} on" in curate("status", output).out
+    said = curate("status", output).out
+    assert f"not complete\nthe last run was killed, or the disk was full: process {run.pid} on" in said
+    assert said.endswith("run the same command again to go on\n")

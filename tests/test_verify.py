@@ -79,9 +79,19 @@ def test_a_file_that_is_gone_is_noticed(output: Path) -> None:
         if name == "_run.json":
             verify_output(output)  # it says how the last run went, nothing of the items
         else:
-            with pytest.raises(CurateError, match="is not intact"):
+            with pytest.raises(CurateError, match=r"is not (intact|complete)"):
                 verify_output(output)
         (output / name).write_bytes(content)
+
+
+def test_an_output_that_is_not_finished_is_told_from_one_that_is_damaged(output: Path) -> None:
+    for name in ("manifest.json", "README.md", "_partitions/Toys/00000.json", "data/Toys/items-00000-of-00002.parquet"):
+        (output / name).unlink()
+    (output / "_lock").touch()
+    (output / "_running/Toys").mkdir(parents=True)
+    (output / "_running/Toys/00000").touch()
+    with pytest.raises(CurateError, match="not complete; what there is of it is intact:\nToys: 1 of 2"):
+        verify_output(output)
 
 
 @pytest.mark.parametrize(
