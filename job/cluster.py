@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from job.errors import CurateError, UsageError
-from job.session import Watch, end_idle, end_working, session_folder
+from job.session import Watch, end_working, session_folder, without_idle
 
 _OBJECT_STORE_BYTES = 128 << 20
 """Rows do not go through Ray's object store, only what tasks are told and what they answer. Ray's least is 75 MiB."""
@@ -156,24 +156,24 @@ def _start(count: int, folder: str) -> None:
     # Ray would wait for its dashboard before it starts anything else.
     logging.getLogger("ray._private.services").setLevel(logging.CRITICAL)
     try:
-        ray.init(
-            address="local",
-            num_cpus=count,
-            resources={_OWN_CORE: count},
-            include_dashboard=False,
-            object_store_memory=_OBJECT_STORE_BYTES,
-            logging_level=logging.ERROR,
-            log_to_driver=False,
-            _temp_dir=folder,
-            _system_config={"task_oom_retries": _OOM_RETRIES},
-        )
+        with without_idle():
+            ray.init(
+                address="local",
+                num_cpus=count,
+                resources={_OWN_CORE: count},
+                include_dashboard=False,
+                object_store_memory=_OBJECT_STORE_BYTES,
+                logging_level=logging.ERROR,
+                log_to_driver=False,
+                _temp_dir=folder,
+                _system_config={"task_oom_retries": _OOM_RETRIES},
+            )
     except Exception as error:
         words = " ".join(str(error).split()) or type(error).__name__
         raise CurateError(
             f"Ray did not start on this machine: {words}\n"
             "nothing was lost: run the same command again; if that does not help: curate doctor"
         ) from None
-    end_idle(folder)
 
 
 @contextlib.contextmanager

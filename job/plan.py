@@ -23,8 +23,9 @@ from job.source.folder import find_categories, fingerprint
 from job.source.jsonl import check_fields
 from job.source.loaded import loaded_category
 from job.source.parquet import open_checked, read_metadata
-from job.source.partitions import RULE, cut_jsonl, cut_parquet
+from job.source.partitions import RULE, RowGroups, cut_jsonl, cut_row_groups, row_groups
 from job.source.reader import PartitionReader
+from job.source.remote import HubFile
 from job.source.unpack import is_packed, unpack
 
 RECIPE_VERSION = 1
@@ -53,7 +54,7 @@ class Task:
         Args:
             places: where its files are read, as `local_files` has them or as the source has.
         """
-        files = zip(self.source.files, places, strict=True)
+        remote = [place for place in places if isinstance(place, HubFile)]
         return PartitionReader(
             form=self.source.form,
             paths=tuple(place.absolute() if isinstance(place, Path) else place for place in places),
@@ -61,11 +62,11 @@ class Task:
             keep_columns=self.config.keep_columns,
             max_row_bytes=self.config.max_row_bytes,
             fields=self.config.source.fields,
-            metadata=tuple(self._metadata(*file) for file in files) if self.source.form == "parquet" else (),
+            metadata=tuple(map(self._metadata, remote)) if self.source.form == "parquet" else (),
         )
 
-    def _metadata(self, file: SourceFile, place: Place) -> pq.FileMetaData | None:
-        return None if file.name in self.plan.damaged_files else read_metadata(place)
+    def _metadata(self, file: HubFile) -> pq.FileMetaData | None:
+        return None if file.name in self.plan.damaged_files else read_metadata(file)
 
     def check_unchanged(self) -> None:
         """Compares the source's files with what was planned. Raises CurateError when one has changed since."""
@@ -261,11 +262,11 @@ def _cut(
     config: JobConfig, source: CategorySource, places: Sequence[Place], damaged: dict[str, str] | None
 ) -> list[tuple[int, int, int]]:
     """Cuts a category's files, but not those that are damaged; adds to these what cannot be opened."""
-    metadata: dict[int, pq.FileMetaData] = {}
+    groups: dict[int, RowGroups] = {}
     if source.form == "parquet":
         for index, (file, place) in enumerate(zip(source.files, places, strict=True)):
             try:
-                metadata[index] = open_checked(place, config.keep_columns, config.source.fields)
+                groups[index] = row_groups(open_checked(place, config.keep_columns, config.source.fields))
             except DamagedFileError as error:
                 if damaged is None:
                     raise
@@ -278,7 +279,7 @@ def _cut(
     if source.form == "jsonl":
         cut = cut_jsonl([places[index] for index in whole], config.limit, config.max_row_bytes)
     else:
-        cut = cut_parquet([metadata[index] for index in whole], config.limit)
+        cut = cut_row_groups([groups[index] for index in whole], config.limit)
     return [(whole[part.file], part.start, part.end) for part in cut]
 
 

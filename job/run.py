@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 import logging
 import os
+import threading
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
@@ -208,6 +210,8 @@ def _curate(
     """Does what is left to do, by category."""
     from job.cluster import started_ray  # Ray is slow to import, and a complete output needs none
 
+    # Ray Data is imported while Ray starts, which is mostly waiting.
+    threading.Thread(target=importlib.import_module, args=("job.pipeline",), daemon=True).start()
     with started_ray(config.workers, say, functools.partial(_prepare, config.recipe)) as workers:
         from job.pipeline import curate_category
 

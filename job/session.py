@@ -30,7 +30,8 @@ _POLL_S = 0.5
 _ENDED_S = 5.0
 _PATIENCE_S = 15.0
 _YOUNG_S = 60.0
-_IDLE = ("dashboard.py", "log_monitor.py")
+_IDLE = (f"ray{os.sep}dashboard{os.sep}dashboard.py", f"ray{os.sep}_private{os.sep}log_monitor.py")
+_IDLE_POLL_S = 0.05
 _CONTROL = f"gcs{os.sep}gcs_server"
 _HEART = {"raylet": "node process (raylet)", "gcs_server": "control service (gcs_server)"}
 """Processes without which Ray does nothing more. Ray ends the driver without a word, 14 s after the first has died and
@@ -82,12 +83,29 @@ def _processes_of(folder: str) -> Iterator[tuple[psutil.Process, str]]:
                 yield process, command
 
 
-def end_idle(folder: str) -> None:
-    """Ends what a Ray of our own has started and this job has no use for: the dashboard, and who carries logs to it.
+@contextlib.contextmanager
+def without_idle() -> Generator[None]:
+    """Ends, while Ray starts, what it starts and this job has no use for: the dashboard, and who carries logs to it.
 
-    The dashboard would also ask the clouds' metadata services where it runs.
+    On two cores their imports would hold up the start of the rest. The dashboard would also ask the clouds' metadata
+    services where it runs.
     """
-    _kill(process for process, command in _processes_of(folder) if any(idle in command for idle in _IDLE))
+    started = threading.Event()
+
+    def end() -> None:
+        while not started.wait(_IDLE_POLL_S):
+            for process in psutil.Process().children():
+                with contextlib.suppress(psutil.Error):
+                    if any(word.endswith(_IDLE) for word in process.cmdline()):
+                        process.kill()
+
+    thread = threading.Thread(target=end, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        started.set()
+        thread.join()
 
 
 def end_working(folder: str) -> None:

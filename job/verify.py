@@ -52,8 +52,12 @@ def verify_output(root: Path) -> str:
             if record.rejects is not None:
                 named.add(record.rejects)
                 wrong += _rejects(output, record)
-        named |= {_relative(output, category, partition) for partition in range(len(category.partitions))}
-        if len(records) == len(category.partitions):
+        count = len(category.partitions)
+        named |= {_relative(output, category, partition) for partition in range(count)}
+        if not is_complete:  # a run may have been killed between a shard and its record
+            named |= {output.shard_name(category.category, partition, count) for partition in range(count)}
+            named |= {output.rejects_name(category.category, partition) for partition in range(count)}
+        if len(records) == count:
             try:
                 totals[category.category] = add_up(category, records)
             except RuntimeError as error:

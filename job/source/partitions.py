@@ -74,25 +74,41 @@ def cut_jsonl(paths: Sequence[Place], limit: int | None, max_row_bytes: int) -> 
     return partitions
 
 
+RowGroups = list[tuple[int, int]]
+"""Of each row group of a file: its rows, and the bytes of the needed columns before compression."""
+
+
+def row_groups(metadata: pq.FileMetaData) -> RowGroups:
+    """Returns what the cut of a file depends on, which is far smaller than its metadata."""
+    groups = map(metadata.row_group, range(metadata.num_row_groups))
+    return [(group.num_rows, _needed_bytes(group)) for group in groups]
+
+
 def cut_parquet(metadata: Sequence[pq.FileMetaData], limit: int | None) -> list[Partition]:
+    """Cuts Parquet files by their metadata. See `cut_row_groups`."""
+    return cut_row_groups([row_groups(file) for file in metadata], limit)
+
+
+def cut_row_groups(files: Sequence[RowGroups], limit: int | None) -> list[Partition]:
     """Cuts Parquet files into runs of row groups; a row group above the maximum is cut by rows.
 
     Args:
-        metadata: of each of the category's files.
+        files: the row groups of each of the category's files.
         limit: only the first so many rows of the category; None for all.
 
     Returns:
         The partitions, in the order of their rows.
     """
-    left = sum(file.num_rows for file in metadata)
+    sizes = [sum(rows for rows, _ in groups) for groups in files]
+    left = sum(sizes)
     if limit is not None:
         left = min(left, limit)
     target = min(max(math.ceil(left / PARTITIONS_PER_CATEGORY), MIN_PARQUET_ROWS), MAX_PARQUET_ROWS)
     partitions: list[Partition] = []
-    for file, meta in enumerate(metadata):
-        wanted = min(meta.num_rows, left)
+    for file, (groups, size) in enumerate(zip(files, sizes, strict=True)):
+        wanted = min(size, left)
         left -= wanted
-        for start, end in _runs(meta, wanted, target):
+        for start, end in _runs(groups, wanted, target):
             partitions.append(Partition(len(partitions), file, start, end))
     return partitions or [Partition(0, 0, 0, 0)]  # so that a category without rows has a shard too
 
@@ -103,15 +119,13 @@ def _pieces(total: int, size: int, lowest: int, highest: int) -> int:
     return max(1, size // target, math.ceil(size / highest))
 
 
-def _runs(metadata: pq.FileMetaData, num_rows: int, target: int) -> list[tuple[int, int]]:
+def _runs(groups: RowGroups, num_rows: int, target: int) -> list[tuple[int, int]]:
     runs: list[tuple[int, int]] = []
     start = end = run_bytes = 0
-    for index in range(metadata.num_row_groups):
-        group = metadata.row_group(index)
-        rows = min(group.num_rows, num_rows - end)
+    for group_rows, size in groups:
+        rows = min(group_rows, num_rows - end)
         if rows == 0:  # an empty row group, or the limit is reached
             continue
-        size = _needed_bytes(group)
         too_much = end - start + rows > MAX_PARQUET_ROWS or run_bytes + size > MAX_PARQUET_BYTES
         if end > start and (too_much or end - start >= target):
             runs.append((start, end))
