@@ -1,9 +1,9 @@
-"""What is to be done: config and source become a plan, and are compared with what an output folder is for."""
+"""What is to be done: config and source become a plan."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,7 +102,7 @@ def find_sources(config: JobConfig, before: Plan | None = None) -> list[Category
         known = before.categories.get(source.category) if before else None
         if source.form == "parquet" and known is None:
             for file in source.files:
-                with contextlib.suppress(DamagedFileError) if config.skip_damaged_files else contextlib.nullcontext():
+                with _damage_noted(config, file, {}):
                     open_checked(_nearest_place(source, file), config.keep_columns, config.source.fields)
         elif known is None and config.source.fields and not source.is_packed:
             for file in source.files:
@@ -175,7 +175,7 @@ def local_files(
     scratch: Path,
     say: Callable[[str], None],
     report: Callable[[int], None],
-    damaged: dict[str, str] | None = None,
+    left_out: Container[str] = (),
 ) -> list[Path]:
     """Has a category's files on this machine, as they can be cut: from the Hub fetched, packed ones unpacked.
 
@@ -184,29 +184,40 @@ def local_files(
         scratch: the folder to unpack into.
         say: told what takes a while.
         report: told how many bytes are fetched so far.
-        damaged: the files that are left out, with their causes; one that turns out to be damaged is added. None to
-            leave out none.
+        left_out: the names of files that the plan leaves out, and that stay packed.
 
     Returns:
-        Where each file is; one that is left out is still packed.
+        Where each file is.
 
     Raises:
-        DamagedFileError: when a file is damaged and none is to be left out.
+        DamagedFileError: when another one is damaged.
     """
+    paths = _fetched(source, report)
+    return [
+        path if file.name in left_out else _unpacked(source, file, path, scratch, say)
+        for file, path in zip(source.files, paths, strict=True)
+    ]
+
+
+def _fetched(source: CategorySource, report: Callable[[int], None]) -> list[Path]:
     if source.repository is not None:
-        paths = fetch_files(source.repository, source.files, report)
-    else:
-        paths = [file.path for file in source.files if isinstance(file.path, Path)]
-    for index, (file, path) in enumerate(zip(source.files, paths, strict=True)):
-        if not is_packed(file.name) or (damaged is not None and file.name in damaged):
-            continue
-        try:
-            paths[index] = unpack(path, scratch / source.category / file.fingerprint[:16], say)
-        except DamagedFileError as error:
-            if damaged is None:
-                raise
-            damaged[file.name] = str(error).splitlines()[0]
-    return paths
+        return fetch_files(source.repository, source.files, report)
+    return [file.path for file in source.files if isinstance(file.path, Path)]
+
+
+def _unpacked(source: CategorySource, file: SourceFile, path: Path, scratch: Path, say: Callable[[str], None]) -> Path:
+    return unpack(path, scratch / source.category / file.fingerprint[:16], say) if is_packed(file.name) else path
+
+
+@contextlib.contextmanager
+def _damage_noted(config: JobConfig, file: SourceFile, damaged: dict[str, str]) -> Generator[None]:
+    """Notes a file that cannot be opened with its cause, where such files are skipped; elsewhere that is an error."""
+    try:
+        yield
+    except DamagedFileError as error:
+        if not config.skip_damaged_files:
+            raise
+        damaged[file.name] = str(error).splitlines()[0]
 
 
 def make_task(
@@ -236,11 +247,12 @@ def make_task(
         raise DamagedFileError("\n".join(plan.damaged_files.values()) + "\nto go on without: --skip-damaged-files")
     if plan is None:
         determines = determinants(config, source)
-        damaged: dict[str, str] | None = {} if config.skip_damaged_files else None
+        damaged: dict[str, str] = {}
+        places: list[Place] = [_nearest_place(source, file) for file in source.files]
         if source.is_packed:
-            places: Sequence[Place] = local_files(source, output.scratch, say, lambda _: None, damaged)
-        else:
-            places = [_nearest_place(source, file) for file in source.files]
+            for index, (file, path) in enumerate(zip(source.files, _fetched(source, lambda _: None), strict=True)):
+                with _damage_noted(config, file, damaged):
+                    places[index] = _unpacked(source, file, path, output.scratch, say)
         partitions = _cut(config, source, places, damaged)
         plan = CategoryPlan(
             category=source.category,
@@ -248,7 +260,7 @@ def make_task(
             digest=digest_of(determines),
             determines=determines,
             partitions=partitions,
-            damaged_files=damaged or {},
+            damaged_files=damaged,
         )
     return Task(
         source=source,
@@ -259,23 +271,17 @@ def make_task(
 
 
 def _cut(
-    config: JobConfig, source: CategorySource, places: Sequence[Place], damaged: dict[str, str] | None
+    config: JobConfig, source: CategorySource, places: Sequence[Place], damaged: dict[str, str]
 ) -> list[tuple[int, int, int]]:
     """Cuts a category's files, but not those that are damaged; adds to these what cannot be opened."""
     groups: dict[int, RowGroups] = {}
     if source.form == "parquet":
         for index, (file, place) in enumerate(zip(source.files, places, strict=True)):
-            try:
+            with _damage_noted(config, file, damaged):
                 groups[index] = row_groups(open_checked(place, config.keep_columns, config.source.fields))
-            except DamagedFileError as error:
-                if damaged is None:
-                    raise
-                damaged[file.name] = str(error).splitlines()[0]
-    whole = [index for index, file in enumerate(source.files) if file.name not in (damaged or {})]
+    whole = [index for index, file in enumerate(source.files) if file.name not in damaged]
     if not whole:
-        raise DamagedFileError(
-            f"{source.category}: every file of it is damaged:\n" + "\n".join((damaged or {}).values())
-        )
+        raise DamagedFileError(f"{source.category}: every file of it is damaged:\n" + "\n".join(damaged.values()))
     if source.form == "jsonl":
         cut = cut_jsonl([places[index] for index in whole], config.limit, config.max_row_bytes)
     else:

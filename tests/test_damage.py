@@ -122,3 +122,28 @@ def test_one_damaged_file_of_several(tmp_path: Path, curate: Curate) -> None:
     again = curate(*command)
     assert again.exit_code == 2
     assert "--skip-damaged-files" in again.err
+
+
+@pytest.mark.parametrize("more", [[], ["--skip-damaged-files"]], ids=["plain", "skip"])
+def test_a_packed_file_that_is_damaged_after_its_plan_was_made_is_an_error(
+    tmp_path: Path, curate: Curate, more: list[str]
+) -> None:
+    """Its partitions are planned: nothing else may be read in their place, nor may they be left out in silence."""
+    make_catalogue(tmp_path / "made", rows=6_000, categories=["Toys"], form="jsonl")
+    whole = gzip.compress((tmp_path / "made/raw/meta_categories/meta_Toys.jsonl").read_bytes())
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "Toys.jsonl.gz").write_bytes(whole)
+    command = ("run", "--source", source, "--output", tmp_path / "out", *more)
+    assert curate(*command).exit_code == 0
+    expected = shards(tmp_path / "out")
+    (tmp_path / "out/manifest.json").unlink()
+    (tmp_path / "out/_partitions/Toys/00000.json").unlink()
+    (source / "Toys.jsonl.gz").write_bytes(garbled(whole))
+    result = curate(*command)
+    assert result.exit_code == 2, result.out
+    assert f"error: damaged: {source / 'Toys.jsonl.gz'}, near its byte " in result.err
+    assert shards(tmp_path / "out") == expected
+    (source / "Toys.jsonl.gz").write_bytes(whole)
+    assert curate(*command).exit_code == 0
+    assert shards(tmp_path / "out") == expected
