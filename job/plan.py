@@ -23,7 +23,7 @@ from job.source.folder import find_categories, fingerprint
 from job.source.jsonl import check_fields
 from job.source.loaded import loaded_category
 from job.source.parquet import open_checked, read_metadata
-from job.source.partitions import RULE, RowGroups, cut_jsonl, cut_row_groups, row_groups
+from job.source.partitions import RULE, RowGroups, cut_jsonl, cut_parquet, row_groups
 from job.source.reader import PartitionReader
 from job.source.remote import HubFile
 from job.source.unpack import is_packed, unpack
@@ -285,7 +285,7 @@ def _cut(
     if source.form == "jsonl":
         cut = cut_jsonl([places[index] for index in whole], config.limit, config.max_row_bytes)
     else:
-        cut = cut_row_groups([groups[index] for index in whole], config.limit)
+        cut = cut_parquet([groups[index] for index in whole], config.limit)
     return [(whole[part.file], part.start, part.end) for part in cut]
 
 

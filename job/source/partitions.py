@@ -84,12 +84,7 @@ def row_groups(metadata: pq.FileMetaData) -> RowGroups:
     return [(group.num_rows, _needed_bytes(group)) for group in groups]
 
 
-def cut_parquet(metadata: Sequence[pq.FileMetaData], limit: int | None) -> list[Partition]:
-    """Cuts Parquet files by their metadata. See `cut_row_groups`."""
-    return cut_row_groups([row_groups(file) for file in metadata], limit)
-
-
-def cut_row_groups(files: Sequence[RowGroups], limit: int | None) -> list[Partition]:
+def cut_parquet(files: Sequence[RowGroups], limit: int | None) -> list[Partition]:
     """Cuts Parquet files into runs of row groups; a row group above the maximum is cut by rows.
 
     Args:

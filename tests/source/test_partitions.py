@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from job.recipe.verdict import END
 from job.source.jsonl import JsonlReader
 from job.source.parquet import ParquetReader, open_checked
-from job.source.partitions import Partition, cut_jsonl, cut_parquet
+from job.source.partitions import Partition, cut_jsonl, cut_parquet, row_groups
 from tests.source.hub_form import listings, write_groups
 
 MB = 1_000_000
@@ -71,7 +71,7 @@ class File:
 
 
 def cut(files: Sequence[Sequence[Group]], limit: int | None = None) -> list[Partition]:
-    return cut_parquet([cast(pq.FileMetaData, File(groups)) for groups in files], limit)
+    return cut_parquet([row_groups(cast(pq.FileMetaData, File(groups))) for groups in files], limit)
 
 
 def even(num_rows: int, rows_per_group: int, bytes_per_row: int = 0) -> list[Group]:
@@ -248,7 +248,7 @@ def test_only_bytes_of_needed_columns_count(
     heavy = [Random(number).randbytes(500).hex() for number in range(90)]
     values = pa.array([[text] for text in heavy] if column == "features" else heavy)
     path = write_groups(folder / "heavy.parquet", listings(90, **{column: values}), [30] * 3)
-    assert len(cut_parquet([pq.read_metadata(path)], None)) == pieces
+    assert len(cut_parquet([row_groups(pq.read_metadata(path))], None)) == pieces
 
 
 @pytest.mark.parametrize(
@@ -314,7 +314,7 @@ def test_reading_the_partitions_of_parquet_files_gives_their_first_rows(tmp_path
         write_groups(tmp_path / f"{number}.parquet", rows.slice(start, sum(layout)), layout)
         for number, (start, layout) in enumerate(zip(starts, layouts, strict=True))
     ]
-    partitions = cut_parquet([open_checked(path, []) for path in paths], limit)
+    partitions = cut_parquet([row_groups(open_checked(path, [])) for path in paths], limit)
     assert max(part.end - part.start for part in partitions) <= 5
     reader = ParquetReader((), MAX_ROW_BYTES)
     found = [rows_of(reader.read(paths[part.file], part.index, part.start, part.end)) for part in partitions]
@@ -327,7 +327,10 @@ def test_partitions_depend_on_the_files_and_the_limit_alone(tmp_path: Path, monk
     here = tmp_path / "Books.jsonl"
     here.write_text("".join(f'{{"title": "row {number}"}}\n' for number in range(100)))
     groups = write_groups(tmp_path / "Books.parquet", listings(50), [3] * 16 + [2])
-    before = [(cut_jsonl([here], limit, 500), cut_parquet([pq.read_metadata(groups)], limit)) for limit in (None, 20)]
+    before = [
+        (cut_jsonl([here], limit, 500), cut_parquet([row_groups(pq.read_metadata(groups))], limit))
+        for limit in (None, 20)
+    ]
     elsewhere = tmp_path / "far/away"
     elsewhere.mkdir(parents=True)
     shutil.copyfile(here, elsewhere / "x.jsonl")
@@ -335,14 +338,17 @@ def test_partitions_depend_on_the_files_and_the_limit_alone(tmp_path: Path, monk
     shutil.copyfile(groups, elsewhere / "x.parquet")
     monkeypatch.setattr(os, "cpu_count", lambda: 96)
     metadata = pq.read_metadata(elsewhere / "x.parquet")
-    after = [(cut_jsonl([elsewhere / "x.jsonl"], limit, 500), cut_parquet([metadata], limit)) for limit in (None, 20)]
+    after = [
+        (cut_jsonl([elsewhere / "x.jsonl"], limit, 500), cut_parquet([row_groups(metadata)], limit))
+        for limit in (None, 20)
+    ]
     assert after == before
     assert before[0] != before[1]
 
 
 def test_an_empty_row_group_does_not_hide_the_rows_after_it(tmp_path: Path) -> None:
     path = write_groups(tmp_path / "a.parquet", listings(30), [10, 0, 20])
-    assert sum(part.end - part.start for part in cut_parquet([pq.read_metadata(path)], None)) == 30
+    assert sum(part.end - part.start for part in cut_parquet([row_groups(pq.read_metadata(path))], None)) == 30
 
 
 def test_a_limit_counts_over_several_jsonl_files(tmp_path: Path) -> None:
