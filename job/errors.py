@@ -76,6 +76,16 @@ def reason(error: OSError) -> str:
     return _DISK_ERRORS.get(error.errno or 0, (error.strerror or str(error)).lower())
 
 
+def cannot_be_written(error: OSError, folder: object) -> UsageError:
+    """Makes the message for an output folder that cannot be written, found before work starts.
+
+    Args:
+        error: why.
+        folder: which.
+    """
+    return UsageError(f"the output cannot be written: {folder}: {reason(error)}\nname another: --output DIR")
+
+
 def write_failed(error: OSError, path: object, left: str = "finished partitions are kept") -> CurateError:
     """Makes the message for a file that could not be written while the job ran.
 

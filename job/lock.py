@@ -24,7 +24,7 @@ from typing import BinaryIO
 import msgspec
 import psutil
 
-from job.errors import CurateError, RefusedError, UsageError, reason
+from job.errors import CurateError, RefusedError, cannot_be_written
 from job.output import OutputFolder
 
 BEAT_S = 5.0
@@ -120,7 +120,7 @@ def sole_owner(output: OutputFolder, say: Callable[[str], None] = lambda _: None
             os.pwrite(stream.fileno(), header + b"%020d\n" % 0, 0)
             os.fsync(stream.fileno())
         except OSError as error:
-            raise _cannot_write(output, error) from None
+            raise cannot_be_written(error, output.root) from None
         thread = threading.Thread(target=beat, daemon=True)
         thread.start()
         try:
@@ -141,7 +141,7 @@ def _locked(output: OutputFolder, say: Callable[[str], None]) -> BinaryIO:
             handle = os.open(output.lock_path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
             stream = os.fdopen(handle, "r+b", buffering=0)
         except OSError as error:
-            raise _cannot_write(output, error) from None
+            raise cannot_be_written(error, output.root) from None
         locked = _try_lock(stream, fcntl.LOCK_EX)
         if locked is False:
             owner = _owner_in(stream.read())
@@ -180,10 +180,6 @@ def _refusal(output: OutputFolder, owner: Owner | None) -> RefusedError:
     return RefusedError(
         f"another run is working on {output.root}: {owner or 'it does not say which'}\nwait for it, or stop it first"
     )
-
-
-def _cannot_write(output: OutputFolder, error: OSError) -> UsageError:
-    return UsageError(f"the output cannot be written: {output.root}: {reason(error)}\nname another: --output DIR")
 
 
 def _try_lock(stream: BinaryIO, kind: int) -> bool | None:

@@ -9,7 +9,7 @@ from collections.abc import Generator, Sequence
 from typing import Any
 
 from job.config import JobConfig
-from job.errors import RefusedError, UsageError, reason
+from job.errors import RefusedError, UsageError, cannot_be_written
 from job.output import OutputFolder
 from job.plan import Task, determinants
 from job.source.files import CategorySource
@@ -75,16 +75,12 @@ def check_room(output: OutputFolder, tasks: Sequence[Task]) -> None:
             folder = folder.parent
         free = shutil.disk_usage(folder).free
     except OSError as error:
-        raise UsageError(
-            f"the output cannot be written: {folder}: {reason(error)}\nname another: --output DIR"
-        ) from None
+        raise cannot_be_written(error, folder) from None
     if not folder.is_dir():
         raise UsageError(f"a part of the output's path is a file, not a folder: {folder}\nname another: --output DIR")
     if not os.access(folder, os.W_OK | os.X_OK):
         why = errno.EROFS if os.statvfs(folder).f_flag & os.ST_RDONLY else errno.EACCES
-        raise UsageError(
-            f"the output cannot be written: {folder}: {reason(OSError(why, ''))}\nname another: --output DIR"
-        )
+        raise cannot_be_written(OSError(why, ""), folder)
     # Items are about a third of the rows, and a prompt is a quarter of a row; packed by half or more.
     shares = (len(task.left(output)) / len(task.plan.partitions) * task.source.size_bytes for task in tasks)
     needed = int(sum(shares)) // 10 + (16 << 20)

@@ -11,7 +11,7 @@ from typing import Literal
 
 from job.bench.method import BASELINES, PARQUET_BASELINES
 from job.cluster import usable_cores
-from job.errors import UsageError, nearest, reason
+from job.errors import UsageError, cannot_be_written, nearest
 
 Form = Literal["parquet", "jsonl"]
 
@@ -141,6 +141,4 @@ def _make_folder(output: Path) -> None:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise UsageError(
-            f"the output cannot be written: {output}: {reason(error)}\nname another: --output DIR"
-        ) from None
+        raise cannot_be_written(error, output) from None
