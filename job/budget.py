@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 
 import pyarrow as pa
@@ -71,17 +71,17 @@ def _worst(output: OutputFolder, records: Sequence[Record]) -> str:
     return "".join(f"  {count:,}: {examples[kind]}\n" for kind, count in counts.most_common(_CAUSES_SHOWN))
 
 
-def check_damage(config: JobConfig, damage: Mapping[str, Sequence[Damage]]) -> None:
+def check_damage(config: JobConfig, damage: Sequence[Damage]) -> None:
     """Raises unless nothing of a source's files was damaged, or that is put up with.
 
     Args:
         config: the job.
-        damage: what was left out, by category.
+        damage: what was left out.
 
     Raises:
         CurateError: when something was.
     """
-    if config.skip_damaged_files or not any(damage.values()):
+    if config.skip_damaged_files or not damage:
         return
     raise CurateError(
         "\n".join(damage_lines(damage)) + "\nall else is done and kept; mend the files and run the same command again, "
@@ -89,8 +89,8 @@ def check_damage(config: JobConfig, damage: Mapping[str, Sequence[Damage]]) -> N
     )
 
 
-def damage_lines(damage: Mapping[str, Sequence[Damage]]) -> list[str]:
+def damage_lines(damage: Sequence[Damage]) -> list[str]:
     """Says what is damaged, a line each, of many only the first."""
-    lines = [each.cause for found in damage.values() for each in found]
+    lines = [each.cause for each in damage]
     more = len(lines) - _DAMAGES_SHOWN
     return lines[:_DAMAGES_SHOWN] + ([f"and {more} more"] if more > 0 else [])

@@ -34,9 +34,7 @@ def card(manifest: Manifest) -> bytes:
     sources = "".join(
         f"\nRows of {_plain(dataset)} at commit {_plain(commit)}.\n" for dataset, commit in sorted(commits)
     )
-    damaged = "".join(
-        f"\nLeft out: {_plain(damage.cause)}\n" for totals in manifest.categories.values() for damage in totals.damaged
-    )
+    damaged = "".join(f"\nLeft out: {_plain(damage.cause)}\n" for damage in manifest.damaged)
     text = (
         f"---\n{front}---\n\n# Price prompts\n\nProduct listings, each with a prompt that asks for its price and "
         f"answers it. Made by curate.\n\n| category | rows read | items |\n|---|---|---|\n{rows}\n{sources}{damaged}"

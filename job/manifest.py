@@ -128,6 +128,11 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     categories: dict[str, CategoryTotals]
     version: int = VERSION
 
+    @property
+    def damaged(self) -> list[Damage]:
+        """What is left out of all categories."""
+        return [damage for totals in self.categories.values() for damage in totals.damaged]
+
 
 def digest_of(determines: dict[str, Any]) -> str:
     """Returns the digest of all that decides a category's bytes."""

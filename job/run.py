@@ -313,8 +313,8 @@ def _finish(
         if name not in unfinished:
             check_budget(output, name, found, config.max_malformed)
     names = mine if unfinished else list(categories)
-    check_damage(config, {name: categories[name].damage(records[name]) for name in names})
     manifest = complete({name: add_up(categories[name], records[name]) for name in names})
+    check_damage(config, manifest.damaged)
     if not unfinished and output.manifest() != manifest:
         output.write(output.card_path, card(manifest))
         output.write_json(output.manifest_path, manifest)

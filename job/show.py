@@ -61,8 +61,7 @@ def outcome_lines(config: JobConfig, outcome: Outcome) -> Iterator[str]:
     if malformed := outcome.manifest.funnel[MALFORMED]:
         rows = "row" if malformed == 1 else "rows"
         yield f"{malformed:,} malformed {rows} put aside; to see them: curate rejects {out}"
-    damage = {name: totals.damaged for name, totals in outcome.manifest.categories.items()}
-    if any(damage.values()):
+    if damage := outcome.manifest.damaged:
         yield "left out, as --skip-damaged-files says:"
         yield from damage_lines(damage)
     if outcome.unfinished:

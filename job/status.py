@@ -49,7 +49,7 @@ def status_lines(root: Path) -> Iterator[str]:
         return
     if is_complete and manifest is not None:
         yield "complete"
-        yield from damage_lines({name: totals.damaged for name, totals in manifest.categories.items()})
+        yield from damage_lines(manifest.damaged)
         return
     yield "not complete"
     if last is not None and last.ended is None:
