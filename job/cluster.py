@@ -153,7 +153,7 @@ def started_ray(
 def _start(count: int, folder: str) -> None:
     import ray
 
-    # Ray would wait for its dashboard before it starts anything else.
+    # It says that the dashboard did not start, which nobody waits for.
     logging.getLogger("ray._private.services").setLevel(logging.CRITICAL)
     try:
         with without_idle():

@@ -27,8 +27,8 @@ _T = TypeVar("_T")
 
 _CHECKSUM = re.compile(rb',\n "checksum": "([0-9a-f]{64})"\n}\n')
 _WITH_CATEGORIES = ("data", "_rejects", "_partitions", "_running")
-_LEFT_BEFORE_A_PLAN = {"_tmp", "_scratch", "_lock", "_running", "_run.json"}
-"""What a run may leave in a folder before it has a plan."""
+LEFT_OVER = {"_tmp", "_scratch", "_lock", "_running"}
+"""What a run that was killed leaves, for the next one to remove."""
 
 
 class OutputFolder:
@@ -62,7 +62,7 @@ class OutputFolder:
     def check_links(self, categories: Iterable[str]) -> None:
         """Raises RefusedError when a folder in it is a link: what is written or removed there would be elsewhere."""
         inner = [f"{folder}/{category}" for folder in _WITH_CATEGORIES for category in categories]
-        for name in (*_WITH_CATEGORIES, "_tmp", "_scratch", "_lock", *inner):
+        for name in sorted({*_WITH_CATEGORIES, *LEFT_OVER, *inner}):
             path = self.root / name
             if path.is_symlink():
                 raise RefusedError(
@@ -175,7 +175,10 @@ class OutputFolder:
 
     def is_untouched(self) -> bool:
         """Tells whether the folder has nothing in it, or is not there."""
-        return not self.root.is_dir() or {path.name for path in self.root.iterdir()} <= _LEFT_BEFORE_A_PLAN
+        return not self.root.is_dir() or {path.name for path in self.root.iterdir()} <= {
+            *LEFT_OVER,
+            self.last_run_path.name,
+        }
 
     def mark_running(self, category: str, partition: int) -> int:
         """Leaves a mark that a worker has begun a partition, for `running` to find; not worth an error.

@@ -14,12 +14,9 @@ from job.card import card
 from job.errors import CurateError, quoted
 from job.lock import live_owner
 from job.manifest import CategoryPlan, CategoryTotals, Record, add_up, complete, digest_of
-from job.output import OutputFolder, opened, sealed
+from job.output import LEFT_OVER, OutputFolder, opened, sealed
 from job.recipe.verdict import KEPT, MALFORMED
 from job.shard import REJECTS_SCHEMA, content_digest, items_schema
-
-_LEFT_OVER = ("_lock", "_tmp/", "_running/", "_scratch/")
-"""What a run that was killed leaves, for the next one to remove."""
 
 
 def verify_output(root: Path) -> str:
@@ -63,7 +60,9 @@ def verify_output(root: Path) -> str:
             except RuntimeError as error:
                 wrong.append(str(error))
     strangers = sorted(set(_files(root)) - named)
-    wrong += [f"{name}: belongs to nothing" for name in strangers if is_complete or not name.startswith(_LEFT_OVER)]
+    if not is_complete:
+        strangers = [name for name in strangers if name.partition("/")[0] not in LEFT_OVER]
+    wrong += [f"{name}: belongs to nothing" for name in strangers]
     if output.last_run_path.exists() and output.last_run() is None:
         wrong.append(f"{output.last_run_path.name}: damaged")
     if is_complete:
