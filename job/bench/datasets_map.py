@@ -5,7 +5,6 @@ What is counted, and what is not, is as in `process_pool`.
 
 from __future__ import annotations
 
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,8 @@ from typing import Any
 import datasets
 
 from job.bench.child import Done, Spec
-from job.bench.course import COLUMNS, load_tokenizer, make_item
-from job.bench.process_pool import done, load_rows
+from job.bench.course import COLUMNS, make_item
+from job.bench.process_pool import done, loaded_rows
 from job.config import RecipeConfig
 from job.shard import items_schema
 from job.source.rows import PARQUET_COLUMNS
@@ -25,13 +24,9 @@ _BATCH_ROWS = 1000
 def work(spec: Spec, form: str, workers: int, output: Path) -> Done:
     """See `Work`. The form is Parquet, and nothing is written but the data set's cache, beside the output."""
     del form
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=output.parent) as cache:
-        loading = time.perf_counter()
-        dataset = load_rows(spec, cache).select_columns(list(PARQUET_COLUMNS))
-        loaded_s = time.perf_counter() - loading
-        load_tokenizer(spec.tokenizer)
+    with loaded_rows(spec, output) as (rows, apart_s):
         began = time.time()
+        dataset = rows.select_columns(list(PARQUET_COLUMNS))
         items = dataset.map(
             curate_batch,
             batched=True,
@@ -42,7 +37,7 @@ def work(spec: Spec, form: str, workers: int, output: Path) -> Done:
             fn_kwargs={"category": spec.category, "recipe": spec.recipe, "tokenizer": spec.tokenizer},
         ).to_list()
         ended = time.time()
-        return done(items, dataset.num_rows, began, ended, {"load_dataset": loaded_s})
+        return done(items, dataset.num_rows, began, ended, apart_s)
 
 
 def curate_batch(

@@ -9,10 +9,11 @@ taken as they are, all columns decoded, as the course does; that is about 60 us 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -31,12 +32,7 @@ _CHUNK_ROWS = 1000
 def work(spec: Spec, form: str, workers: int, output: Path) -> Done:
     """See `Work`. The form is Parquet, and nothing is written but the data set's cache, beside the output."""
     del form
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=output.parent) as cache:
-        loading = time.perf_counter()
-        dataset = load_rows(spec, cache)
-        loaded_s = time.perf_counter() - loading
-        load_tokenizer(spec.tokenizer)
+    with loaded_rows(spec, output) as (dataset, apart_s):
         curate = functools.partial(curate_chunk, category=spec.category, recipe=spec.recipe, tokenizer=spec.tokenizer)
         began = time.time()
         items: list[Item] = []
@@ -44,19 +40,29 @@ def work(spec: Spec, form: str, workers: int, output: Path) -> Done:
             for batch in pool.map(curate, _chunks(dataset)):
                 items += batch
         ended = time.time()
-        return done(items, dataset.num_rows, began, ended, {"load_dataset": loaded_s})
+        return done(items, dataset.num_rows, began, ended, apart_s)
 
 
-def load_rows(spec: Spec, cache: str) -> datasets.Dataset:
-    """Loads the category's rows by `datasets`.
+@contextlib.contextmanager
+def loaded_rows(spec: Spec, output: Path) -> Generator[tuple[datasets.Dataset, dict[str, float]]]:
+    """Loads the category's rows by `datasets`, and the tokenizer.
 
     Args:
         spec: what to load.
-        cache: the folder for the data set's cache.
+        output: the output folder, beside which the data set's cache lies while the context lasts.
+
+    Yields:
+        The rows, and the seconds that loading them took, for `Done.apart_s`.
     """
-    files = spec.parquet_files
-    dataset = datasets.load_dataset("parquet", data_files=files, split="train", cache_dir=cache)
-    return dataset if spec.limit is None else dataset.select(range(min(spec.limit, dataset.num_rows)))
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=output.parent) as cache:
+        began = time.perf_counter()
+        dataset = datasets.load_dataset("parquet", data_files=spec.parquet_files, split="train", cache_dir=cache)
+        if spec.limit is not None:
+            dataset = dataset.select(range(min(spec.limit, dataset.num_rows)))
+        loaded_s = time.perf_counter() - began
+        load_tokenizer(spec.tokenizer)
+        yield dataset, {"load_dataset": loaded_s}
 
 
 def _chunks(dataset: datasets.Dataset) -> Iterator[datasets.Dataset]:
