@@ -192,41 +192,38 @@ def test_a_ray_that_dies_is_said_in_one_message(
     assert left_over(temporary) == []
 
 
+def run_that_fails(source: Path, output: Path, temporary: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs Toys with two workers; checks what holds for every run whose workers die again and again."""
+    command = [sys.executable, "-m", "job", "run", "--source", str(source / "Toys.jsonl"), "--output", str(output)]
+    ended = subprocess.run(
+        [*command, "--workers", "2"],
+        env={**os.environ, "TMPDIR": str(temporary), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert ended.returncode == 1, ended.stderr
+    assert "going on with 1 at once" in ended.stderr
+    assert "lower --workers" in ended.stderr
+    assert ended.stdout == ""
+    assert left_over(temporary) == []
+    return ended
+
+
 def test_memory_that_runs_out_is_tried_with_fewer_at_once_and_then_said(
     source: Path, tmp_path: Path, temporary: Path
 ) -> None:
     """Ray's own memory monitor, told that a thousandth of the machine's memory is too much already."""
-    output = tmp_path / "out"
-    command = [sys.executable, "-m", "job", "run", "--source", str(source / "Toys.jsonl"), "--output", str(output)]
-    environment = {**os.environ, "TMPDIR": str(temporary), "RAY_memory_usage_threshold": "0.001"}
-    ended = subprocess.run(
-        [*command, "--workers", "2"], env=environment, capture_output=True, text=True, check=False, timeout=300
-    )
-    assert ended.returncode == 1, ended.stderr
-    assert "going on with 1 at once" in ended.stderr
+    ended = run_that_fails(source, tmp_path / "out", temporary, RAY_memory_usage_threshold="0.001")
     assert "error: memory ran out, and Ray has killed a worker" in ended.stderr
-    assert "lower --workers" in ended.stderr
-    assert ended.stdout == ""
-    assert left_over(temporary) == []
 
 
 def test_a_worker_that_dies_again_and_again_ends_the_job(source: Path, tmp_path: Path, temporary: Path) -> None:
     """The worker of one partition is killed whenever it begins: with two at once, then with one, then it is said."""
-    output = tmp_path / "out"
-    poison = tmp_path / "poison"
-    poison.mkdir()
-    (poison / "sitecustomize.py").write_text(POISON)
-    command = [sys.executable, "-m", "job", "run", "--source", str(source / "Toys.jsonl"), "--output", str(output)]
-    environment = {**os.environ, "TMPDIR": str(temporary), "PYTHONPATH": str(poison)}
-    ended = subprocess.run(
-        [*command, "--workers", "2"], env=environment, capture_output=True, text=True, check=False, timeout=300
-    )
-    assert ended.returncode == 1, ended.stderr
-    assert "going on with 1 at once" in ended.stderr
+    (tmp_path / "sitecustomize.py").write_text(POISON)
+    ended = run_that_fails(source, tmp_path / "out", temporary, PYTHONPATH=str(tmp_path))
     assert "error: Toys: partition 1: its worker died 4 times" in ended.stderr
-    assert "lower --workers" in ended.stderr
-    assert ended.stdout == ""
-    assert left_over(temporary) == []
 
 
 POISON = """
