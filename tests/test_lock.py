@@ -160,7 +160,7 @@ def test_an_owner_is_alone_however_others_come_and_go(tmp_path: Path) -> None:
 
     def come_and_go() -> None:
         nonlocal entered
-        for _ in range(300):
+        for _ in range(1_500):
             with contextlib.suppress(RefusedError), sole_owner(output):
                 inside.append(1)
                 together.append(len(inside))
