@@ -180,6 +180,10 @@ class OutputFolder:
             self.last_run_path.name,
         }
 
+    def has_left_over(self) -> bool:
+        """Tells whether a run works in the folder, or has been killed in it."""
+        return any((self.root / name).exists() for name in LEFT_OVER)
+
     def mark_running(self, category: str, partition: int) -> int:
         """Leaves a mark that a worker has begun a partition, for `running` to find; not worth an error.
 

@@ -26,6 +26,7 @@ from job.output import OutputFolder
 from job.permit import check_room, check_same_work
 from job.plan import Task, find_sources, local_files, make_task, moved
 from job.progress import face, fetching, watched
+from job.session import clear_dead_sessions
 from job.source.cache import check_cache_room, missing_bytes
 from job.source.files import CategorySource, Place
 
@@ -80,6 +81,7 @@ def run_job(
     if quiet:
         logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it would say each time that it waits
         os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
+    clear_dead_sessions()  # here, since a job that was killed at its very end needs no Ray to end
     output = _output(config)
     sources = _check(config, output, fresh=fresh)
     if not fresh and (outcome := _complete_already(config, output, sources)):
@@ -163,7 +165,12 @@ def _check(config: JobConfig, output: OutputFolder, *, fresh: bool) -> list[Cate
 def _complete_already(config: JobConfig, output: OutputFolder, sources: Sequence[CategorySource]) -> Outcome | None:
     """Returns the outcome when there is nothing to do: then nothing is written, and the folder may be read-only."""
     plan, manifest = output.plan(), output.manifest()
-    if plan is None or manifest is None or any(source.category not in plan.categories for source in sources):
+    if (
+        plan is None
+        or manifest is None
+        or output.has_left_over()
+        or any(source.category not in plan.categories for source in sources)
+    ):
         return None
     for category in plan.categories.values():
         records = output.records(category)
@@ -315,8 +322,9 @@ def _finish(
     names = mine if unfinished else list(categories)
     manifest = complete({name: add_up(categories[name], records[name]) for name in names})
     check_damage(config, manifest.damaged)
-    if not unfinished and output.manifest() != manifest:
-        output.write(output.card_path, card(manifest))
-        output.write_json(output.manifest_path, manifest)
+    if not unfinished:
+        if output.manifest() != manifest:
+            output.write(output.card_path, card(manifest))
+            output.write_json(output.manifest_path, manifest)
         output.clear_scratch()
     return Outcome(manifest=manifest, new_partitions=new_partitions, unfinished=unfinished)

@@ -38,16 +38,22 @@ _HEART = {"raylet": "node process (raylet)", "gcs_server": "control service (gcs
 60 s after the second."""
 
 
-@contextlib.contextmanager
-def session_folder() -> Generator[str]:
-    """Makes the folder of a Ray of our own, and removes it at the end; before, what dead runs have left."""
-    parent = Path(tempfile.gettempdir())
-    if len(str(parent)) > _LONGEST_PARENT:
-        parent = Path("/tmp")  # noqa: S108
-    for old in parent.glob(f"{_PREFIX}*"):
+def clear_dead_sessions() -> None:
+    """Removes what runs that were killed have left of their Rays."""
+    for old in _parent().glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError):  # somebody else's
             _clear(old)
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+
+
+def _parent() -> Path:
+    parent = Path(tempfile.gettempdir())
+    return parent if len(str(parent)) <= _LONGEST_PARENT else Path("/tmp")  # noqa: S108
+
+
+@contextlib.contextmanager
+def session_folder() -> Generator[str]:
+    """Makes the folder of a Ray of our own, and removes it at the end."""
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=_parent()))
     with (folder / _OWNED).open("x") as owned:
         fcntl.flock(owned, fcntl.LOCK_EX)
         try:

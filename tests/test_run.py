@@ -25,6 +25,7 @@ from job.output import OutputFolder
 from job.plan import find_sources, make_task
 from job.run import Outcome, run_job
 from job.source.partitions import Partition
+from job.verify import verify_output
 from tests.conftest import Curate, shards, tree
 
 pytestmark = pytest.mark.usefixtures("shared_ray")
@@ -426,3 +427,22 @@ def test_memory_that_runs_out_with_one_worker_says_what_to_lower(
     monkeypatch.setattr(pipeline, "curate_category", greedy)
     with pytest.raises(CurateError, match=r"memory ran out.*\n.*lower --workers"):
         curated(catalogue, tmp_path / "out", workers=1)
+
+
+def test_what_a_run_has_left_that_was_killed_at_its_very_end_is_cleared(
+    catalogue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    curated(catalogue, out, limit=100)
+    before = shards(out)
+    for name in ("_lock", "_tmp/half", "_running/Appliances/00000", "_scratch/Appliances/unpacked.jsonl"):
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        (out / name).touch()
+    session = tmp_path / "curate-dead"
+    session.mkdir()
+    (session / "owned").touch()
+    monkeypatch.setattr("job.session._parent", lambda: tmp_path)
+    assert curated(catalogue, out, limit=100).new_partitions == 0
+    assert not session.exists()
+    assert shards(out) == before
+    assert verify_output(out).startswith("intact: ")
