@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from job.catalogue.files import make_catalogue
+from job.catalogue.files import make_catalogue, sample_files
 from job.config import JobConfig, load_config
 from job.errors import UsageError
 from job.plan import find_sources, local_files
@@ -52,17 +52,9 @@ def sample(folder: Path, rows: int, forms: set[str], report: Callable[[int], Non
         forms: `parquet`, `jsonl`.
         report: told how many rows are made so far.
     """
-    places: dict[str, Path] = {}
-    files: dict[str, tuple[Path, ...]] = {}
-    missing: list[str] = []
-    for form in sorted(forms):
-        home = folder / f"rows-{rows}-seed-{SEED}-{form}"
-        if form == "jsonl":
-            files[form] = (home / "raw" / "meta_categories" / f"meta_{_CATEGORY}.jsonl",)
-        else:
-            files[form] = (home / f"raw_meta_{_CATEGORY}" / "full-00000-of-00001.parquet",)
-        places[form] = home
-        missing += [] if files[form][0].exists() else [form]
+    places = {form: folder / f"rows-{rows}-seed-{SEED}-{form}" for form in sorted(forms)}
+    files = {form: tuple(sample_files(place, _CATEGORY, rows, form)) for form, place in places.items()}
+    missing = [form for form in places if not all(path.exists() for path in files[form])]
     done = 0
     for form in missing:
         before = done

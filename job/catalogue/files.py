@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import math
 import multiprocessing
 import os
 from collections import deque
@@ -35,6 +36,8 @@ _MAX_ROWS_WITHOUT_POOL = 5000
 _MAX_WORKERS = 8
 _CHUNKS_AHEAD = 2
 """So many more chunks than workers are in flight: nobody waits, and memory stays flat."""
+_CHUNKS_PER_SHARD = 150
+"""So many have about 110 MB of Parquet; the Hub's shards have 60 to 230."""
 
 _TEXTS = pa.list_(pa.string())
 _IMAGE_KEYS = ("hi_res", "large", "thumb", "variant")
@@ -101,24 +104,34 @@ def _make_chunks(chunks: Sequence[_Chunk]) -> Iterator[tuple[bytes, pa.Table]]:
             yield in_flight.popleft().result()
 
 
-def _targets(folder: Path, category: str, form: str) -> dict[str, Path]:
-    """Returns where each form of a category goes, and checks that nothing is there."""
+def sample_files(folder: Path, category: str, num_rows: int, form: str) -> list[Path]:
+    """Returns the files that a category of a sample catalogue has in one form, in the order of their rows.
+
+    Args:
+        folder: the catalogue's.
+        category: its name.
+        num_rows: how many rows it has.
+        form: `jsonl` or `parquet`.
+    """
+    if form == "jsonl":
+        return [folder / "raw" / "meta_categories" / f"meta_{category}.jsonl"]
+    count = math.ceil(num_rows / _CHUNK_ROWS / _CHUNKS_PER_SHARD)
+    return [folder / f"raw_meta_{category}" / f"full-{shard:05d}-of-{count:05d}.parquet" for shard in range(count)]
+
+
+def _check_free(category: str, paths: Sequence[Path]) -> None:
+    """Checks that a category can have its files: its name is one, and nothing is there. Raises UsageError."""
     try:
         check_category(category)
     except ValueError as error:
         raise UsageError(str(error)) from None
-    paths = {
-        "jsonl": folder / "raw" / "meta_categories" / f"meta_{category}.jsonl",
-        "parquet": folder / f"raw_meta_{category}" / "full-00000-of-00001.parquet",
-    }
-    paths = {name: path for name, path in paths.items() if form in (name, "both")}
-    for path in paths.values():
-        if path.exists():
-            raise UsageError(f"already there: {path}\nname another folder, or move that file away")
+    for path in paths:
+        for found in (path, *sorted(path.parent.glob("full-*.parquet"))):
+            if found.exists():
+                raise UsageError(f"already there: {found}\nname another folder, or move that file away")
         for parent in path.parents:
             if parent.exists() and not parent.is_dir():
                 raise UsageError(f"a file, not a folder: {parent}\nname another folder")
-    return paths
 
 
 def _check_folder(folder: Path) -> None:
@@ -161,24 +174,35 @@ def make_catalogue(
     if not categories or len(set(categories)) < len(categories):
         raise UsageError(f"categories are {', '.join(categories) or 'missing'}: name one or more, each once")
     _check_folder(folder)
-    targets = {category: _targets(folder, category, form) for category in categories}
     each, remainder = divmod(rows, len(categories))
+    sizes = dict(zip(categories, [each + remainder, *[each] * (len(categories) - 1)], strict=True))
+    forms = ["jsonl", "parquet"] if form == "both" else [form]
+    targets = {
+        category: {each: sample_files(folder, category, num_rows, each) for each in forms}
+        for category, num_rows in sizes.items()
+    }
+    for category, paths in targets.items():
+        _check_free(category, list(itertools.chain(*paths.values())))
     chunks = [
         _Chunk(seed, category, start // _CHUNK_ROWS, min(_CHUNK_ROWS, num_rows - start), form)
-        for category, num_rows in zip(categories, [each + remainder, *[each] * (len(categories) - 1)], strict=True)
+        for category, num_rows in sizes.items()
         for start in range(0, num_rows, _CHUNK_ROWS)
     ]
     parts: dict[Path, Path] = {}
     num_done = 0
     try:
         made = _make_chunks(chunks)
-        for category, its_chunks in itertools.groupby(chunks, key=lambda chunk: chunk.category):
+        for (category, shard), its_chunks in itertools.groupby(
+            chunks, key=lambda chunk: (chunk.category, chunk.number // _CHUNKS_PER_SHARD)
+        ):
             with ExitStack() as stack:
                 files: dict[str, BinaryIO] = {}
-                for name, path in targets[category].items():
+                for name, paths in targets[category].items():
+                    path = paths[shard if name == "parquet" else 0]
                     path.parent.mkdir(parents=True, exist_ok=True)
+                    mode = "ab" if path in parts else "wb"
                     parts[path] = path.with_name(f"{path.name}.{os.getpid()}.part")
-                    files[name] = stack.enter_context(parts[path].open("wb"))
+                    files[name] = stack.enter_context(parts[path].open(mode))
                 parquet = files.get("parquet")
                 writer = parquet and stack.enter_context(pq.ParquetWriter(parquet, _SCHEMA, compression="zstd"))
                 for chunk in its_chunks:

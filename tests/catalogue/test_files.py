@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from job.catalogue import files
 from job.catalogue.files import make_catalogue
 from job.errors import CurateError, UsageError
 from job.source.folder import find_categories
@@ -70,6 +71,28 @@ def test_the_same_seed_gives_the_same_bytes_of_one_form_as_of_both(
     folder: Path, tmp_path: Path, form: Forms, name: str
 ) -> None:
     assert make(tmp_path, ROWS, form) == {name: (folder / name).read_bytes()}
+
+
+def test_a_big_category_comes_in_shards_that_are_its_one_file_cut(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "_CHUNKS_PER_SHARD", 2)
+    made = make(tmp_path, ROWS)
+    shards = [f"raw_meta_Appliances/full-{shard:05d}-of-00002.parquet" for shard in range(2)]
+    assert list(made) == [JSONL, *shards]
+    assert made[JSONL] == (folder / JSONL).read_bytes()
+    tables = [pq.read_table(tmp_path / name) for name in shards]
+    assert [table.num_rows for table in tables] == [2_000, 1_000]
+    assert pa.concat_tables(tables).equals(pq.read_table(folder / PARQUET))
+    (source,) = find_categories(tmp_path, [])
+    assert [file.name for file in source.files] == shards
+
+
+def test_a_set_of_shards_is_not_mixed_with_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(tmp_path, ROWS, "parquet")
+    monkeypatch.setattr(files, "_CHUNKS_PER_SHARD", 2)
+    with pytest.raises(UsageError, match=r"already there: .*full-00000-of-00001\.parquet"):
+        make(tmp_path, ROWS, "parquet")
 
 
 def test_another_seed_gives_other_rows(folder: Path, tmp_path: Path) -> None:
