@@ -1,5 +1,6 @@
 """`python -m job` is `curate`."""
 
+import contextlib
 import os
 import signal
 import sys
@@ -12,14 +13,16 @@ def main() -> None:
 
     signal.signal(signal.SIGINT, before)
     cli.answer_signals()
+    code: object = None
     try:
         cli.main()
     except SystemExit as ending:
-        if ending.code == cli.INTERRUPTED:  # Ray's own threads have been seen to crash a process that ends half-way
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(cli.INTERRUPTED)
-        raise
+        code = ending.code
+    with contextlib.suppress(OSError):  # whoever has read the output may be gone
+        sys.stdout.flush()
+        sys.stderr.flush()
+    # All is unwound. Ray's own threads have been seen to crash a process that ends half-way, or to keep it.
+    os._exit(code if isinstance(code, int) else int(code is not None))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from job.errors import CurateError, UsageError
-from job.session import Watch, end_working, session_folder, without_idle
+from job.session import Watch, end_all, end_working, session_folder, without_idle
 
 _OBJECT_STORE_BYTES = 128 << 20
 """Rows do not go through Ray's object store, only what tasks are told and what they answer. Ray's least is 75 MiB."""
@@ -29,6 +29,7 @@ _OOM_RETRIES = 0
 """So often Ray tries a task again that it has killed since memory ran out: the run goes on with fewer at once instead.
 Ray's default is for ever; with 3, a hundred kills came before one of 48 tasks had used them up."""
 _ANSWER_S = 10.0
+_SHUT_DOWN_S = 10.0
 _STANDARD_ERROR = 2
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108
 """Where Ray's object store lies; macOS has none, and Ray uses files there."""
@@ -133,21 +134,19 @@ def started_ray(
     if count > cores:
         say(f"{count} workers on {cores} cores: some will share a core")
     say(f"starting Ray with {count} {'worker' if count == 1 else 'workers'}")
-    with session_folder() as folder, Watch() as watch:
+    with session_folder() as folder, Watch(folder) as watch:
         try:
             _start(count, folder)
             _take_back(on_sigterm)
             _hush_ray_data()
             task: dict[str, Any] = {"num_cpus": 0, "resources": {_OWN_CORE: 1}}
-            watch.begin()
             for _ in range(count):
                 ray.remote(**task)(_call).remote(prepare)
             yield Workers(count=count, task=task, cpu_limit=None, nodes=1)
         finally:
             watch.end()
             with _unheard():
-                end_working(folder)
-                ray.shutdown()
+                _shut_down(folder)
 
 
 def _start(count: int, folder: str) -> None:
@@ -174,6 +173,18 @@ def _start(count: int, folder: str) -> None:
             f"Ray did not start on this machine: {words}\n"
             "nothing was lost: run the same command again; if that does not help: curate doctor"
         ) from None
+
+
+def _shut_down(folder: str) -> None:
+    """Ends a Ray of our own; by force where its parts wait for each other, which they may do for minutes."""
+    import ray
+
+    end_working(folder)
+    thread = threading.Thread(target=ray.shutdown, daemon=True)
+    thread.start()
+    thread.join(_SHUT_DOWN_S)
+    if thread.is_alive():
+        end_all(folder)
 
 
 @contextlib.contextmanager

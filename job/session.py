@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 
 import psutil
@@ -73,8 +73,7 @@ def _clear(folder: Path) -> None:
             fcntl.flock(owned, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return
-        _kill(process for process, _ in _processes_of(str(folder)))
-        shutil.rmtree(folder, ignore_errors=True)
+        end_all(str(folder))
 
 
 def _processes_of(folder: str) -> Iterator[tuple[psutil.Process, str]]:
@@ -122,6 +121,12 @@ def end_working(folder: str) -> None:
     _kill(process for process, command in _processes_of(folder) if _CONTROL not in command)
 
 
+def end_all(folder: str) -> None:
+    """Ends a Ray of our own whatever state it is in, and removes its folder."""
+    _kill(process for process, _ in _processes_of(folder))
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 def _kill(processes: Iterable[psutil.Process]) -> None:
     killed = list(processes)
     for process in killed:
@@ -131,31 +136,38 @@ def _kill(processes: Iterable[psutil.Process]) -> None:
 
 
 class Watch:
-    """Watches over a Ray of our own: a run without its heart ends with an error, and soon."""
+    """Watches over a Ray of our own, from before it starts: a run without its heart ends with an error, and soon.
 
-    def __init__(self) -> None:
+    Args:
+        folder: the Ray's.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
         self._died: list[str] = []
         self._ended = threading.Event()
 
-    def begin(self) -> None:
-        """Begins to watch, once Ray is started. Only for the main thread: nobody else can be interrupted."""
-        if threading.current_thread() is threading.main_thread():
-            below = psutil.Process().children()
-            processes = {process: process.name() for process in below if process.name() in _HEART}
-            threading.Thread(target=self._watch, args=(processes,), daemon=True).start()
+    def __enter__(self) -> Watch:
+        if threading.current_thread() is threading.main_thread():  # nobody else can be interrupted
+            threading.Thread(target=self._watch, daemon=True).start()
+        return self
 
     def end(self) -> None:
         """Ends the watch before Ray is stopped, unless that has died, and stopping it may take for ever."""
         if not self._died:
             self._ended.set()
 
-    def _watch(self, processes: Mapping[psutil.Process, str]) -> None:
+    def _watch(self) -> None:
+        processes: dict[psutil.Process, str] = {}
         while not self._ended.wait(_POLL_S):
+            if len(processes) < len(_HEART):
+                processes |= _heart()
             self._died += [_HEART[name] for process, name in processes.items() if _is_dead(process)]
             if self._died:
                 _thread.interrupt_main()
                 if not self._ended.wait(_PATIENCE_S):
                     os.write(sys.stderr.fileno(), f"error: {self._error()}\n".encode())
+                    end_all(self._folder)
                     os._exit(CurateError.exit_code)
                 return
 
@@ -165,13 +177,20 @@ class Watch:
             "what was finished is kept: run the same command again to go on, perhaps with fewer --workers"
         )
 
-    def __enter__(self) -> Watch:
-        return self
-
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         self._ended.set()
         if self._died and error is not None:
             raise self._error() from None
+
+
+def _heart() -> dict[psutil.Process, str]:
+    """Returns the processes of this one's Ray that it cannot do without, with their names."""
+    found: dict[psutil.Process, str] = {}
+    for process in psutil.Process().children():
+        with contextlib.suppress(psutil.Error):
+            if (name := process.name()) in _HEART:
+                found[process] = name
+    return found
 
 
 def _is_dead(process: psutil.Process) -> bool:
