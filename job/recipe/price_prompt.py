@@ -145,14 +145,14 @@ class PricePrompt:
         if len(title) > _LONG_TITLE_CHARS:
             return self._plain_prompt(title, contents, price)
         known = self._words
-        words, counts = known.scrub(title, self._needed_tokens)
-        first_line, first_tokens = known.head(words, counts, self.max_tokens, "\n")
-        if max(sum(counts), first_tokens) >= self.max_tokens:
+        scrubbed = known.scrub(title, self._needed_tokens)
+        first_line, first_tokens = known.head(scrubbed, self.max_tokens, "\n")
+        if max(scrubbed.ends[-1], first_tokens) >= self.max_tokens:
             return self._plain_prompt(title, contents, price)
-        words, counts = known.scrub(contents[: self._max_chars], self._needed_tokens - first_tokens)
-        if first_tokens + sum(counts) <= self.min_tokens:
+        scrubbed = known.scrub(contents[: self._max_chars], self._needed_tokens - first_tokens)
+        if first_tokens + scrubbed.ends[-1] <= self.min_tokens:
             return DropReason.TOO_FEW_TOKENS
-        second_line, second_tokens = known.head(words, counts, self.max_tokens - first_tokens, "\n\n")
+        second_line, second_tokens = known.head(scrubbed, self.max_tokens - first_tokens, "\n\n")
 
         text = f"{first_line}\n{second_line}"
         tidied = rules.tidy(text)

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import accumulate, compress
+from typing import NamedTuple
 
 from job.recipe.text import is_part_number, pieces_of, words_of
 from job.recipe.tokenizer import Tokenizer
@@ -25,6 +26,16 @@ _CHARS_PER_TOKEN = 5
 """So many that the first piece of a text mostly has enough tokens."""
 
 _LINE = re.compile(r"[^\n]+\n*|\n+")
+
+
+class Scrubbed(NamedTuple):
+    """A text in words, at least one."""
+
+    words: list[str]
+    counts: list[int]
+    """How many tokens each has in the text that they make; 0 of part numbers, which are to be left out."""
+    ends: list[int]
+    """How many there are up to the end of each."""
 
 
 class _Counts(dict[str, int]):
@@ -42,6 +53,14 @@ class _Counts(dict[str, int]):
         return number
 
 
+def _without_first_zeros(words: list[str], counts: list[int]) -> tuple[list[str], list[int]]:
+    """Leaves out the words in front of the first one that counts."""
+    if counts and counts[0]:
+        return words, counts
+    begin = next((index for index, count in enumerate(counts) if count), len(counts))
+    return words[begin:], counts[begin:]
+
+
 class WordTokenizer:
     """Counts and cuts texts as a tokenizer does it, word by word.
 
@@ -55,7 +74,7 @@ class WordTokenizer:
         self._later = _Counts(lambda word: tokenizer.count(" " + word))
         self._scrubbed = _Counts(lambda word: 0 if is_part_number(word) else tokenizer.count(" " + word))
 
-    def scrub(self, text: str, enough: int) -> tuple[list[str], list[int]]:
+    def scrub(self, text: str, enough: int) -> Scrubbed:
         """Scrubs a text, as far as its first tokens go.
 
         Args:
@@ -63,38 +82,38 @@ class WordTokenizer:
             enough: how many tokens are needed; at least 1.
 
         Returns:
-            Its words, or so many of them that they have enough tokens; and how many tokens each has in the text that
-            they make: 0 for part numbers, which are to be left out. The first one stays, unless none does.
+            Its words, or so many of them that they have enough tokens. The first one stays, unless none does.
         """
         words: list[str] = []
         counts: list[int] = []
+        ends = [0]
         for piece in pieces_of(text, _CHARS_PER_TOKEN * enough):
             found = words_of(piece)
             found_counts = list(map(self._scrubbed.__getitem__, found))
             if words:
                 words += found
                 counts += found_counts
-            elif any(found_counts):
-                begin = next(index for index, count in enumerate(found_counts) if count)
-                words, counts = (found[begin:], found_counts[begin:]) if begin else (found, found_counts)
-                counts[0] = self._first[words[0]]
-            if sum(counts) >= enough:
+            else:
+                words, counts = _without_first_zeros(found, found_counts)
+                if words:
+                    counts[0] = self._first[words[0]]
+            ends = list(accumulate(counts))
+            if ends and ends[-1] >= enough:
                 break
-        return words or [""], counts or [0]
+        return Scrubbed(words, counts, ends) if words else Scrubbed([""], [0], [0])
 
-    def head(self, words: Sequence[str], counts: Sequence[int], max_tokens: int, end: str) -> tuple[str, int]:
+    def head(self, scrubbed: Scrubbed, max_tokens: int, end: str) -> tuple[str, int]:
         """Cuts a text after its first tokens.
 
         Args:
-            words: the text's, as `scrub` returns them.
-            counts: how many tokens each has.
+            scrubbed: the text.
             max_tokens: how many tokens to keep; at least 1.
             end: newlines to come after what is kept.
 
         Returns:
             The text of the first tokens, as a `Tokenizer` has it, and how many tokens it has together with `end`.
         """
-        ends = list(accumulate(counts))
+        words, counts, ends = scrubbed
         cut = bisect_left(ends, min(max_tokens, ends[-1]))
         before = ends[cut] - counts[cut]
         last = words[cut]

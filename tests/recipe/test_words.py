@@ -6,6 +6,7 @@ import random
 import sys
 import tracemalloc
 from collections.abc import Iterator
+from itertools import accumulate
 from typing import Any
 
 import pyarrow as pa
@@ -91,11 +92,12 @@ def check_heads(known: WordTokenizer, lines: Iterator[str], draw: random.Random)
         tokens = ENCODING.encode_ordinary(scrubbed)
         max_tokens = draw.randint(1, max(1, len(tokens) + 2))
         enough = max_tokens + draw.randint(0, 3)
-        words, counts = known.scrub(line, enough)
+        words, counts, ends = scrubbed_words = known.scrub(line, enough)
+        assert ends == list(accumulate(counts)), repr(line)
         assert sum(counts) == len(tokens) or len(tokens) > sum(counts) >= enough, repr(line)
         assert [w for w, n in zip(words, counts, strict=True) if n] == scrubbed.split(" ")[: sum(map(bool, counts))]
         end = "\n" * draw.randint(0, 3)
-        head, num_tokens = known.head(words, counts, max_tokens, end)
+        head, num_tokens = known.head(scrubbed_words, max_tokens, end)
         assert head == ENCODING.decode(tokens[:max_tokens]), repr(line)
         assert num_tokens == len(ENCODING.encode_ordinary(head + end)), repr(line)
 
@@ -144,24 +146,23 @@ def test_any_text_is_scrubbed_and_cut_as_rules_and_tokenizer_say(text: str, draw
 def test_newlines_behind_a_word_are_counted_with_it(word: str, end: str) -> None:
     known = WordTokenizer(LLAMA3)
     for text in (word, f"a {word}", f"{word} a {word}"):
-        words, counts = known.scrub(text, 100)
-        assert known.head(words, counts, 100, end) == (text, len(ENCODING.encode_ordinary(text + end)))
+        assert known.head(known.scrub(text, 100), 100, end) == (text, len(ENCODING.encode_ordinary(text + end)))
 
 
 def test_the_first_word_is_the_first_that_stays() -> None:
     known = WordTokenizer(LLAMA3)
     for text in ("AP49806 wood", ": AP49806 [1811003] dishwasher AP49806 wood"):
-        words, counts = known.scrub(text, 100)
-        assert known.head(words, counts, 100, "")[0] == plain.scrub(text)
-        assert sum(counts) == len(ENCODING.encode_ordinary(plain.scrub(text)))
+        found = known.scrub(text, 100)
+        assert known.head(found, 100, "")[0] == plain.scrub(text)
+        assert found.ends[-1] == len(ENCODING.encode_ordinary(plain.scrub(text)))
 
 
 @pytest.mark.parametrize("text", ["", " ", "AP49806", ': "1234567" '])
 def test_a_text_of_which_nothing_stays_has_no_tokens(text: str) -> None:
     known = WordTokenizer(LLAMA3)
-    words, counts = known.scrub(text, 1)
-    assert (words, counts) == ([""], [0])
-    assert known.head(words, counts, 5, "\n\n") == ("", 1)
+    found = known.scrub(text, 1)
+    assert found == ([""], [0], [0])
+    assert known.head(found, 5, "\n\n") == ("", 1)
 
 
 # What is remembered
