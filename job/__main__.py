@@ -9,16 +9,17 @@ def main() -> None:
     """Runs the command. Until what it needs is imported, Ctrl-C ends it without a word."""
     before = signal.signal(signal.SIGINT, lambda *_: os._exit(130))
     from job import cli
+    from job.signals import INTERRUPTED, answer_signals
 
     signal.signal(signal.SIGINT, before)
-    cli.answer_signals()
+    answer_signals()
     try:
         cli.main()
     except SystemExit as ending:
-        if ending.code == cli.INTERRUPTED:  # Ray's own threads have been seen to crash a process that ends half-way
+        if ending.code == INTERRUPTED:  # Ray's own threads have been seen to crash a process that ends half-way
             sys.stdout.flush()
             sys.stderr.flush()
-            os._exit(cli.INTERRUPTED)
+            os._exit(INTERRUPTED)
         raise
 
 
