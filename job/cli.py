@@ -18,7 +18,7 @@ import typer
 
 from job.config import JobConfig, dump_config, load_config, parse_assignment
 from job.errors import CurateError, UsageError, known, printable, quoted
-from job.signals import INTERRUPTED
+from job.signals import INTERRUPTED, only_follows
 
 app = typer.Typer(
     help="Turns a big product catalogue into training data for a model that guesses prices.",
@@ -313,7 +313,7 @@ def main() -> None:
     try:
         app()
     except SystemExit as ending:
-        if ending.code == INTERRUPTED:  # which is how typer ends on Ctrl-C
+        if ending.code == INTERRUPTED and not only_follows():  # which is how typer ends on Ctrl-C
             kept = "; what was finished is kept: run the same command again to go on" if "run" in sys.argv[1:2] else ""
             typer.echo(f"interrupted{kept}", err=True)
         raise

@@ -18,7 +18,7 @@ def _interrupt(*_: object) -> NoReturn:
     """Ends the command in good order, at the first signal; see `_see_to_the_end` for those that come after."""
     for number in _ENDING:
         signal.signal(number, lambda *_: None)
-    if not _only_follows():
+    if not only_follows():
         os.write(sys.stderr.fileno(), b"stopping; once more to leave at once\n")
     raise KeyboardInterrupt
 
@@ -43,13 +43,13 @@ def _see_to_the_end() -> None:
     def see() -> None:
         os.read(signals, 1)
         select.select([signals], [], [], _PATIENCE_S)
-        if not _only_follows():
+        if not only_follows():
             os.write(sys.stderr.fileno(), b"left at once; the same command cleans up and goes on\n")
         os._exit(INTERRUPTED)
 
     threading.Thread(target=see, daemon=True).start()
 
 
-def _only_follows() -> bool:
+def only_follows() -> bool:
     """Tells whether the work is done elsewhere, and goes on when this process ends."""
     return sys.argv[1:2] == ["submit"] or "--follow" in sys.argv

@@ -12,6 +12,14 @@ from tests.cluster.nodes import Cluster
 
 LINK = Path("out/cluster")
 """Leads to the folder of the cluster that is running."""
+ROOT = Path(__file__).parents[2]
+USAGE = """usage: scripts/cluster start [NODES]     nodes with a CPU each; 3 unless told
+       scripts/cluster submit ARGS       curate submit, to this cluster
+       scripts/cluster run ARGS          curate run, which joins this cluster
+       scripts/cluster status [ARGS]     its nodes and jobs; curate status, of this cluster
+       scripts/cluster kill-node N       as a power cut would; 1 is the head, and stays
+       scripts/cluster add-node
+       scripts/cluster stop [JOB]        a job, or the cluster, with all that is left of it"""
 _PORT = 8265
 
 
@@ -20,11 +28,14 @@ def main(arguments: list[str]) -> None:
     match arguments:
         case ["start", *nodes] if len(nodes) < 2:
             start(*map(int, nodes))
-        case ["status"]:
-            typer.echo(f"{running().alive()} nodes are alive")
-            curate("status", "--address", running().dashboard)
-        case ["submit" | "stop-job" as command, *rest]:
-            curate({"stop-job": "stop"}.get(command, command), "--address", running().dashboard, *rest)
+        case ["status", *rest]:
+            if not rest:
+                typer.echo(f"{running().alive()} nodes are alive")
+            curate("status", "--address", running().dashboard, *rest)
+        case ["submit", *rest]:
+            curate("submit", "--address", running().dashboard, *rest)
+        case ["stop", job_id]:
+            curate("stop", job_id, "--address", running().dashboard)
         case ["run", *rest]:
             curate("run", *rest)
         case ["kill-node", number]:
@@ -40,9 +51,7 @@ def main(arguments: list[str]) -> None:
             LINK.unlink()
             typer.echo("stopped")
         case _:
-            sys.exit(
-                "usage: scripts/cluster start [NODES] | status | submit ARGS | run ARGS | kill-node N | add-node | stop"
-            )
+            sys.exit(USAGE)
 
 
 def running() -> Cluster:
@@ -62,9 +71,7 @@ def start(nodes: int = 3) -> None:
     LINK.unlink(missing_ok=True)
     LINK.symlink_to(cluster.folder)
     typer.echo(f"{nodes} nodes are up: {cluster.dashboard} · drivers join at {cluster.address}")
-    typer.echo(
-        "to try it: scripts/cluster submit configs/sample.yaml --source $PWD/out/catalogue --output $PWD/out/submitted"
-    )
+    typer.echo("to try it: scripts/cluster submit --source $PWD/out/catalogue --output $PWD/out/on-cluster")
 
 
 def kill(number: int) -> None:
@@ -80,7 +87,7 @@ def kill(number: int) -> None:
 def curate(*arguments: str) -> None:
     """Becomes `curate ARGUMENTS`, in the cluster's environment."""
     cluster = running()
-    environment = {**cluster.environment, "PYTHONPATH": str(Path.cwd()), "RAY_ADDRESS": cluster.address}
+    environment = {**cluster.environment, "PYTHONPATH": str(ROOT), "RAY_ADDRESS": cluster.address}
     sys.stdout.flush()
     os.execve(sys.executable, [sys.executable, "-m", "job", *arguments], environment)
 

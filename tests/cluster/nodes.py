@@ -11,7 +11,6 @@ import json
 import os
 import secrets
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -27,7 +26,7 @@ import psutil
 
 _OBJECT_STORE_BYTES = 100 << 20
 _STARTED_S = 120.0
-_ENDED_S = 10.0
+_ENDED_S = 5.0
 _POLL_S = 0.1
 _NOTICES_LOST_NODES = {
     "RAY_health_check_period_ms": "1000",
@@ -118,7 +117,7 @@ class Cluster:
         return self.nodes[-1].number
 
     def _start(self, cpus: int, *options: str) -> None:
-        number = max((node.number for node in self.nodes), default=0) + 1
+        number = len(list(self.folder.glob("node-*.log"))) + 1  # also of those that are dead
         with (self.folder / f"node-{number}.log").open("w") as log:
             started = subprocess.Popen(
                 [
@@ -144,7 +143,7 @@ class Cluster:
     def alive(self) -> int:
         """Returns how many nodes the head takes for alive."""
         with contextlib.suppress(OSError, ValueError, KeyError):
-            nodes = self._asked("/api/v0/nodes")["data"]["result"]["result"]
+            nodes = self.asked("/api/v0/nodes")["data"]["result"]["result"]
             return sum(node["state"] == "ALIVE" for node in nodes)
         return 0
 
@@ -157,15 +156,11 @@ class Cluster:
 
     def stop(self) -> None:
         """Stops all nodes, and removes all that is left of them."""
-        processes = [process for node in self.nodes for process in _processes_of(node)]
-        for node in self.nodes:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(node.process, signal.SIGTERM)
-        psutil.wait_procs(processes, timeout=_ENDED_S)
-        _kill(processes)
+        _kill([process for node in self.nodes for process in _processes_of(node)])
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _asked(self, path: str) -> Any:
+    def asked(self, path: str) -> Any:
+        """Returns what the dashboard answers."""
         token = (self.folder / "token").read_text()
         request = urllib.request.Request(self.dashboard + path, headers={"Authorization": f"Bearer {token}"})
         with urllib.request.urlopen(request, timeout=10) as answer:
