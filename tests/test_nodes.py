@@ -72,7 +72,9 @@ def started(cluster: Cluster, *arguments: object, here: Path = ROOT, **more: str
     """Starts `curate ARGUMENTS`, as somebody does who has the cluster's token."""
     environment = {**cluster.environment, "PYTHONPATH": str(here), "HF_TOKEN": TOKEN, **more}
     command = [sys.executable, "-m", "job", *map(str, arguments)]
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command, cwd=here, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
 
 
 def submitted(cluster: Cluster, source: Path, output: Path, *more: object) -> subprocess.Popen[str]:
@@ -233,17 +235,21 @@ def test_a_jobs_exit_code_comes_through(
 def test_a_run_that_joins_takes_its_code_along(
     three_nodes: Cluster, source: Path, of_one_node: dict[str, bytes], tmp_path: Path
 ) -> None:
-    """The driver's code is changed, in a place that only workers come to."""
+    """A copy of the program whose processes each tell where they have it from."""
     shutil.copytree(ROOT / "job", tmp_path / "here/job")
     sink = tmp_path / "here/job/sink.py"
-    sink.write_text(sink.read_text() + f"\nPath('{tmp_path}/seen').write_text(__file__)\n")
+    (tmp_path / "seen").mkdir()
+    tells = f"\nimport os\nPath(f'{tmp_path}/seen/{{os.getpid()}}').write_text(__file__)\n"
+    sink.write_text(sink.read_text() + tells)
     joining = {"RAY_ADDRESS": three_nodes.address}
     where = ["--source", source, "--output", tmp_path / "out"]
     _, err = ended(started(three_nodes, "run", *where, here=tmp_path / "here", **joining))
     assert f"joining Ray at {three_nodes.address}" in err
     assert "starting Ray" not in err
     assert shards(tmp_path / "out") == of_one_node
-    assert "runtime_resources" in (tmp_path / "seen").read_text()
+    seen = [path.read_text() for path in (tmp_path / "seen").iterdir()]
+    assert len([path for path in seen if "runtime_resources" in path]) == len(seen) - 1  # the driver has it from here
+    assert str(sink) in seen
 
 
 def test_a_dashboards_address_is_not_joined_but_submitted_to(
