@@ -203,6 +203,19 @@ def test_without_the_extra_the_message_says_what_to_install(tmp_path: Path) -> N
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.parametrize("name", ["msgspec", "pyarrow"])  # needed to read the command, and to run it
+def test_a_package_that_a_node_lacks_is_said(name: str, tmp_path: Path) -> None:
+    (tmp_path / f"{name}.py").write_text(f"raise ModuleNotFoundError(\"No module named '{name}'\", name='{name}')\n")
+    command = [sys.executable, "-m", "job", "run", "--source", str(tmp_path), "--output", str(tmp_path / "out")]
+    ended = subprocess.run(
+        command, env={"PYTHONPATH": f"{tmp_path}:{ROOT}"}, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 2
+    assert f"the Python package {name} is not installed for {sys.executable}" in ended.stderr
+    assert "submit with --install" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 @pytest.mark.parametrize(
     ("status", "driver", "expected", "words"),
     [

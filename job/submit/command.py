@@ -95,6 +95,8 @@ def submit_job(
                 metadata={_OUTPUT: config.output},
             )
     say(f"submitted as {job_id}\n{commands(jobs.address, job_id)}")
+    if install:
+        say("first the nodes install the packages, each of them, which takes a minute or more")
     return jobs, job_id
 
 
