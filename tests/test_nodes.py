@@ -103,14 +103,16 @@ def done(output: Path) -> int:
     return len(list((output / "_partitions").rglob("*.json")))
 
 
-def works(cluster: Cluster, number: int) -> bool:
-    """Tells whether a node is at work on a partition."""
-    session = next(node.process for node in cluster.nodes if node.number == number)
+def at_work(cluster: Cluster) -> set[int]:
+    """Returns which nodes are at work on a partition at this moment."""
+    numbers = {node.process: node.number for node in cluster.nodes}
+    found: set[int] = set()
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, ProcessLookupError):
-            if os.getsid(process.pid) == session and process.cmdline()[0].startswith(TASK):
-                return True
-    return False
+            number = numbers.get(os.getsid(process.pid))
+            if number is not None and " ".join(process.cmdline()).startswith(TASK):
+                found.add(number)
+    return found
 
 
 def driver(cluster: Cluster) -> psutil.Process:
@@ -136,7 +138,7 @@ def test_a_job_on_three_nodes_loses_one_and_makes_the_same(
     output = tmp_path / "out"
     victim = three_nodes.nodes[-1].number
     run = submitted(three_nodes, source, output, "--job-id", f"loses-{victim}")
-    until(lambda: done(output) > 1 and works(three_nodes, victim), run)
+    until(lambda: done(output) > 1 and victim in at_work(three_nodes), run)
     three_nodes.kill_node(victim)
     assert len(done_before := shards(output)) < len(of_one_node)
     out, err = ended(run)
@@ -155,13 +157,17 @@ def test_a_job_on_three_nodes_loses_one_and_makes_the_same(
 def test_a_node_that_joins_late_gets_work(
     nodes: Cluster, source: Path, of_one_node: dict[str, bytes], tmp_path: Path
 ) -> None:
+    """Both at the same time, that is: Ray Data looks every 20 s for how many CPUs there are."""
     for node in nodes.nodes[1:]:
         nodes.kill_node(node.number)
     nodes.wait_for(1)
-    run = submitted(nodes, source, tmp_path / "out")
+    run = submitted(nodes, source, tmp_path / "out", "--set", "batch_size=4")  # slow enough for that
     until(lambda: done(tmp_path / "out") > 0, run)
     late = nodes.start_node()
-    until(lambda: works(nodes, late), run)
+    together = 0
+    while together < 20:  # more often than the moments between two tasks, of which the second is on another node
+        until(lambda: at_work(nodes) == {1, late}, run)
+        together += 1
     ended(run)
     assert shards(tmp_path / "out") == of_one_node
 
