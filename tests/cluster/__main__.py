@@ -30,7 +30,7 @@ def main(arguments: list[str]) -> None:
             start(*map(int, nodes))
         case ["status", *rest]:
             if not rest:
-                typer.echo(f"{running().alive()} nodes are alive")
+                typer.echo(f"alive: nodes {', '.join(map(str, sorted(running().alive())))}")
             curate("status", "--address", running().dashboard, *rest)
         case ["submit", *rest]:
             curate("submit", "--address", running().dashboard, *rest)
@@ -42,9 +42,8 @@ def main(arguments: list[str]) -> None:
             kill(int(number))
         case ["add-node"]:
             cluster = running()
-            before = cluster.alive()
             number = cluster.start_node()
-            cluster.wait_for(before + 1)
+            cluster.wait()
             typer.echo(f"node {number} has joined")
         case ["stop"]:
             running().stop()

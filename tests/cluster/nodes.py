@@ -24,6 +24,8 @@ from typing import Any
 
 import psutil
 
+_NUMBER = "number"
+"""The label that tells the head which node is which."""
 _OBJECT_STORE_BYTES = 100 << 20
 _STARTED_S = 120.0
 _ENDED_S = 5.0
@@ -72,7 +74,7 @@ class Cluster:
             cluster._start_head(cpus, port)
             for _ in range(nodes - 1):
                 cluster.start_node(cpus)
-            cluster.wait_for(nodes)
+            cluster.wait()
         except BaseException:
             cluster.stop()
             raise
@@ -124,7 +126,7 @@ class Cluster:
                     *[sys.executable, "-c", "from ray.scripts.scripts import main; main()", "start", "--block"],
                     *["--num-cpus", str(cpus), "--object-store-memory", str(_OBJECT_STORE_BYTES)],
                     *["--temp-dir", str(self.folder / str(number)), "--dashboard-agent-listen-port", "0"],
-                    *["--min-worker-port", "0", "--max-worker-port", "0", *options],
+                    *["--min-worker-port", "0", "--max-worker-port", "0", "--labels", f"{_NUMBER}={number}", *options],
                 ],
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -136,16 +138,17 @@ class Cluster:
         self.nodes.append(Node(number, started.pid, psutil.Process(started.pid).create_time()))
         self._save()
 
-    def wait_for(self, nodes: int) -> None:
-        """Waits until so many nodes are alive, and the head takes jobs."""
-        self._until(lambda: self.alive() == nodes, f"{nodes} nodes to be alive")
+    def wait(self) -> None:
+        """Waits until the head takes those nodes for alive that are, and takes jobs."""
+        numbers = {node.number for node in self.nodes}
+        self._until(lambda: self.alive() == numbers, f"nodes {sorted(numbers)} to be alive, and no other")
 
-    def alive(self) -> int:
-        """Returns how many nodes the head takes for alive."""
+    def alive(self) -> set[int]:
+        """Returns which nodes the head takes for alive."""
         with contextlib.suppress(OSError, ValueError, KeyError):
-            nodes = self.asked("/api/v0/nodes")["data"]["result"]["result"]
-            return sum(node["state"] == "ALIVE" for node in nodes)
-        return 0
+            nodes = self.asked("/api/v0/nodes?detail=true")["data"]["result"]["result"]
+            return {int(node["labels"][_NUMBER]) for node in nodes if node["state"] == "ALIVE"}
+        return set()
 
     def kill_node(self, number: int) -> None:
         """Kills a node as a power cut would: all of its processes, at once."""
