@@ -258,6 +258,22 @@ def test_a_run_that_joins_takes_its_code_along(
     assert str(sink) in seen
 
 
+@pytest.mark.slow
+def test_the_settings_of_a_ray_of_our_own_do_not_outlast_it() -> None:
+    code = """
+import os
+from job.cluster import started_ray
+before = dict(os.environ)
+with started_ray(1, lambda _: None):
+    assert os.environ["RAY_AUTH_MODE"] == "disabled"
+left = {name for name in os.environ.keys() - before if name.startswith("RAY_")}
+print(*sorted(left - {"RAY_CLIENT_MODE", "RAY_DEDUP_LOGS_SKIP_REGEX"}))  # Ray's own, and what is printed here
+"""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    ran = subprocess.run([sys.executable, "-c", code], env=inherited, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout) == (0, "\n"), ran.stderr
+
+
 def test_a_dashboards_address_is_not_joined_but_submitted_to(
     curate: Curate, jsonl_only: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

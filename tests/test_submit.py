@@ -19,8 +19,8 @@ import job
 from job.bundle import CONFIG_NAME, LOCK_NAME, write_bundle
 from job.config import JobConfig, load_config
 from job.errors import CurateError
-from job.submit.api import answering
-from job.submit.follow import ending
+from job.submit.api import answering, connect
+from job.submit.follow import ending, follow
 from tests.conftest import Curate
 
 PACKAGE = Path(job.__file__).parent
@@ -67,6 +67,10 @@ def test_the_lock_goes_along_without_ray_which_is_the_clusters(tmp_path: Path) -
     assert whole.count("--hash") > lock.count("--hash") > 1000
 
 
+class Turns(list[object]):
+    """What is answered one time after the other."""
+
+
 class Dashboard:
     """Answers as a cluster of some Ray and Python would, as far as it is asked before a job starts."""
 
@@ -77,6 +81,7 @@ class Dashboard:
             def do_GET(self) -> None:
                 asked.append(self.path)
                 answer = answers.get(self.path)
+                answer = answer.pop(0) if isinstance(answer, Turns) else answer
                 self.send_response(404 if answer is None else 200)
                 self.end_headers()
                 self.wfile.write(answer if isinstance(answer, bytes) else json.dumps(answer).encode())
@@ -233,6 +238,27 @@ def test_a_jobs_end_has_the_exit_code_of_a_run(
 ) -> None:
     exit_code, sentence = ending("j", status, driver, "a traceback\nthe node died")
     assert (exit_code, words in sentence) == (expected, True)
+
+
+def test_a_log_is_followed_over_a_moment_without_an_answer(
+    dashboard: Callable[..., Dashboard], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("job.submit.follow._LONGEST_PAUSE_S", 0.01)
+    running = {"type": "SUBMISSION", "submission_id": "j", "entrypoint": "e", "status": "RUNNING"}
+    ended = {**running, "status": "FAILED", "driver_exit_code": 3}
+    before = "2026-11-25 07:04:27,448\tINFO job_manager.py:581 -- Runtime env.\nRunning entrypoint for job j: e\n1\n"
+    answers = {
+        "jobs/j": Turns([running, None, running, ended]),
+        "jobs/j/logs": Turns([{"logs": log} for log in (before + "2", before + "2\n", before + "2\n3")]),
+    }
+    jobs = connect(dashboard(**versions("2.60.0", "3.12.3"), **answers).address)
+    shown: list[str] = []
+    said: list[str] = []
+    exit_code, sentence = follow(jobs, "j", shown.append, said.append)
+    assert shown == ["1", "2", "3"]
+    assert len(said) == 1
+    assert "trying again" in said[0]
+    assert (exit_code, sentence) == (3, "j ended with exit code 3; see above what to do")
 
 
 def test_a_refusal_is_said_in_one_line() -> None:

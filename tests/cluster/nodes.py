@@ -35,8 +35,8 @@ _NOTICES_LOST_NODES = {
     "RAY_health_check_timeout_ms": "3000",
     "RAY_health_check_failure_threshold": "5",
 }
-"""A node that is killed is noticed in about 5 s, one that only falls silent in 20 s. By Ray's own settings, made for
-networks that are busy, these are up to 15 s and 65 s."""
+"""A node that was killed was noticed in 5 s, one that only fell silent in 23 s. By Ray's own settings, for networks
+that are busy, these are up to 15 s and 65 s."""
 
 
 @dataclass
