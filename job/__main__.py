@@ -9,10 +9,19 @@ import sys
 def main() -> None:
     """Runs the command. Until what it needs is imported, Ctrl-C ends it without a word."""
     before = signal.signal(signal.SIGINT, lambda *_: os._exit(130))
-    from job import cli
+    try:
+        from job import cli
+    except ModuleNotFoundError as error:
+        from job.errors import known
+
+        if friendly := known(error):
+            sys.stderr.write(f"error: {friendly}\n")
+            sys.exit(friendly.exit_code)
+        raise
+    from job.signals import answer_signals
 
     signal.signal(signal.SIGINT, before)
-    cli.answer_signals()
+    answer_signals()
     code: object = None
     try:
         cli.main()

@@ -6,12 +6,9 @@ import json
 import os
 import platform
 import re
-import select
 import shutil
-import signal
 import sys
 import tempfile
-import threading
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -19,8 +16,9 @@ from typing import Annotated, Any, NoReturn
 import msgspec
 import typer
 
-from job.config import dump_config, load_config, parse_assignment
+from job.config import JobConfig, dump_config, load_config, parse_assignment
 from job.errors import CurateError, UsageError, known, printable, quoted
+from job.signals import INTERRUPTED, only_follows
 
 app = typer.Typer(
     help="Turns a big product catalogue into training data for a model that guesses prices.",
@@ -29,29 +27,34 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-INTERRUPTED = 130
-_PATIENCE_S = 20.0
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""Ctrl-C, as a cluster ends a job, and a terminal that is closed."""
-
 _Output = Annotated[Path, typer.Argument(metavar="OUT", help="An output folder.")]
+
+
+_Config = Annotated[Path | None, typer.Argument(help="A YAML file; the defaults hold without one.")]
+_Source = Annotated[str | None, typer.Option(help="A folder, or one file, to read from.")]
+_Category = Annotated[list[str] | None, typer.Option(help="A category; may be given again.")]
+_OutputOption = Annotated[str | None, typer.Option(help="The output folder.")]
+_Workers = Annotated[str | None, typer.Option(help="How many cores work, or `all`.")]
+_Limit = Annotated[int | None, typer.Option(help="Only the first so many rows of each category.")]
+_Assign = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any key of the config.")]
+_Fresh = Annotated[bool, typer.Option("--fresh", help="Replace what the output's own plan names.")]
+_Skip = Annotated[
+    bool, typer.Option("--skip-damaged-files", help="Go on without what cannot be read of damaged files.")
+]
+_Address = Annotated[str, typer.Option(metavar="URL", help="Of the cluster's dashboard, such as http://HEAD:8265.")]
 
 
 @app.command("run")
 def run(
-    config: Annotated[Path | None, typer.Argument(help="A YAML file; the defaults hold without one.")] = None,
-    source: Annotated[str | None, typer.Option(help="A folder, or one file, to read from.")] = None,
-    category: Annotated[list[str] | None, typer.Option(help="A category; may be given again.")] = None,
-    output: Annotated[str | None, typer.Option(help="The output folder.")] = None,
-    workers: Annotated[str | None, typer.Option(help="How many cores work, or `all`.")] = None,
-    limit: Annotated[int | None, typer.Option(help="Only the first so many rows of each category.")] = None,
-    assign: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any key of the config.")
-    ] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Replace what the output's own plan names.")] = False,
-    skip_damaged_files: Annotated[
-        bool, typer.Option("--skip-damaged-files", help="Go on without what cannot be read of damaged files.")
-    ] = False,
+    config: _Config = None,
+    source: _Source = None,
+    category: _Category = None,
+    output: _OutputOption = None,
+    workers: _Workers = None,
+    limit: _Limit = None,
+    assign: _Assign = None,
+    fresh: _Fresh = False,
+    skip_damaged_files: _Skip = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and touch nothing.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show nothing but errors.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
@@ -59,18 +62,8 @@ def run(
     """Curate a catalogue, or go on with it."""
     if quiet and as_json:
         raise UsageError("--quiet and --json exclude each other: one prints nothing, the other one JSON object")
-    overrides: dict[str, Any] = dict(parse_assignment(text) for text in assign or [])
     given = {"source.path": source, "categories": category or None, "output": output, "limit": limit}
-    overrides |= {key: value for key, value in given.items() if value is not None}
-    if skip_damaged_files:
-        overrides["skip_damaged_files"] = True
-    if workers is not None:
-        overrides["workers"] = int(workers) if re.fullmatch(r"-?[0-9]+", workers) else workers
-    if config is None and not overrides.keys() & {"source.path", "source.dataset", "source.load_dataset", "categories"}:
-        raise UsageError(
-            "nothing to read: name a config, --source DIR or --category NAME\nto try it: curate sample DIR"
-        )
-    job = load_config(config, overrides)
+    job = _job(config, given, workers, assign, skip_damaged_files=skip_damaged_files)
 
     from job.run import prospects, run_job
     from job.show import funnel_table, outcome_lines, prospect_lines, prospects_json
@@ -92,6 +85,45 @@ def run(
         typer.echo(funnel_table(outcome.manifest))
         for line in outcome_lines(job, outcome):
             typer.echo(line)
+
+
+@app.command("submit")
+def submit(
+    address: _Address,
+    config: _Config = None,
+    source: _Source = None,
+    category: _Category = None,
+    output: _OutputOption = None,
+    workers: _Workers = None,
+    limit: _Limit = None,
+    assign: _Assign = None,
+    fresh: _Fresh = False,
+    skip_damaged_files: _Skip = False,
+    job_id: Annotated[str | None, typer.Option(metavar="ID", help="What to call the job.")] = None,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Follow it to its end.")] = True,
+    install: Annotated[
+        bool, typer.Option("--install", help="Have the nodes install the locked packages; else their image has them.")
+    ] = False,
+) -> None:
+    """Have a Ray cluster curate a catalogue, or go on with it."""
+    given = {"source.path": source, "categories": category or None, "output": output, "limit": limit}
+    job = _job(config, given, workers, assign, skip_damaged_files=skip_damaged_files)
+    from job.submit.command import submit_job, to_its_end
+
+    jobs, name = submit_job(job, address, job_id=job_id, fresh=fresh, install=install, say=_say)
+    if wait:
+        raise typer.Exit(to_its_end(jobs, name, _show, _say))
+
+
+@app.command("stop")
+def stop(
+    job_id: Annotated[str, typer.Argument(metavar="ID", help="The job's name.")],
+    address: _Address,
+) -> None:
+    """Stop a job on a cluster."""
+    from job.submit.command import stop_job
+
+    typer.echo(stop_job(address, job_id))
 
 
 @app.command("sample")
@@ -133,11 +165,30 @@ def show(
 
 
 @app.command("status")
-def status(out: _Output) -> None:
-    """Say how far an output is, without Ray."""
-    from job.status import status_lines
+def status(
+    out: Annotated[Path | None, typer.Argument(metavar="[OUT]", help="An output folder.")] = None,
+    address: Annotated[str | None, typer.Option(metavar="URL", help="Of a cluster's dashboard, for its jobs.")] = None,
+    job_id: Annotated[str | None, typer.Option(metavar="ID", help="One of the cluster's jobs.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", help="Follow that job to its end.")] = False,
+) -> None:
+    """Say how far an output is, without Ray; or how the jobs of a cluster are."""
+    if (out is None) == (address is None) or (job_id is not None and address is None) or (follow and job_id is None):
+        raise UsageError(
+            "name an output, or a cluster: curate status OUT, or\n"
+            "curate status --address http://HEAD:8265 [--job-id ID [--follow]]"
+        )
+    if out is not None:
+        from job.status import status_lines
 
-    for line in status_lines(out):
+        lines = status_lines(out)
+    else:
+        from job.submit.command import connect, job_lines, to_its_end
+
+        jobs = connect(str(address))
+        if follow:
+            raise typer.Exit(to_its_end(jobs, str(job_id), _show, _say))
+        lines = job_lines(jobs, job_id)
+    for line in lines:
         typer.echo(line)
 
 
@@ -220,6 +271,32 @@ def doctor() -> None:
         typer.echo(f"room for {what}: {shutil.disk_usage(folder).free / 1e9:.1f} GB free")
 
 
+def _job(
+    config: Path | None,
+    given: dict[str, Any],
+    workers: str | None,
+    assign: list[str] | None,
+    *,
+    skip_damaged_files: bool,
+) -> JobConfig:
+    """Makes the job out of a config and what the command line lays over it."""
+    overrides: dict[str, Any] = dict(parse_assignment(text) for text in assign or [])
+    overrides |= {key: value for key, value in given.items() if value is not None}
+    if skip_damaged_files:
+        overrides["skip_damaged_files"] = True
+    if workers is not None:
+        overrides["workers"] = int(workers) if re.fullmatch(r"-?[0-9]+", workers) else workers
+    if config is None and not overrides.keys() & {"source.path", "source.dataset", "source.load_dataset", "categories"}:
+        raise UsageError(
+            "nothing to read: name a config, --source DIR or --category NAME\nto try it: curate sample DIR"
+        )
+    return load_config(config, overrides)
+
+
+def _show(line: str) -> None:
+    typer.echo(printable(line, lines=True))
+
+
 def _say(line: str) -> None:
     typer.echo(printable(line, lines=True), err=True)
 
@@ -231,46 +308,12 @@ def _fail(error: CurateError) -> NoReturn:
     sys.exit(error.exit_code)
 
 
-def _interrupt(*_: object) -> NoReturn:
-    """Ends the command in good order, at the first signal; see `_see_to_the_end` for those that come after."""
-    for number in _ENDING:
-        signal.signal(number, lambda *_: None)
-    os.write(sys.stderr.fileno(), b"stopping; once more to leave at once\n")
-    raise KeyboardInterrupt
-
-
-def answer_signals() -> None:
-    """Has the process answer to the signals that end it, before `main`."""
-    for number in _ENDING:
-        if signal.getsignal(number) != signal.SIG_IGN:  # as `nohup` has it
-            signal.signal(number, _interrupt)
-    _see_to_the_end()
-
-
-def _see_to_the_end() -> None:
-    """Ends the process at a second signal, or when it takes too long to end after the first.
-
-    That takes a thread: a signal's handler has to wait for whatever Ray does in the main one, which may be for ever.
-    """
-    signals, told = os.pipe()
-    os.set_blocking(told, False)
-    signal.set_wakeup_fd(told, warn_on_full_buffer=False)
-
-    def see() -> None:
-        os.read(signals, 1)
-        select.select([signals], [], [], _PATIENCE_S)
-        os.write(sys.stderr.fileno(), b"left at once; the same command cleans up and goes on\n")
-        os._exit(INTERRUPTED)
-
-    threading.Thread(target=see, daemon=True).start()
-
-
 def main() -> None:
     """Runs the command; a known error ends it with one message, an unknown one with its traceback."""
     try:
         app()
     except SystemExit as ending:
-        if ending.code == INTERRUPTED:  # which is how typer ends on Ctrl-C
+        if ending.code == INTERRUPTED and not only_follows():  # which is how typer ends on Ctrl-C
             kept = "; what was finished is kept: run the same command again to go on" if "run" in sys.argv[1:2] else ""
             typer.echo(f"interrupted{kept}", err=True)
         raise

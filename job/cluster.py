@@ -1,7 +1,7 @@
 """Starts Ray for this run, or joins the one that this job was given.
 
-A Ray is joined only when `RAY_ADDRESS` says so or this Python process has one already: whatever else runs on the
-machine is somebody else's.
+A Ray is joined only when `RAY_ADDRESS` says so, as it does in a submitted job, or this Python process has one already:
+whatever else runs on the machine is somebody else's.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import math
 import os
 import shutil
 import signal
-import socket
 import sys
 import threading
 from collections.abc import Callable, Generator
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from job.errors import CurateError, UsageError
+from job.join import join
 from job.session import Watch, end_all, end_working, session_folder, without_idle
 
 _OBJECT_STORE_BYTES = 128 << 20
@@ -28,7 +28,6 @@ _OBJECT_STORE_BYTES = 128 << 20
 _OOM_RETRIES = 0
 """So often Ray tries a task again that it has killed since memory ran out: the run goes on with fewer at once instead.
 Ray's default is for ever; with 3, a hundred kills came before one of 48 tasks had used them up."""
-_ANSWER_S = 10.0
 _SHUT_DOWN_S = 10.0
 _STANDARD_ERROR = 2
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108
@@ -52,7 +51,7 @@ class Workers:
     task: dict[str, Any]
     """What a task has to ask Ray for, so that no more of them run."""
     cpu_limit: int | None
-    """Of how many CPUs Ray Data may make use; None where what tasks ask for is limit enough."""
+    """Of how many CPUs Ray Data may make use; None where what tasks ask for is limit enough, or all may work."""
     nodes: int
     """How many machines they are on."""
 
@@ -60,7 +59,7 @@ class Workers:
         """Returns fewer of them, or all if they are no more than that."""
         if self.count <= count:
             return self
-        if self.cpu_limit is not None:
+        if _OWN_CORE not in self.task.get("resources", {}):
             return replace(self, count=count, cpu_limit=count)
         share = math.ceil(self.count / count)  # whole numbers only, says Ray, above 1
         return replace(self, count=self.count // share, task={**self.task, "resources": {_OWN_CORE: share}})
@@ -102,7 +101,6 @@ def started_ray(
     Raises:
         UsageError: when a Ray of our own does not fit on the machine, or the one to join does not answer.
     """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")  # else Ray prints to standard output when a worker dies
     on_sigterm = signal.getsignal(signal.SIGTERM)
     address = os.environ.get("RAY_ADDRESS")
@@ -110,31 +108,24 @@ def started_ray(
 
     if ray.is_initialized() or address:
         if not ray.is_initialized():
-            say(f"joining Ray at {address}")
-            _check_answers(str(address))
-            try:
-                ray.init(logging_level=logging.ERROR, log_to_driver=False)
-            except Exception as error:
-                raise _no_ray_at(str(address), " ".join(str(error).split())) from None
+            join(str(address), say)
             _take_back(on_sigterm)
             _hush_ray_data()
         cores = int(ray.cluster_resources().get("CPU", 1))
         count = cores if workers == "all" else min(workers, cores)
         if isinstance(workers, int) and workers > cores:
             say(f"{workers} workers asked for: this Ray has {cores} CPUs, so {cores} will work")
-        yield Workers(count=count, task={"num_cpus": 1}, cpu_limit=count, nodes=_nodes())
+        limit = None if workers == "all" else count  # without one, Ray Data follows the cluster as it grows
+        yield Workers(count=count, task={"num_cpus": 1}, cpu_limit=limit, nodes=_nodes())
         return
 
     check_shared_memory()
-    # Ray would else put an authentication token under the home folder, and ask later clusters for it.
-    os.environ.setdefault("RAY_AUTH_MODE", "disabled")
-    os.environ.setdefault("RAY_DASHBOARD_STARTUP_TIMEOUT_S", "0")  # it is not used, and would be waited for
     cores = usable_cores()
     count = cores if workers == "all" else workers
     if count > cores:
         say(f"{count} workers on {cores} cores: some will share a core")
     say(f"starting Ray with {count} {'worker' if count == 1 else 'workers'}")
-    with session_folder() as folder, Watch(folder) as watch:
+    with session_folder() as folder, _settings(), Watch(folder) as watch:
         try:
             _start(count, folder)
             _take_back(on_sigterm)
@@ -147,6 +138,26 @@ def started_ray(
             watch.end()
             with _unheard():
                 _shut_down(folder)
+
+
+_SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # Ray would else put an authentication token under the home folder, and ask later clusters for it.
+    "RAY_AUTH_MODE": "disabled",
+    "RAY_DASHBOARD_STARTUP_TIMEOUT_S": "0",  # it is not used, and would be waited for
+}
+
+
+@contextlib.contextmanager
+def _settings() -> Generator[None]:
+    """Has settings of a Ray of our own in the environment, and takes them away again: a Ray joined later has others."""
+    added = {name: value for name, value in _SETTINGS.items() if name not in os.environ}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            os.environ.pop(name, None)
 
 
 def _start(count: int, folder: str) -> None:
@@ -215,24 +226,6 @@ def _nodes() -> int:
     import ray
 
     return sum(1 for node in ray.nodes() if node["Alive"])
-
-
-def _check_answers(address: str) -> None:
-    """Raises UsageError when nobody listens at `host:port` or `ray://host:port`; Ray would try for minutes."""
-    host, colon, port = address.removeprefix("ray://").rpartition(":")
-    if not colon or not port.isdigit():
-        return  # `auto`, `local`
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_S).close()
-    except (OSError, OverflowError) as error:
-        raise _no_ray_at(address, str(error)) from None
-
-
-def _no_ray_at(address: str, why: str) -> UsageError:
-    return UsageError(
-        f"no Ray answers at RAY_ADDRESS={address}: {why}\n"
-        "start it, correct the address, or unset RAY_ADDRESS to use this machine alone"
-    )
 
 
 def _hush_ray_data() -> None:

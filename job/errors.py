@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import difflib
 import errno
+import platform
 import re
 import shlex
+import sys
 from collections.abc import Iterable, Iterator
 
 _UNPRINTABLE = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -120,6 +122,11 @@ def known(error: BaseException) -> CurateError | None:
     Returns:
         A `CurateError`, or None when the error is not one a user can mend: then the traceback is wanted.
     """
+    if isinstance(error, ModuleNotFoundError) and error.name and error.name.split(".")[0] != __package__:
+        return UsageError(
+            f"the Python package {error.name} is not installed for {sys.executable} on {platform.node()}\n"
+            "install what scripts/requirements.lock lists; on a cluster in the nodes' image, or submit with --install"
+        )
     # Ray makes a kind of its own of an error in a task, which is a CurateError too, but says it in fifty lines.
     return next((cause for cause in causes(error) if type(cause).__module__ == __name__), None)  # pyright: ignore[reportReturnType]
 
