@@ -34,15 +34,15 @@ _PATIENCE_S = 20.0
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Ctrl-C, as a cluster ends a job, and a terminal that is closed."""
 
-_Output = Annotated[Path, typer.Argument(metavar="OUT", help="An output folder.")]
+_Output = Annotated[str, typer.Argument(metavar="OUT", help="An output folder, or its address.")]
 
 
 @app.command("run")
 def run(
     config: Annotated[Path | None, typer.Argument(help="A YAML file; the defaults hold without one.")] = None,
-    source: Annotated[str | None, typer.Option(help="A folder, or one file, to read from.")] = None,
+    source: Annotated[str | None, typer.Option(help="A folder, one file, or an address, to read from.")] = None,
     category: Annotated[list[str] | None, typer.Option(help="A category; may be given again.")] = None,
-    output: Annotated[str | None, typer.Option(help="The output folder.")] = None,
+    output: Annotated[str | None, typer.Option(help="The output folder, or its address.")] = None,
     workers: Annotated[str | None, typer.Option(help="How many cores work, or `all`.")] = None,
     limit: Annotated[int | None, typer.Option(help="Only the first so many rows of each category.")] = None,
     assign: Annotated[

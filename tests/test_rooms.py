@@ -12,7 +12,8 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "job"
 
 ROOMS = (
-    {"errors", "yaml_file", "config", "recipe"},
+    {"errors", "yaml_file", "address", "config", "recipe"},
+    {"storage"},
     {"source", "manifest"},
     {"catalogue", "output"},
     {"plan", "lock", "progress", "card", "budget", "shard", "session"},
