@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
-from job import lock
 from job.errors import CurateError, RefusedError
 from job.lock import check_owner, live_owner, sole_owner
+from job.locks import owner
 from job.output import OutputFolder
 
 HOLDER = """
@@ -25,7 +27,7 @@ from job import lock
 from job.output import OutputFolder
 lock.BEAT_S = float(sys.argv[3]) if len(sys.argv) > 3 else 0.05
 if len(sys.argv) > 2:
-    lock._machine = lambda: sys.argv[2]
+    lock.machine = lambda: sys.argv[2]
 with lock.sole_owner(OutputFolder(Path(sys.argv[1]))):
     print("mine", flush=True)
     sys.stdin.read()
@@ -51,9 +53,9 @@ def output(tmp_path: Path) -> OutputFolder:
 @pytest.fixture
 def other_machines_locks_are_not_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on disks that machines share: whoever asks gets the lock."""
-    monkeypatch.setattr(lock.fcntl, "flock", lambda stream, kind: None)
-    monkeypatch.setattr(lock, "LEASE_S", 1.0)
-    monkeypatch.setattr(lock, "_LOOK_S", 0.02)
+    monkeypatch.setattr(fcntl, "flock", lambda stream, kind: None)
+    monkeypatch.setattr(owner, "LEASE_S", 1.0)
+    monkeypatch.setattr(owner, "LOOK_S", 0.02)
 
 
 def test_a_second_run_is_refused_with_the_first_one_s_process_host_and_start(output: OutputFolder) -> None:
@@ -61,9 +63,9 @@ def test_a_second_run_is_refused_with_the_first_one_s_process_host_and_start(out
         refusal = f"another run is working on .*: process {first.pid} on .+, since 20..-..-.. ..:..:.. UTC"
         with pytest.raises(RefusedError, match=refusal), sole_owner(output):
             pass
-        owner = live_owner(output)
-        assert owner is not None
-        assert owner.process == first.pid
+        found = live_owner(output)
+        assert found is not None
+        assert found.process == first.pid
 
 
 def test_a_lock_that_a_killed_run_has_left_keeps_nobody_off(output: OutputFolder) -> None:
@@ -108,7 +110,7 @@ def test_a_lock_of_another_machine_whose_run_ends_meanwhile_is_free(
     output: OutputFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with holder(Path(output.root), "elsewhere", "60") as first:
-        monkeypatch.setattr(lock.time, "sleep", lambda _: first.communicate(""))
+        monkeypatch.setattr(time, "sleep", lambda _: first.communicate(""))
         with sole_owner(output) as me:
             check_owner(output, me.run)
 
@@ -119,9 +121,9 @@ def test_where_the_file_system_has_no_locks_a_dead_process_is_told_by_its_number
     def none(stream: object, kind: int) -> None:
         raise OSError(errno.ENOTSUP, "not supported")
 
-    monkeypatch.setattr(lock.fcntl, "flock", none)
-    monkeypatch.setattr(lock, "LEASE_S", 0.5)
-    monkeypatch.setattr(lock, "_LOOK_S", 0.02)
+    monkeypatch.setattr(fcntl, "flock", none)
+    monkeypatch.setattr(owner, "LEASE_S", 0.5)
+    monkeypatch.setattr(owner, "LOOK_S", 0.02)
     with holder(Path(output.root)) as first:
         with pytest.raises(RefusedError, match=f"process {first.pid}"), sole_owner(output):
             pass

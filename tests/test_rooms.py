@@ -16,6 +16,7 @@ ROOMS = (
     {"storage"},
     {"source", "manifest"},
     {"catalogue", "output"},
+    {"locks"},
     {"plan", "lock", "progress", "card", "budget", "shard", "session"},
     {"permit", "sink", "cluster"},
     {"pipeline"},

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -110,6 +111,13 @@ class Folder:
         """See `Store`."""
         with contextlib.suppress(OSError):  # it is not empty, or not there
             (self.root / folder).rmdir()
+
+    def age_s(self, name: str) -> float:
+        """See `Store`."""
+        try:
+            return time.time() - (self.root / name).stat().st_mtime
+        except OSError:
+            return float("inf")
 
     def mark(self, name: str) -> int:
         """See `Store`."""

@@ -102,7 +102,7 @@ class ObjectStore:
         filesystem.check_usable(self.root)
 
     def age_s(self, name: str) -> float:
-        """Returns how long ago a file was written; endless when it is not there."""
+        """See `Store`: by the storage's clock against this one's."""
         return filesystem.age_s(self._at(name))
 
     def _at(self, name: str) -> str:

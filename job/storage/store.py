@@ -71,6 +71,10 @@ class Store(Protocol):
         """Removes a folder if nothing is in it."""
         ...
 
+    def age_s(self, name: str) -> float:
+        """Returns how long ago a file was written; endless when it is not there."""
+        ...
+
     def mark(self, name: str) -> int:
         """Leaves a mark, which is not worth an error; returns how often that was done since it was removed."""
         ...
