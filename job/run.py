@@ -28,7 +28,7 @@ from job.permit import check_room, check_same_work
 from job.plan import Task, find_sources, local_files, make_task, moved
 from job.progress import face, fetching, watched
 from job.session import clear_dead_sessions
-from job.source.cache import check_cache_room, missing_bytes
+from job.source.cache import cache_folder, check_cache_room, missing_bytes
 from job.source.files import CategorySource, Place
 
 if TYPE_CHECKING:
@@ -224,6 +224,8 @@ def _curate(
     with started_ray(config.workers, say, functools.partial(_prepare, config.recipe)) as workers:
         from job.pipeline import curate_category
 
+        if workers.nodes > 1:
+            _check_nodes(config, output, [task for task in tasks if left[task.plan.category]], workers)
         for task in tasks:
             todo = left[task.plan.category]
             if not todo:
@@ -284,6 +286,24 @@ def _in_few_words() -> Generator[None]:
                     "what was finished is kept: run the same command again to go on"
                 ) from None
         raise
+
+
+def _check_nodes(config: JobConfig, output: OutputFolder, tasks: Sequence[Task], workers: Workers) -> None:
+    """Checks that all nodes see what lies on a disk: an output, a source, what is fetched or unpacked."""
+    from job.nodes import check_seen_by_all_nodes
+
+    folders = {output.root: "the output"} if isinstance(output.root, Path) else {}
+    files = {
+        file.path: (file.size_bytes, file.fingerprint)
+        for task in tasks
+        for file in task.source.files
+        if isinstance(file.path, Path) and not task.source.is_packed
+    }
+    if any(task.source.is_packed for task in tasks):
+        folders[output.scratch] = "where packed source files are unpacked (you can unpack them yourself)"
+    if any(task.source.repository and not _streams(config, task, workers) for task in tasks):
+        folders[cache_folder()] = "the Hugging Face cache (source.stream=true reads without it)"
+    check_seen_by_all_nodes(files, folders)
 
 
 def _streams(config: JobConfig, task: Task, workers: Workers) -> bool:

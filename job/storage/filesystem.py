@@ -15,6 +15,7 @@ import ctypes
 import datetime
 import errno
 import functools
+import math
 import os
 import re
 import time
@@ -113,7 +114,7 @@ def _asked(address: str) -> Generator[tuple[fs.FileSystem, str]]:
     filesystem, path = opened(address)
     try:
         yield filesystem, path
-    except (FileNotFoundError, CurateError):
+    except (FileNotFoundError, NotImplementedError, CurateError):
         raise
     except Exception as error:
         if not isinstance(error, OSError | pa.ArrowException) and _fsspec_of(filesystem) is None:
@@ -195,12 +196,15 @@ def size_of(address: str) -> int:
 
 
 def age_s(address: str) -> float:
-    """Returns how long ago a file was written, by the storage's clock against this one's; endless without one."""
-    found = info(address)
-    if found is None or found.mtime is None:
-        return float("inf")
-    written = found.mtime.timestamp() if hasattr(found.mtime, "timestamp") else float(found.mtime)
-    return time.time() - written
+    """Returns how long ago a file was written, by the storage's clock against this one's; endless if it cannot tell."""
+    try:
+        with _asked(address) as (filesystem, path):
+            if (other := _fsspec_of(filesystem)) is not None:
+                return time.time() - other.modified(path).timestamp()
+            found = filesystem.get_file_info(path)
+            return time.time() - found.mtime.timestamp() if found.mtime else math.inf
+    except (FileNotFoundError, NotImplementedError):
+        return math.inf
 
 
 def listed(address: str, *, recursive: bool = False) -> dict[str, int | None]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import os
 import socket
 import subprocess
 import sys
@@ -17,6 +16,8 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+SECRET = "a-key-that-nobody-may-see"
 
 Fault = int | str | None
 """A status code; `cut` (the connection, while the request is sent), `half` (of the answer), `late` (by 1 s),
@@ -44,19 +45,8 @@ class S3:
     """The server as a test sees it."""
 
     port: int
-    proxy_port: int = 0
     requests: list[Request] = field(default_factory=list)
     fault: Callable[[Request], Fault] = lambda _: None
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """What a process needs to find it."""
-        return {
-            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.proxy_port}",
-            "AWS_ACCESS_KEY_ID": "key",
-            "AWS_SECRET_ACCESS_KEY": "secret-key",
-            "AWS_EC2_METADATA_DISABLED": "true",
-        }
 
     @property
     def client(self) -> Any:
@@ -68,7 +58,7 @@ class S3:
             endpoint_url=f"http://127.0.0.1:{self.port}",
             region_name="us-east-1",
             aws_access_key_id="key",
-            aws_secret_access_key="secret-key",
+            aws_secret_access_key=SECRET,
         )
 
     def bucket(self, name: str) -> None:
@@ -103,8 +93,26 @@ class S3:
         self.fault = act
 
 
+def reserved() -> socket.socket:
+    """Returns a socket with a port of its own, where nobody answers until `s3_server` takes it."""
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind(("127.0.0.1", 0))
+    return held
+
+
+def environment(held: socket.socket) -> dict[str, str]:
+    """Returns what a process needs to find the server that will be there; nobody else's is ever asked."""
+    return {
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{held.getsockname()[1]}",
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
 @contextlib.contextmanager
-def s3_server() -> Generator[S3]:
+def s3_server(held: socket.socket) -> Generator[S3]:
     """Starts both, with a bucket called `bucket`."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -113,7 +121,7 @@ def s3_server() -> Generator[S3]:
         try:
             _wait_for(port)
             s3 = S3(port)
-            with _proxy(s3):
+            with _proxy(s3, held):
                 yield s3
         finally:
             server.kill()
@@ -129,7 +137,7 @@ def _wait_for(port: int) -> None:
 
 
 @contextlib.contextmanager
-def _proxy(s3: S3) -> Generator[None]:
+def _proxy(s3: S3, held: socket.socket) -> Generator[None]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -141,7 +149,8 @@ def _proxy(s3: S3) -> Generator[None]:
             s3.requests.append(request)
             fault = s3.fault(request)
             if fault == "cut":
-                self.rfile.readline()  # some of what is sent
+                if self.headers.get("Transfer-Encoding") or self.headers.get("Content-Length", "0") != "0":
+                    self.rfile.read(1)
                 self._hang_up()
                 return
             body = self._body()
@@ -199,8 +208,10 @@ def _proxy(s3: S3) -> Generator[None]:
             with contextlib.suppress(OSError):
                 self.connection.shutdown(socket.SHUT_RDWR)
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as proxy:
-        s3.proxy_port = proxy.server_address[1]
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler, bind_and_activate=False) as proxy:
+        proxy.socket.close()
+        proxy.socket = held
+        proxy.server_activate()
         thread = threading.Thread(target=proxy.serve_forever, args=(0.05,), daemon=True)
         thread.start()
         s3.bucket("bucket")
@@ -208,8 +219,3 @@ def _proxy(s3: S3) -> Generator[None]:
             yield
         finally:
             proxy.shutdown()
-
-
-def environment_of(s3: S3) -> dict[str, str]:
-    """Returns this process's environment, with what is needed to find the server."""
-    return {**os.environ, **s3.environment}
