@@ -73,7 +73,13 @@ class Task:
     def check_unchanged(self) -> None:
         """Compares the source's files with what was planned. Raises CurateError when one has changed since."""
         for file in self.source.files:
-            if not isinstance(file.path, HubFile) and fingerprint(file.path) != (file.size_bytes, file.fingerprint):
+            if isinstance(file.path, HubFile):
+                continue
+            try:
+                is_same = fingerprint(file.path) == (file.size_bytes, file.fingerprint)
+            except FileNotFoundError:
+                is_same = False
+            if not is_same:
                 raise CurateError(
                     f"changed while the job ran: {file.path}\n"
                     "what was made of it may be of either; begin anew with --fresh"

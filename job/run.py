@@ -290,7 +290,7 @@ def _in_few_words() -> Generator[None]:
 
 def _check_nodes(config: JobConfig, output: OutputFolder, tasks: Sequence[Task], workers: Workers) -> None:
     """Checks that all nodes see what lies on a disk: an output, a source, what is fetched or unpacked."""
-    from job.nodes import check_seen_by_all_nodes
+    from job.seen import check_seen_by_all_nodes
 
     folders = {output.root: "the output"} if isinstance(output.root, Path) else {}
     files = {

@@ -18,7 +18,7 @@ ROOMS = (
     {"catalogue", "output"},
     {"locks"},
     {"plan", "lock", "progress", "card", "budget", "shard", "session"},
-    {"permit", "sink", "cluster", "nodes"},
+    {"permit", "sink", "cluster", "seen"},
     {"pipeline"},
     {"run"},
     {"show", "loader", "status", "bench"},

@@ -32,7 +32,7 @@ ATTEMPTS = 6
 REQUEST_TIMEOUT_S = 20.0
 _CONNECT_TIMEOUT_S = 5.0
 _GCS_RETRIES_S = 60
-_DENIED = re.compile(r"ACCESS_DENIED|INVALID_ACCESS_KEY|SIGNATURE_DOES_NOT_MATCH|EXPIRED|40[13]|permission", re.I)
+_DENIED = re.compile(r"ACCESS_DENIED|INVALID_ACCESS_KEY|SIGNATURE_DOES_NOT_MATCH|EXPIRED|\b40[13]\b|permission", re.I)
 _WORDS = re.compile(r"AWS Error .*", re.DOTALL)
 
 _keep_alive = ctypes.pythonapi.Py_IncRef
@@ -140,8 +140,11 @@ def put(address: str, content: bytes) -> None:
     """Writes a file whole, or not at all. Raises CurateError when it cannot be written."""
     with _asked(address) as (filesystem, path):
         if (other := _fsspec_of(filesystem)) is not None:
-            other.makedirs(path.rpartition("/")[0], exist_ok=True)
-            other.pipe_file(path, content)
+            try:
+                other.pipe_file(path, content)
+            except FileNotFoundError:  # where folders are more than a part of names
+                other.makedirs(path.rpartition("/")[0], exist_ok=True)
+                other.pipe_file(path, content)
             return
         stream = filesystem.open_output_stream(path, compression=None)
         _keep_alive(stream)
@@ -239,7 +242,8 @@ def remove(address: str) -> None:
 def remove_folder(address: str) -> None:
     """Removes all that lies below an address. Raises CurateError when it cannot be removed."""
     with contextlib.suppress(FileNotFoundError), _asked(address) as (filesystem, path):
-        filesystem.delete_dir(path)
+        if filesystem.get_file_info(path).type == fs.FileType.Directory:
+            filesystem.delete_dir(path)
 
 
 def check_usable(address: str) -> None:

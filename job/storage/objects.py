@@ -75,11 +75,12 @@ class ObjectStore:
     def remove_folder(self, folder: str) -> None:
         """See `Store`."""
         with contextlib.suppress(CurateError):
-            if filesystem.listed(self._at(folder)):
-                filesystem.remove_folder(self._at(folder))
+            filesystem.remove_folder(self._at(folder))
 
     def remove_empty(self, folder: str) -> None:
-        """See `Store`: there is none without a file in it."""
+        """See `Store`: an empty one is an object that pyarrow leaves where it has removed a file."""
+        if not any(size is not None for size in filesystem.listed(self._at(folder), recursive=True).values()):
+            self.remove_folder(folder)
 
     def mark(self, name: str) -> int:
         """See `Store`."""

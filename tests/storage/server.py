@@ -65,8 +65,9 @@ class S3:
         """Makes a bucket, empty."""
         with contextlib.suppress(self.client.exceptions.BucketAlreadyOwnedByYou):
             self.client.create_bucket(Bucket=name)
-        for key in self.tree(name):
-            self.client.delete_object(Bucket=name, Key=key)
+        for page in self.client.get_paginator("list_objects_v2").paginate(Bucket=name):
+            for each in page.get("Contents", []):
+                self.client.delete_object(Bucket=name, Key=each["Key"])
 
     def tree(self, bucket: str, prefix: str = "") -> dict[str, bytes]:
         """Returns the objects below a prefix with their bytes; not those that only stand for folders."""

@@ -41,9 +41,12 @@ def test_a_store_keeps_what_is_put_there(root: str) -> None:
     store.write("x/one", b"11")
     store.write("x/y/two", b"")
     store.write("three", b"333")
+    store.write("x/Arts & Crafts, 100% é+=.json", b"4444")
     assert store.exists()
     assert store.top() == {"x", "three"}
-    assert sorted(store.names()) == ["three", "x/one", "x/y/two"]
+    assert sorted(store.names()) == ["three", "x/Arts & Crafts, 100% é+=.json", "x/one", "x/y/two"]
+    assert store.read("x/Arts & Crafts, 100% é+=.json") == b"4444"
+    store.remove(["x/Arts & Crafts, 100% é+=.json"])
     assert store.sizes("x") == {"x/one": 2}
     assert store.sizes("none") == {}
     assert list(store.read_all(["three", "none", "x/y/two"])) == [b"333", None, b""]
