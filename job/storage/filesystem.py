@@ -28,7 +28,7 @@ from pyarrow import fs
 from job.errors import CurateError, UsageError
 
 ATTEMPTS = 6
-"""Of one request to S3, in some 10 s; the client's default of 3 is through in one."""
+"""Of one request to S3, which takes some 15 s; the client's default of 3 is through in one or two."""
 REQUEST_TIMEOUT_S = 20.0
 _CONNECT_TIMEOUT_S = 5.0
 _GCS_RETRIES_S = 60
