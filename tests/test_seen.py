@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Generator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from job.catalogue.files import make_catalogue
@@ -43,17 +46,26 @@ def test_what_a_node_does_not_see(tmp_path: Path) -> None:
 
 
 @contextlib.contextmanager
-def node(*arguments: str, hidden: Path | None = None) -> Generator[None]:
+def node(folder: Path, *arguments: str, hidden: Path | None = None) -> Generator[None]:
     """A Ray node of its own processes; a folder may be hidden from it, as on a machine that has no such disk."""
-    command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats", *arguments]
+    command = [
+        *[sys.executable, "-c", "from ray.scripts.scripts import main; main()", "start", "--block", "--num-cpus=1"],
+        *["--min-worker-port=0", "--max-worker-port=0", "--dashboard-agent-listen-port=0", *arguments],
+        *["--object-store-memory=100000000", f"--temp-dir={folder}"],
+    ]
     if hidden is not None:
         inner = 'mount -t tmpfs none "$0" && exec "$@"'
         command = ["unshare", "--mount", "sh", "-c", inner, str(hidden), *command]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    ) as process:
         try:
             yield
         finally:
-            process.terminate()
+            for each in psutil.process_iter():
+                with contextlib.suppress(psutil.Error, ProcessLookupError):
+                    if os.getsid(each.pid) == process.pid or str(folder) in " ".join(each.cmdline()):
+                        each.kill()
 
 
 @pytest.mark.slow
@@ -63,18 +75,22 @@ def test_a_real_node_without_the_disk(tmp_path: Path, monkeypatch: pytest.Monkey
     for name in ("source", "output"):
         (tmp_path / name).mkdir()
     make_catalogue(tmp_path / "source", rows=100, categories=["Appliances"])
-    port = "16399"
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    address = f"127.0.0.1:{port}"
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
     command = [sys.executable, "-m", "job", "run", "--source", tmp_path / "source", "--output", tmp_path / "output/out"]
-    environment = {**os.environ, "RAY_ADDRESS": f"127.0.0.1:{port}"}
-    ports = ("--include-dashboard=false", "--num-cpus=1", "--object-store-memory=100000000")
+    environment = {**os.environ, "RAY_ADDRESS": address}
     with (
-        node("--head", f"--port={port}", *ports, f"--temp-dir=/tmp/ray-{os.getpid()}"),
-        node(f"--address=127.0.0.1:{port}", *ports, hidden=tmp_path / hidden if hidden else None),
+        tempfile.TemporaryDirectory(prefix="s", dir="/tmp") as folder,
+        node(Path(folder) / "1", "--head", f"--port={port}", "--include-dashboard=false"),
     ):
-        wait_for_nodes(environment, 2)
-        ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+        wait_for_nodes(environment, 1)
+        hidden_folder = tmp_path / hidden if hidden else None
+        with node(Path(folder) / "2", f"--address={address}", hidden=hidden_folder):
+            wait_for_nodes(environment, 2)
+            ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
     if hidden is None:
         assert ended.returncode == 0, ended.stderr
         return
@@ -85,10 +101,16 @@ def test_a_real_node_without_the_disk(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def wait_for_nodes(environment: dict[str, str], count: int) -> None:
-    code = (
-        "import ray, sys; ray.init(log_to_driver=False); sys.exit(sum(node['Alive'] for node in ray.nodes()) != "
-        f"{count})"
-    )
+    """Waits until a cluster has so many nodes that live."""
+    code = f"""
+import ray, sys, time
+ray.init(log_to_driver=False)
+while sum(node["Alive"] for node in ray.nodes()) != {count}:
+    time.sleep(0.2)
+"""
     until = time.monotonic() + 120
-    while subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=False).returncode:
-        assert time.monotonic() < until
+    while time.monotonic() < until:
+        with contextlib.suppress(subprocess.SubprocessError):
+            subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True, timeout=60)
+            return
+    raise TimeoutError(f"no {count} nodes")
