@@ -19,6 +19,7 @@ from typing import Annotated, Any, NoReturn
 import msgspec
 import typer
 
+from job.address import is_address, without_secrets
 from job.config import dump_config, load_config, parse_assignment
 from job.errors import CurateError, UsageError, known, printable, quoted
 
@@ -96,7 +97,7 @@ def run(
 
 @app.command("sample")
 def sample(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the catalogue goes.")],
+    place: Annotated[str, typer.Argument(metavar="DIR", help="Where the catalogue goes.")],
     rows: Annotated[int, typer.Option(help="How many rows in all.")] = 20_000,
     seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 0,
     category: Annotated[list[str] | None, typer.Option(help="A category; may be given again.")] = None,
@@ -106,6 +107,9 @@ def sample(
     from job.catalogue.files import make_catalogue
     from job.progress import counted
 
+    if is_address(place):
+        raise UsageError(f"{without_secrets(place)}: a sample is made in a folder; copy it from there to its address")
+    folder = Path(place)
     if form not in {"jsonl", "parquet", "both"}:
         raise UsageError(f"--form {form}: must be jsonl, parquet or both")
     names = {"categories": category} if category else {}

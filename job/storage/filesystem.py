@@ -4,8 +4,8 @@ Credentials, regions and endpoints come from the environment of the process that
 clients ask again after errors that pass, so what comes out of here as an error has been tried several times.
 
 An upload is one put of all the bytes. When it fails, pyarrow's stream must be neither closed nor let go of: closing
-publishes what has been sent of it under the final name, and so does the destructor, which was seen to put the last
-5 of 25 MB when the first request had failed. So a stream that has failed is kept alive for good.
+publishes what has been sent of it under the final name, and so does the destructor, which was seen to put an empty
+file in the place of 25 MB when the first request had failed. So a stream that has failed is kept alive for good.
 """
 
 from __future__ import annotations

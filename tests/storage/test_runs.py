@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from job import lock
+from job import ItemLoader, lock
 from job.catalogue.files import make_catalogue
 from job.config import load_config
 from job.locks import owner
@@ -270,6 +270,21 @@ def test_a_run_whose_lease_is_taken_writes_no_more(bucket: S3, curate: Curate) -
     written = bucket.tree("bucket", "out/")
     assert "manifest.json" not in written
     assert json.loads(written["_lock"].splitlines()[0])["run"] == "another"
+
+
+def test_the_course_s_interface_reads_from_a_bucket_and_writes_to_one(bucket: S3, curate: Curate) -> None:
+    loader = ItemLoader("Appliances", source="s3://bucket/parquet", output=OUT)
+    items = loader.load(workers=2)
+    assert loader.dataset().select_columns(["prompt"]).to_pandas()["prompt"].to_list() == [
+        item.prompt for item in items
+    ]
+    assert f"{len(items):,} items" in curate("verify", OUT).out
+
+
+def test_a_sample_is_made_in_a_folder(curate: Curate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert curate("sample", "s3://bucket/a").exit_code == 2
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_fsspec_address_does_as_well(
