@@ -6,14 +6,11 @@ import hashlib
 from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from job.card import card
 from job.errors import CurateError, quoted
 from job.lock import live_owner
 from job.manifest import CategoryPlan, CategoryTotals, Record, add_up, complete, digest_of
-from job.output import CARD, LAST_RUN, LEFT_OVER, MANIFEST, PLAN, OutputFolder, opened, sealed
+from job.output import CARD, LAST_RUN, LEFT_OVER, MANIFEST, PLAN, OutputFolder, opened, sealed, table_in
 from job.recipe.verdict import KEPT, MALFORMED
 from job.shard import REJECTS_SCHEMA, content_digest, items_schema
 
@@ -112,7 +109,7 @@ def _shard(output: OutputFolder, record: Record, keep_columns: Sequence[str]) ->
     if hashlib.sha256(content).hexdigest() != record.shard_sha256:
         yield f"{record.shard}: its bytes are not those that were written"
         return
-    items = pq.read_table(pa.BufferReader(content))
+    items = table_in(content)
     if not items.schema.equals(items_schema(keep_columns), check_metadata=True):
         yield f"{record.shard}: its schema is another"
         return
@@ -129,7 +126,7 @@ def _rejects(output: OutputFolder, record: Record) -> Iterator[str]:
     if hashlib.sha256(content).hexdigest() != record.rejects_sha256:
         yield f"{record.rejects}: its bytes are not those that were written"
         return
-    rejects = pq.read_table(pa.BufferReader(content))
+    rejects = table_in(content)
     if not rejects.schema.equals(REJECTS_SCHEMA) or rejects.num_rows != record.funnel.get(MALFORMED, 0):
         yield f"{record.rejects}: not the rows that its record says"
 

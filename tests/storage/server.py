@@ -75,8 +75,9 @@ class S3:
         for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
             for each in page.get("Contents", []):
                 if not each["Key"].endswith("/"):
-                    body = client.get_object(Bucket=bucket, Key=each["Key"])["Body"]
-                    found[each["Key"].removeprefix(prefix)] = body.read()
+                    with contextlib.suppress(client.exceptions.NoSuchKey):  # it has been removed this moment
+                        body = client.get_object(Bucket=bucket, Key=each["Key"])["Body"]
+                        found[each["Key"].removeprefix(prefix)] = body.read()
         return found
 
     def times(self, count: int, fault: Fault, matches: Callable[[Request], bool]) -> None:
