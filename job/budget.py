@@ -7,9 +7,6 @@ from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from job.config import JobConfig
 from job.errors import CurateError, MalformedBudgetError, quoted
 from job.manifest import Damage, Record
@@ -61,8 +58,8 @@ def _worst(output: OutputFolder, records: Sequence[Record]) -> str:
         if record.rejects is None:
             continue
         try:
-            rejects = pq.read_table(output.root / record.rejects, columns=["file", "position", "cause"])
-        except (OSError, pa.ArrowException):
+            rejects = output.table(record.rejects, ["file", "position", "cause"])
+        except CurateError:
             continue  # the message is of something else; `curate verify` finds this
         for row in rejects.to_pylist():
             kind = re.sub(r"[0-9]+", "N", row["cause"])

@@ -16,6 +16,7 @@ from typing import Annotated, Any, NoReturn
 import msgspec
 import typer
 
+from job.address import is_address, without_secrets
 from job.config import JobConfig, dump_config, load_config, parse_assignment
 from job.errors import CurateError, UsageError, known, printable, quoted
 from job.signals import INTERRUPTED, only_follows
@@ -27,13 +28,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-_Output = Annotated[Path, typer.Argument(metavar="OUT", help="An output folder.")]
+_Output = Annotated[str, typer.Argument(metavar="OUT", help="An output folder, or its address.")]
 
 
 _Config = Annotated[Path | None, typer.Argument(help="A YAML file; the defaults hold without one.")]
-_Source = Annotated[str | None, typer.Option(help="A folder, or one file, to read from.")]
+_Source = Annotated[str | None, typer.Option(help="A folder, one file, or an address, to read from.")]
 _Category = Annotated[list[str] | None, typer.Option(help="A category; may be given again.")]
-_OutputOption = Annotated[str | None, typer.Option(help="The output folder.")]
+_OutputOption = Annotated[str | None, typer.Option(help="The output folder, or its address.")]
 _Workers = Annotated[str | None, typer.Option(help="How many cores work, or `all`.")]
 _Limit = Annotated[int | None, typer.Option(help="Only the first so many rows of each category.")]
 _Assign = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any key of the config.")]
@@ -128,7 +129,7 @@ def stop(
 
 @app.command("sample")
 def sample(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the catalogue goes.")],
+    place: Annotated[str, typer.Argument(metavar="DIR", help="Where the catalogue goes.")],
     rows: Annotated[int, typer.Option(help="How many rows in all.")] = 20_000,
     seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 0,
     category: Annotated[list[str] | None, typer.Option(help="A category; may be given again.")] = None,
@@ -138,6 +139,9 @@ def sample(
     from job.catalogue.files import make_catalogue
     from job.progress import counted
 
+    if is_address(place):
+        raise UsageError(f"{without_secrets(place)}: a sample is made in a folder; copy it from there to its address")
+    folder = Path(place)
     if form not in {"jsonl", "parquet", "both"}:
         raise UsageError(f"--form {form}: must be jsonl, parquet or both")
     names = {"categories": category} if category else {}
@@ -166,7 +170,7 @@ def show(
 
 @app.command("status")
 def status(
-    out: Annotated[Path | None, typer.Argument(metavar="[OUT]", help="An output folder.")] = None,
+    out: Annotated[str | None, typer.Argument(metavar="[OUT]", help="An output folder, or its address.")] = None,
     address: Annotated[str | None, typer.Option(metavar="URL", help="Of a cluster's dashboard, for its jobs.")] = None,
     job_id: Annotated[str | None, typer.Option(metavar="ID", help="One of the cluster's jobs.")] = None,
     follow: Annotated[bool, typer.Option("--follow", help="Follow that job to its end.")] = False,

@@ -16,6 +16,7 @@ import pydantic
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from job.address import located, without_secrets
 from job.errors import UsageError, nearest, printable
 from job.yaml_file import YAML_MISTAKES, check_size, read_settings
 
@@ -49,12 +50,10 @@ def check_category(name: str) -> str:
 
 
 def _check_path(path: str) -> str:
-    """Raises ValueError when a path is none, cannot be written down, or begins with a user's name who is not there."""
-    if "://" in path:
-        raise ValueError("it must be a folder on a disk; other addresses are not read or written yet")
+    """Raises ValueError when a path or an address is none, cannot be written down, or has a user who is not there."""
     try:
         path.encode()
-        Path(path).expanduser()
+        located(path)
     except UnicodeEncodeError:
         raise ValueError("its name is not UTF-8: rename it, or make a link to it") from None
     except RuntimeError:
@@ -84,7 +83,7 @@ class SourceConfig(_Section, frozen=True):
     revision: str | None = None
     """Its branch, tag or commit; `main` unless told."""
     path: _PathName | None = None
-    """A folder in the Hub's layout, or with the files flat in it."""
+    """A folder in the Hub's layout, or with the files flat in it; a path, or an address such as s3://BUCKET/FOLDER."""
     stream: bool | None = None
     """Read the Hub's files where they are, piece by piece, and store nothing; null: only with a limit or on more than
     one node, and else fetch them into the Hugging Face cache first."""
@@ -193,7 +192,7 @@ class JobConfig(_Section, frozen=True):
     published_items: dict[str, int] = {}
     """How many items somebody else has published for a category, to compare a full run with."""
     output: Annotated[_PathName, Field(min_length=1)] = "out/items"
-    """The output folder."""
+    """The output folder; a path, or an address such as s3://BUCKET/FOLDER."""
     workers: int | Literal["all"] = "all"
     """How many cores work at once."""
     batch_size: Annotated[int, Field(ge=1)] = 1000
@@ -354,5 +353,6 @@ def _describe(problem: Any) -> str:
         hint = f"; did you mean {elsewhere[0]}?" if elsewhere else nearest(str(location[-1]), _keys_at(location[:-1]))
         return f"{key}: unknown key{hint}"
     message = _EXPECTED.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
-    found = f" (found: {problem['input']!r})" if not isinstance(problem["input"], dict) else ""
+    given = problem["input"]
+    found = f" (found: {without_secrets(repr(given))})" if not isinstance(given, dict) else ""
     return f"{key + ': ' if key else ''}{message}{found}"

@@ -15,13 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import pyarrow.parquet as pq
-
+from job.address import located
 from job.config import JobConfig, load_config
 from job.errors import UsageError
 from job.manifest import CategoryTotals
+from job.output import OutputFolder
 from job.recipe.price_prompt import test_prompt
 from job.run import run_job
+from job.storage.filesystem import opened
 
 if TYPE_CHECKING:
     import ray.data
@@ -52,8 +53,8 @@ class ItemLoader:
 
     Args:
         category: its name, such as `Appliances`.
-        source: a folder to read from, instead of the data set on the Hub.
-        output: the folder for the items; one that is complete is used as it is.
+        source: a folder, or its address, to read from, instead of the data set on the Hub.
+        output: the folder for the items, or its address; one that is complete is used as it is.
         settings: any other keys of the config by their dotted names, such as `{"recipe.max_price": 500}`.
     """
 
@@ -66,7 +67,7 @@ class ItemLoader:
         settings: dict[str, Any] | None = None,
     ):
         self.category = category
-        self.output = Path(output if output is not None else Path("out") / category).expanduser()
+        self.output = located(str(output if output is not None else Path("out") / category))
         if ignored := sorted((settings or {}).keys() & {"output", "workers", "categories"}):
             raise UsageError(f"settings: {', '.join(ignored)} are arguments of their own, here or of load")
         given: dict[str, Any] = {"categories": [category], "output": str(self.output)}
@@ -88,8 +89,8 @@ class ItemLoader:
         """
         columns = ["title", "price", "category", "token_count", "prompt"]
         items: list[Item] = []
-        for path in self._shards(workers):
-            table = pq.read_table(path, columns=columns)
+        for name in self._shards(workers):
+            table = OutputFolder(self.output).table(name, columns)
             items += map(Item, *[table[name].to_pylist() for name in columns])
         return items
 
@@ -106,7 +107,7 @@ class ItemLoader:
         Raises:
             CurateError: see `run_job`.
         """
-        paths = [str(path) for path in self._shards(workers)]
+        names = self._shards(workers)
         import ray
         import ray.data
 
@@ -114,14 +115,18 @@ class ItemLoader:
             os.environ.setdefault("RAY_AUTH_MODE", "disabled")
             address = os.environ.get("RAY_ADDRESS", "local")
             ray.init(address=address, include_dashboard=False if address == "local" else None, log_to_driver=False)
-        found = ray.data.read_parquet(paths)
+        if isinstance(self.output, Path):
+            found = ray.data.read_parquet([str(self.output.absolute() / name) for name in names])
+        else:
+            filesystem, root = opened(self.output)
+            found = ray.data.read_parquet([f"{root}/{name}" for name in names], filesystem=filesystem)
         found.context.execution_options.preserve_order = True
         return found
 
-    def _shards(self, workers: int | Literal["all"]) -> list[Path]:
+    def _shards(self, workers: int | Literal["all"]) -> list[str]:
         config: JobConfig = load_config(None, {**self._settings, "workers": workers})
         totals: CategoryTotals = run_job(config, say=_say).manifest.categories[self.category]
-        return [(self.output / shard["path"]).absolute() for shard in totals.shards]
+        return [shard["path"] for shard in totals.shards]
 
 
 def _say(line: str) -> None:

@@ -4,13 +4,15 @@ On one machine the system's own lock tells: it is taken back when its owner dies
 such locks are often not seen, so the file is a lease too: its owner writes a new number into it every few seconds,
 and whoever finds the lock of another machine watches for a while whether the number changes. No clock is compared.
 What a run writes is checked against the lock as well: a run that was asleep, and lost its lease, writes no more.
+In an object store the lease is all there is.
+
+A job that was submitted to Ray waits for the other one to end: when a cluster has lost its head, the next try begins
+while the lock of the last one still looks alive.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
-import fcntl
 import os
 import platform
 import threading
@@ -18,51 +20,27 @@ import time
 import uuid
 from collections.abc import Callable, Generator
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import BinaryIO
 
-import msgspec
-import psutil
-
-from job.errors import CurateError, RefusedError, cannot_be_written
-from job.output import OutputFolder
+from job.errors import CurateError, RefusedError
+from job.locks.disk import FileLock
+from job.locks.lease import Lease
+from job.locks.owner import Owner, content, machine, owner_in
+from job.output import LOCK, PLAN, OutputFolder
+from job.storage.objects import ObjectStore
 
 BEAT_S = 5.0
-LEASE_S = 20.0
-"""So long a lock of another machine is watched for a beat."""
-_LOOK_S = 0.5
-_NO_LOCKS = {errno.ENOTSUP, errno.ENOLCK, errno.ENOSYS, errno.EINVAL}
+_WAIT_S = 2.0
+_SUBMITTED = "RAY_JOB_CONFIG_JSON_ENV_VAR"
+"""A variable of this very name, which Ray sets for what was submitted to it."""
 
 
-class Owner(msgspec.Struct, frozen=True, kw_only=True):
-    """Who works on an output folder."""
-
-    run: str
-    """Of this run alone."""
-    process: int
-    host: str
-    machine: str
-    """The host's name may be another's too, as `localhost` is."""
-    since: str
-
-    def __str__(self) -> str:
-        return f"process {self.process} on {self.host}, since {self.since}"
+def _kind(output: OutputFolder) -> type[FileLock] | type[Lease]:
+    return Lease if isinstance(output.store, ObjectStore) else FileLock
 
 
 def live_owner(output: OutputFolder) -> Owner | None:
     """Returns who is working on an output folder at this moment; None when nobody is, or it cannot be told."""
-    try:
-        with output.lock_path.open("rb") as stream:
-            owner = _owner_in(stream.read())
-            locked = _try_lock(stream, fcntl.LOCK_SH)
-            age_s = time.time() - os.fstat(stream.fileno()).st_mtime
-    except OSError:
-        return None
-    if locked is False:
-        return owner or Owner(run="", process=0, host="a host it does not name", machine="", since="some time")
-    if owner is None:
-        return None
-    return None if _is_dead(owner, locks=locked is True) or age_s > 2 * LEASE_S else owner
+    return _kind(output).live_owner(output)
 
 
 def check_owner(output: OutputFolder, run: str) -> None:
@@ -72,10 +50,10 @@ def check_owner(output: OutputFolder, run: str) -> None:
         CurateError: when the folder is gone.
         RefusedError: when another run has taken it over.
     """
-    owner = _owner_in(_content(output))
+    owner = owner_in(content(output))
     if owner is not None and owner.run == run:
         return
-    if not output.plan_path.exists():
+    if output.store.read(PLAN) is None:
         raise CurateError(
             f"the output is gone: {output.root}\nput it back, or the disk it is on, and run the same command again"
         )
@@ -100,135 +78,43 @@ def sole_owner(output: OutputFolder, say: Callable[[str], None] = lambda _: None
         RefusedError: when another live run has it.
         UsageError: when the folder cannot be written.
     """
-    stream = _locked(output, say)
     now = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
-    me = Owner(run=uuid.uuid4().hex, process=os.getpid(), host=platform.node(), machine=_machine(), since=now)
-    header = msgspec.json.encode(me) + b"\n"
+    me = Owner(run=uuid.uuid4().hex, process=os.getpid(), host=platform.node(), machine=machine(), since=now)
+    lock = _waited_for(output, me, say)
     ended = threading.Event()
 
     def beat() -> None:
         count = 0
         while not ended.wait(BEAT_S):
             count += 1
-            with contextlib.suppress(OSError):  # the disk may be full or away for a moment
-                os.pwrite(stream.fileno(), b"%020d\n" % count, len(header))
-                os.fsync(stream.fileno())
+            with contextlib.suppress(OSError, CurateError):  # the disk may be full or away for a moment
+                lock.beat(count)
 
-    with stream:
-        try:
-            os.ftruncate(stream.fileno(), 0)
-            os.pwrite(stream.fileno(), header + b"%020d\n" % 0, 0)
-            os.fsync(stream.fileno())
-        except OSError as error:
-            raise cannot_be_written(error, output.root) from None
-        thread = threading.Thread(target=beat, daemon=True)
-        thread.start()
-        try:
-            yield me
-        finally:
-            ended.set()
-            thread.join()
-            if _owner_in(_content(output)) == me:
-                with contextlib.suppress(OSError):
-                    output.lock_path.unlink(missing_ok=True)
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield me
+    finally:
+        ended.set()
+        thread.join()
+        with contextlib.suppress(OSError, CurateError):
+            if owner_in(content(output)) == me:
+                output.store.remove([LOCK])
+        lock.close()
 
 
-def _locked(output: OutputFolder, say: Callable[[str], None]) -> BinaryIO:
-    """Opens the lock's file, locked; what a dead run has left of it is removed first."""
+def _waited_for(output: OutputFolder, me: Owner, say: Callable[[str], None]) -> FileLock | Lease:
+    """Takes the lock; where a try of this very job may still have it, as soon as that is over."""
     while True:
         try:
-            output.root.mkdir(parents=True, exist_ok=True)
-            handle = os.open(output.lock_path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
-            stream = os.fdopen(handle, "r+b", buffering=0)
-        except OSError as error:
-            raise cannot_be_written(error, output.root) from None
-        locked = _try_lock(stream, fcntl.LOCK_EX)
-        if locked is False:
-            owner = _owner_in(stream.read())
-            stream.close()
-            raise _refusal(output, owner)
-        # Its owner may have removed the file between our opening and locking it: then it keeps nobody off.
-        if not _is_at(stream, output.lock_path):
-            stream.close()
-            continue
-        owner = _owner_in(stream.read())
-        is_dead = owner is not None and _is_dead(owner, locks=locked is True)
-        if owner is None or (is_dead and locked):
-            return stream
-        if not is_dead:
-            _outlive(output, owner, say)
-        if _is_at(stream, output.lock_path):
-            output.lock_path.unlink(missing_ok=True)
-        stream.close()
+            return _kind(output).take(output, me, say)
+        except RefusedError as refusal:
+            if _SUBMITTED not in os.environ:
+                raise
+            say(f"{refusal.message.splitlines()[0]}; this is a submitted job, so it waits until that has ended")
+            say = _say_nothing
+            time.sleep(_WAIT_S)
 
 
-def _outlive(output: OutputFolder, owner: Owner, say: Callable[[str], None]) -> None:
-    """Watches the lock of another machine; raises RefusedError when its owner is alive."""
-    say(f"{output.root} has a lock of {owner}: watching for {LEASE_S:.0f} s whether it is alive")
-    before = _content(output)
-    until = time.monotonic() + LEASE_S
-    while time.monotonic() < until:
-        time.sleep(_LOOK_S)
-        now = _content(output)
-        if now == b"":  # it has ended
-            return
-        if now != before:
-            raise _refusal(output, owner)
-
-
-def _refusal(output: OutputFolder, owner: Owner | None) -> RefusedError:
-    return RefusedError(
-        f"another run is working on {output.root}: {owner or 'it does not say which'}\nwait for it, or stop it first"
-    )
-
-
-def _try_lock(stream: BinaryIO, kind: int) -> bool | None:
-    """Locks a file; returns whether it could, None where the file system has no such locks."""
-    try:
-        fcntl.flock(stream, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError as error:
-        if error.errno in _NO_LOCKS:
-            return None
-        raise
-    return True
-
-
-def _is_at(stream: BinaryIO, path: Path) -> bool:
-    try:
-        return path.stat().st_ino == os.fstat(stream.fileno()).st_ino
-    except FileNotFoundError:
-        return False
-
-
-def _is_dead(owner: Owner, *, locks: bool) -> bool:
-    """Tells whether the owner of a lock that is not locked is a process of this machine that is no more.
-
-    Args:
-        owner: whom its content names.
-        locks: whether the file system has locks, so that a live one would have it locked.
-    """
-    return owner.machine == _machine() and (locks or not psutil.pid_exists(owner.process))
-
-
-def _content(output: OutputFolder) -> bytes:
-    try:
-        return output.lock_path.read_bytes()
-    except OSError:
-        return b""
-
-
-def _owner_in(content: bytes) -> Owner | None:
-    try:
-        return msgspec.json.decode(content.partition(b"\n")[0], type=Owner)
-    except msgspec.MsgspecError:
-        return None
-
-
-def _machine() -> str:
-    """Returns what tells this machine from others, also after it was started anew."""
-    for path in (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id")):
-        with contextlib.suppress(OSError):
-            return f"{platform.node()}/{path.read_text(encoding='ascii').strip()}"
-    return f"{platform.node()}/{uuid.getnode():x}"
+def _say_nothing(line: str) -> None:
+    """Once is enough."""

@@ -9,105 +9,79 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import re
 import shutil
-import uuid
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
 
+from job.address import located
 from job.config import check_category
-from job.errors import CurateError, RefusedError, UsageError, nearest, printable, reason, write_failed
+from job.errors import CurateError, RefusedError, UsageError, nearest, printable, quoted
 from job.manifest import VERSION, CategoryPlan, LastRun, Manifest, Plan, Record
+from job.storage.store import open_store
 
 _T = TypeVar("_T")
 
+PLAN, MANIFEST, CARD, LAST_RUN, LOCK = "plan.json", "manifest.json", "README.md", "_run.json", "_lock"
 _CHECKSUM = re.compile(rb',\n "checksum": "([0-9a-f]{64})"\n}\n')
 _WITH_CATEGORIES = ("data", "_rejects", "_partitions", "_running")
-LEFT_OVER = {"_tmp", "_scratch", "_lock", "_running"}
+LEFT_OVER = {"_tmp", "_scratch", "_running", LOCK}
 """What a run that was killed leaves, for the next one to remove."""
 
 
 class OutputFolder:
-    """An output folder.
+    """An output folder, on a disk or in an object store. Names are relative to it.
 
     Args:
-        root: the folder; it need not be there yet.
+        root: the folder, or its address; it need not be there yet.
     """
 
-    def __init__(self, root: Path):
+    def __init__(self, root: Path | str):
         self.root = root
-        self.plan_path = root / "plan.json"
-        self.manifest_path = root / "manifest.json"
-        self.card_path = root / "README.md"
-        self.last_run_path = root / "_run.json"
-        self.lock_path = root / "_lock"
-        self.scratch = root / "_scratch"
+        self.store = open_store(root)
+        self.scratch = self.store.scratch
+
+    def where(self, name: str) -> str:
+        """Returns a file's path or address, for messages."""
+        return f"{self.root}/{name}"
 
     def shard_name(self, category: str, partition: int, count: int) -> str:
-        """Returns a shard's path relative to the folder."""
+        """Returns a shard's name."""
         return f"data/{category}/items-{partition:05d}-of-{count:05d}.parquet"
 
     def rejects_name(self, category: str, partition: int) -> str:
-        """Returns the path of a partition's rejects relative to the folder."""
+        """Returns the name of a partition's rejects."""
         return f"_rejects/{category}/{partition:05d}.parquet"
 
-    def record_path(self, category: str, partition: int) -> Path:
-        """Returns the path of a commit record."""
-        return self.root / "_partitions" / category / f"{partition:05d}.json"
+    def record_name(self, category: str, partition: int) -> str:
+        """Returns the name of a commit record."""
+        return f"_partitions/{category}/{partition:05d}.json"
 
     def check_links(self, categories: Iterable[str]) -> None:
         """Raises RefusedError when a folder in it is a link: what is written or removed there would be elsewhere."""
         inner = [f"{folder}/{category}" for folder in _WITH_CATEGORIES for category in categories]
-        for name in sorted({*_WITH_CATEGORIES, *LEFT_OVER, *inner}):
-            path = self.root / name
-            if path.is_symlink():
-                raise RefusedError(
-                    f"{path} is a link to {path.readlink()}, and nothing is written through links in an output\n"
-                    "nothing was touched; remove the link, or name another folder: --output DIR"
-                )
+        self.store.check_plain(sorted({*_WITH_CATEGORIES, *LEFT_OVER, *inner}))
 
-    def write(self, path: Path, content: bytes) -> None:
-        """Puts a file in place, whole or not at all: temporary name, flush to disk, rename.
+    def write(self, name: str, content: bytes) -> None:
+        """Puts a file in place, whole or not at all.
 
         Args:
-            path: the final path, inside the folder.
+            name: its final name.
             content: all its bytes.
 
         Raises:
-            CurateError: when the disk does not take it, or the folder is gone.
+            CurateError: when the disk or the object store does not take it, or the folder is gone.
         """
-        temporary = self.root / "_tmp" / uuid.uuid4().hex
-        try:
-            for folder in (temporary.parent, path.parent):
-                self._make_below(folder)
-            try:
-                with temporary.open("xb") as stream:
-                    stream.write(content)
-                    stream.flush()
-                    os.fsync(stream.fileno())
-                temporary.rename(path)
-            finally:
-                temporary.unlink(missing_ok=True)
-        except OSError as error:
-            raise write_failed(error, path) from None
+        self.store.write(name, content)
 
-    def _make_below(self, folder: Path) -> None:
-        """Makes a folder, but never the output folder itself: one that has gone away must not be begun anew."""
-        missing: list[Path] = []
-        while folder != self.root and not folder.is_dir():
-            missing.append(folder)
-            folder = folder.parent
-        for each in reversed(missing):
-            with contextlib.suppress(FileExistsError):
-                each.mkdir()
-
-    def write_json(self, path: Path, value: msgspec.Struct) -> None:
+    def write_json(self, name: str, value: msgspec.Struct) -> None:
         """Writes a record for people and programs to read, with its checksum."""
-        self.write(path, sealed(value))
+        self.write(name, sealed(value))
 
     def plan(self) -> Plan | None:
         """Reads the plan; None when there is none.
@@ -116,14 +90,14 @@ class OutputFolder:
             RefusedError: when another version of this program wrote it.
             CurateError: when it is damaged.
         """
-        content = self._content(self.plan_path)
+        content = self.store.read(PLAN)
         if content is None:
             return None
         try:
             version = msgspec.json.decode(content, type=_Versioned).version
             if version != VERSION:
                 raise RefusedError(
-                    f"{self.plan_path} has version {version}, this program writes {VERSION}\n"
+                    f"{self.where(PLAN)} has version {version}, this program writes {VERSION}\n"
                     "nothing was touched; name another folder: --output DIR"
                 )
             plan = unsealed(content, Plan)
@@ -131,7 +105,7 @@ class OutputFolder:
                 check_category(category.category)
         except ValueError as error:
             raise CurateError(
-                f"damaged: {self.plan_path}: {error}\n"
+                f"damaged: {self.where(PLAN)}: {error}\n"
                 "nothing was touched, and what lies under data/ can still be read; to make this output anew, remove "
                 "the folder, or name another: --output DIR"
             ) from None
@@ -139,50 +113,68 @@ class OutputFolder:
 
     def manifest(self) -> Manifest | None:
         """Reads the manifest; None as long as the output is not complete, or when it is damaged."""
-        return self._read(self.manifest_path, Manifest)
+        return _intact(self.store.read(MANIFEST), Manifest)
 
     def last_run(self) -> LastRun | None:
         """Reads how the last run ended, or that it began; None when that is not known."""
-        return self._read(self.last_run_path, LastRun)
+        return _intact(self.store.read(LAST_RUN), LastRun)
 
     def record(self, plan: CategoryPlan, partition: int) -> Record | None:
-        """Reads a partition's commit record.
+        """Reads a partition's commit record; see `records`."""
+        others = {other for other in range(len(plan.partitions)) if other != partition}
+        return next(iter(self.records(plan, others)), None)
+
+    def records(self, plan: CategoryPlan, but: Container[int] = ()) -> list[Record]:
+        """Reads the commit records of a category's finished partitions, in their order.
+
+        Args:
+            plan: the category's plan.
+            but: partitions whose records are not asked for.
 
         Returns:
-            The record; None as long as the partition is not done: there is no record, it is damaged or of another
-            plan, or the shard that it speaks of is not there.
+            The records. A partition has none as long as it is not done: there is no record, it is damaged or of
+            another plan, or the shard that it speaks of is not there.
         """
-        record = self._read(self.record_path(plan.category, partition), Record)
-        if record is None or (record.digest, record.partition) != (plan.digest, partition):
-            return None
-        named = [(self.shard_name(plan.category, partition, len(plan.partitions)), record.shard_bytes)]
-        if record.rejects is not None:
-            named.append((self.rejects_name(plan.category, partition), record.rejects_bytes))
-        if [name for name, _ in named] != [name for name in (record.shard, record.rejects) if name is not None]:
-            return None
-        for name, size in named:
-            try:
-                if (self.root / name).stat().st_size != size:
-                    return None
-            except OSError:
-                return None
-        return record
+        category, count = plan.category, len(plan.partitions)
+        written = self.store.sizes(f"_partitions/{category}")
+        names = {number: self.record_name(category, number) for number in range(count) if number not in but}
+        wanted = {number: name for number, name in names.items() if name in written}
+        if not wanted:
+            return []
+        sizes = {**self.store.sizes(f"data/{category}"), **self.store.sizes(f"_rejects/{category}")}
+        found = zip(wanted, self.store.read_all(wanted.values()), strict=True)
+        read = [(number, _intact(content, Record)) for number, content in found]
+        return [record for number, record in read if record and self._is_done(plan, number, record, sizes)]
 
-    def records(self, plan: CategoryPlan) -> list[Record]:
-        """Reads the commit records of a category's finished partitions, in their order."""
-        found = (self.record(plan, partition) for partition in range(len(plan.partitions)))
-        return [record for record in found if record is not None]
+    def _is_done(self, plan: CategoryPlan, partition: int, record: Record, sizes: dict[str, int]) -> bool:
+        if (record.digest, record.partition) != (plan.digest, partition):
+            return False
+        named = {self.shard_name(plan.category, partition, len(plan.partitions)): record.shard_bytes}
+        if record.rejects is not None:
+            named[self.rejects_name(plan.category, partition)] = record.rejects_bytes
+        said = [name for name in (record.shard, record.rejects) if name is not None]
+        return list(named) == said and all(sizes.get(name) == size for name, size in named.items())
+
+    def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """Reads one of its Parquet files, or some columns of it. Raises CurateError when it cannot be read."""
+        content = self.store.read(name)
+        try:
+            if content is None:
+                raise FileNotFoundError("it is gone")
+            return table_in(content, columns)
+        except (OSError, pa.ArrowException) as error:
+            raise CurateError(
+                f"cannot be read: {self.where(name)}: {error}\n"
+                f"to see what else is wrong: curate verify {quoted(self.root)}"
+            ) from None
 
     def is_untouched(self) -> bool:
         """Tells whether the folder has nothing in it, or is not there."""
-        return not self.root.is_dir() or {path.name for path in self.root.iterdir()} <= {
-            *LEFT_OVER,
-            self.last_run_path.name,
-        }
+        return self.store.top() <= {*LEFT_OVER, LAST_RUN}
 
     def has_left_over(self) -> bool:
         """Tells whether a run works in the folder, or has been killed in it."""
-        return any((self.root / name).exists() for name in LEFT_OVER)
+        return not LEFT_OVER.isdisjoint(self.store.top())
 
     def mark_running(self, category: str, partition: int) -> int:
         """Leaves a mark that a worker has begun a partition, for `running` to find; not worth an error.
@@ -190,30 +182,24 @@ class OutputFolder:
         Returns:
             How often that was begun, this time included, without having been ended.
         """
-        try:
-            self._make_below(folder := self.root / "_running" / category)
-            with (folder / f"{partition:05d}").open("a") as mark:
-                mark.write(".")
-                return mark.tell()
-        except OSError:
-            return 1
+        return self.store.mark(_mark_name(category, partition))
 
     def unmark_running(self, category: str, partition: int) -> None:
         """Takes the mark away."""
-        with contextlib.suppress(OSError):
-            (self.root / "_running" / category / f"{partition:05d}").unlink(missing_ok=True)
+        with contextlib.suppress(OSError, CurateError):
+            self.store.remove([_mark_name(category, partition)])
 
     def running(self, category: str) -> int:
         """Returns how many partitions of a category workers have begun and not ended."""
-        return len(list((self.root / "_running" / category).glob("*")))
+        return len(self.store.sizes(f"_running/{category}"))
 
     def clear_running(self) -> None:
         """Removes all marks."""
-        shutil.rmtree(self.root / "_running", ignore_errors=True)
+        self.store.remove_folder("_running")
 
     def clear_temporary(self) -> None:
         """Removes what an interrupted run has left half written, and its marks."""
-        shutil.rmtree(self.root / "_tmp", ignore_errors=True)
+        self.store.remove_folder("_tmp")
         self.clear_running()
 
     def clear_scratch(self) -> None:
@@ -222,42 +208,45 @@ class OutputFolder:
 
     def remove_planned(self, plan: Plan) -> None:
         """Removes what a plan names, and nothing else."""
-        self.manifest_path.unlink(missing_ok=True)
-        for category in plan.categories.values():
-            count = len(category.partitions)
-            for partition in range(count):
-                self.record_path(category.category, partition).unlink(missing_ok=True)
-                (self.root / self.shard_name(category.category, partition, count)).unlink(missing_ok=True)
-                (self.root / self.rejects_name(category.category, partition)).unlink(missing_ok=True)
+        self.store.remove([MANIFEST])
+        for each in plan.categories.values():
+            count = len(each.partitions)
+            self.store.remove(self.record_name(each.category, number) for number in range(count))
+            self.store.remove(self.shard_name(each.category, number, count) for number in range(count))
+            self.store.remove(self.rejects_name(each.category, number) for number in range(count))
             for folder in ("data", "_rejects", "_partitions"):
-                for empty in (self.root / folder / category.category, self.root / folder):
-                    with contextlib.suppress(OSError):  # it is not empty, or not there
-                        empty.rmdir()
-        self.card_path.unlink(missing_ok=True)
-        self.last_run_path.unlink(missing_ok=True)
+                self.store.remove_empty(f"{folder}/{each.category}")
+                self.store.remove_empty(folder)
+        self.store.remove([CARD, LAST_RUN])
         self.clear_temporary()
-        self.plan_path.unlink(missing_ok=True)
-
-    def _content(self, path: Path) -> bytes | None:
-        try:
-            return path.read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except OSError as error:
-            raise UsageError(f"cannot be read: {path}: {reason(error)}") from None
-
-    def _read(self, path: Path, kind: type[_T]) -> _T | None:
-        """Reads what can be made anew from the rest, so that it counts for nothing when it is damaged."""
-        content = self._content(path)
-        if content is None:
-            return None
-        try:
-            return unsealed(content, kind)
-        except ValueError:
-            return None
+        self.store.remove([PLAN])
 
 
-def opened(root: Path) -> tuple[OutputFolder, Plan]:
+def _mark_name(category: str, partition: int) -> str:
+    return f"_running/{category}/{partition:05d}"
+
+
+def _intact(content: bytes | None, kind: type[_T]) -> _T | None:
+    """Reads what can be made anew from the rest, so that it counts for nothing when it is damaged."""
+    try:
+        return None if content is None else unsealed(content, kind)
+    except ValueError:
+        return None
+
+
+def output_at(text: str) -> OutputFolder:
+    """Returns the output folder that a user has named by its path or address.
+
+    Raises:
+        UsageError: when that cannot be one.
+    """
+    try:
+        return OutputFolder(located(text))
+    except (ValueError, RuntimeError) as error:
+        raise UsageError(str(error)) from None
+
+
+def opened(root: Path | str) -> tuple[OutputFolder, Plan]:
     """Opens an output folder.
 
     Returns:
@@ -266,17 +255,31 @@ def opened(root: Path) -> tuple[OutputFolder, Plan]:
     Raises:
         UsageError: when it has none.
     """
-    output = OutputFolder(root)
+    output = OutputFolder(root) if isinstance(root, Path) else output_at(root)
     plan = output.plan()
-    if not root.exists():
-        names = [printable(path.name) for path in root.parent.iterdir()] if root.parent.is_dir() else []
-        raise UsageError(f"there is no such folder: {root}{nearest(root.name, names)}")
+    if plan is None and not output.store.exists():
+        raise UsageError(f"there is no such folder: {output.root}{_nearest_to(output.root)}")
     if plan is None:
         raise UsageError(
-            f"{root} is no output of this program: it has no plan.json\n"
+            f"{output.root} is no output of this program: it has no plan.json\n"
             "to make one: curate run --source FOLDER --output DIR"
         )
     return output, plan
+
+
+def _nearest_to(root: Path | str) -> str:
+    if isinstance(root, str) or not root.parent.is_dir():
+        return ""
+    return nearest(root.name, [printable(path.name) for path in root.parent.iterdir()])
+
+
+def table_in(content: bytes, columns: Sequence[str] | None = None) -> pa.Table:
+    """Reads a Parquet file's bytes, in this thread alone.
+
+    `pq.read_table` has threads that let go of the bytes later, and has been seen to crash a process that ended then.
+    """
+    with pq.ParquetFile(pa.BufferReader(content), pre_buffer=False) as file:
+        return file.read(columns=columns, use_threads=False)
 
 
 class _Versioned(msgspec.Struct):

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import errno
-import os
-import shutil
 from collections.abc import Generator, Sequence
 from typing import Any
 
 from job.config import JobConfig
-from job.errors import RefusedError, UsageError, cannot_be_written
+from job.errors import RefusedError
 from job.output import OutputFolder
 from job.plan import Task, determinants
 from job.source.files import CategorySource
@@ -23,12 +20,11 @@ def check_same_work(output: OutputFolder, config: JobConfig, sources: Sequence[C
         UsageError: when the output is no folder, or cannot be written.
     """
     root = output.root
-    if root.exists() and not root.is_dir():
-        raise UsageError(f"the output is a file, not a folder: {root}\nname another: --output DIR")
+    output.store.check_folder()
     plan = output.plan()
     if plan is None:
         if not output.is_untouched():
-            names = sorted(path.name for path in root.iterdir())
+            names = sorted(output.store.top())
             raise RefusedError(
                 f"{root} holds something else ({', '.join(names[:5])}), and no plan of this program\n"
                 "nothing was touched; name another folder: --output DIR"
@@ -69,23 +65,7 @@ def check_room(output: OutputFolder, tasks: Sequence[Task]) -> None:
     Raises:
         UsageError: when it is not.
     """
-    folder = output.root
-    try:
-        while not folder.exists():
-            folder = folder.parent
-        free = shutil.disk_usage(folder).free
-    except OSError as error:
-        raise cannot_be_written(error, folder) from None
-    if not folder.is_dir():
-        raise UsageError(f"a part of the output's path is a file, not a folder: {folder}\nname another: --output DIR")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        why = errno.EROFS if os.statvfs(folder).f_flag & os.ST_RDONLY else errno.EACCES
-        raise cannot_be_written(OSError(why, ""), folder)
     # Items are about a third of the rows, and a prompt is a quarter of a row; packed by half or more.
     shares = (len(task.left(output)) / len(task.plan.partitions) * task.source.size_bytes for task in tasks)
     needed = int(sum(shares)) // 10 + (16 << 20)
-    if free < needed:
-        raise UsageError(
-            f"the disk is too full: {free / 1e6:,.0f} MB free at {folder}, about {needed / 1e6:,.0f} MB needed\n"
-            "make room, or name a folder on another disk: --output DIR"
-        )
+    output.store.check_room(needed)

@@ -47,7 +47,7 @@ def curate_category(
     file_names: Sequence[str],
     todo: Sequence[int],
     config: JobConfig,
-    output: Path,
+    output: Path | str,
     run: str,
     workers: Workers,
 ) -> None:
@@ -59,7 +59,7 @@ def curate_category(
         file_names: its source files, relative to the source.
         todo: the partitions' numbers.
         config: the job.
-        output: the output folder.
+        output: the output folder, or its address.
         run: whose output folder it is.
         workers: the cores that may work.
     """

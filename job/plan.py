@@ -11,21 +11,23 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from job.address import located
 from job.config import JobConfig, SourceConfig
 from job.errors import CurateError, DamagedFileError, UsageError
 from job.manifest import CategoryPlan, Plan, digest_of
 from job.output import OutputFolder
 from job.recipe.tokenizer import LLAMA3_VOCABULARY_SHA256
-from job.source import hub
+from job.source import hub, stored
 from job.source.cache import cached_path, fetch_files
-from job.source.files import CategorySource, Place, SourceFile, size_of
-from job.source.folder import find_categories, fingerprint
+from job.source.files import CategorySource, Place, SourceFile, fingerprint, size_of
+from job.source.folder import find_categories
 from job.source.jsonl import check_fields
 from job.source.loaded import loaded_category
 from job.source.parquet import open_checked, read_metadata
 from job.source.partitions import RULE, RowGroups, cut_jsonl, cut_parquet, row_groups
 from job.source.reader import PartitionReader
 from job.source.remote import HubFile
+from job.source.stored_file import StoredFile
 from job.source.unpack import is_packed, unpack
 
 RECIPE_VERSION = 1
@@ -54,7 +56,7 @@ class Task:
         Args:
             places: where its files are read, as `local_files` has them or as the source has.
         """
-        remote = [place for place in places if isinstance(place, HubFile)]
+        remote = [place for place in places if not isinstance(place, Path)]
         return PartitionReader(
             form=self.source.form,
             paths=tuple(place.absolute() if isinstance(place, Path) else place for place in places),
@@ -65,13 +67,19 @@ class Task:
             metadata=tuple(map(self._metadata, remote)) if self.source.form == "parquet" else (),
         )
 
-    def _metadata(self, file: HubFile) -> pq.FileMetaData | None:
+    def _metadata(self, file: HubFile | StoredFile) -> pq.FileMetaData | None:
         return None if file.name in self.plan.damaged_files else read_metadata(file)
 
     def check_unchanged(self) -> None:
         """Compares the source's files with what was planned. Raises CurateError when one has changed since."""
         for file in self.source.files:
-            if isinstance(file.path, Path) and fingerprint(file.path) != (file.size_bytes, file.fingerprint):
+            if isinstance(file.path, HubFile):
+                continue
+            try:
+                is_same = fingerprint(file.path) == (file.size_bytes, file.fingerprint)
+            except FileNotFoundError:
+                is_same = False
+            if not is_same:
                 raise CurateError(
                     f"changed while the job ran: {file.path}\n"
                     "what was made of it may be of either; begin anew with --fresh"
@@ -95,7 +103,11 @@ def find_sources(config: JobConfig, before: Plan | None = None) -> list[Category
     if config.source.load_dataset is not None:
         sources = [loaded_category(config.source.load_dataset, config.categories)]
     elif config.source.path is not None:
-        sources = find_categories(Path(config.source.path).expanduser(), config.categories)
+        place = located(config.source.path)
+        if isinstance(place, Path):
+            sources = find_categories(place, config.categories)
+        else:
+            sources = stored.find_categories(place, config.categories)
     else:
         sources = _find_on_hub(config, before)
     for source in sources:
@@ -176,8 +188,8 @@ def local_files(
     say: Callable[[str], None],
     report: Callable[[int], None],
     left_out: Container[str] = (),
-) -> list[Path]:
-    """Has a category's files on this machine, as they can be cut: from the Hub fetched, packed ones unpacked.
+) -> list[Place]:
+    """Has a category's files as they can be cut: those on the Hub fetched to this machine, packed ones unpacked.
 
     Args:
         source: the category.
@@ -199,14 +211,18 @@ def local_files(
     ]
 
 
-def _fetched(source: CategorySource, report: Callable[[int], None]) -> list[Path]:
+def _fetched(source: CategorySource, report: Callable[[int], None]) -> list[Place]:
     if source.repository is not None:
-        return fetch_files(source.repository, source.files, report)
-    return [file.path for file in source.files if isinstance(file.path, Path)]
+        return [*fetch_files(source.repository, source.files, report)]
+    return [file.path for file in source.files]
 
 
-def _unpacked(source: CategorySource, file: SourceFile, path: Path, scratch: Path, say: Callable[[str], None]) -> Path:
-    return unpack(path, scratch / source.category / file.fingerprint[:16], say) if is_packed(file.name) else path
+def _unpacked(
+    source: CategorySource, file: SourceFile, place: Place, scratch: Path, say: Callable[[str], None]
+) -> Place:
+    if not is_packed(file.name) or isinstance(place, HubFile):
+        return place
+    return unpack(place, scratch / source.category / file.fingerprint[:16], say)
 
 
 @contextlib.contextmanager

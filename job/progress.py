@@ -19,7 +19,6 @@ from job.manifest import CategoryPlan
 from job.output import OutputFolder
 from job.recipe.verdict import KEPT
 
-_POLL_S = 0.25
 _LINE_EVERY_S = 10.0
 
 
@@ -174,20 +173,15 @@ def watched(output: OutputFolder, plan: CategoryPlan, show: Face) -> Generator[N
     began = time.monotonic()
 
     def look(at: Snapshot) -> Snapshot:
-        for partition in range(len(plan.partitions)):
-            if partition in seen:
-                continue
-            record = output.record(plan, partition)
-            if record is not None:
-                seen.add(partition)
-                kept = record.funnel.get(KEPT, 0)
-                at = replace(
-                    at,
-                    done=at.done + 1,
-                    num_rows=at.num_rows + record.num_rows,
-                    num_items=at.num_items + kept,
-                    new_rows=at.new_rows + record.num_rows,
-                )
+        for record in output.records(plan, seen):
+            seen.add(record.partition)
+            at = replace(
+                at,
+                done=at.done + 1,
+                num_rows=at.num_rows + record.num_rows,
+                num_items=at.num_items + record.funnel.get(KEPT, 0),
+                new_rows=at.new_rows + record.num_rows,
+            )
         return replace(at, elapsed_s=time.monotonic() - began)
 
     at = replace(look(at), new_rows=0)
@@ -195,7 +189,7 @@ def watched(output: OutputFolder, plan: CategoryPlan, show: Face) -> Generator[N
 
     def poll() -> None:
         nonlocal at
-        while not finished.wait(_POLL_S):
+        while not finished.wait(output.store.poll_s):
             at = look(at)
             if at.done < at.partitions:
                 show(at)

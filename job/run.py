@@ -16,18 +16,19 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from job.address import located
 from job.budget import check_budget, check_damage
 from job.card import card
 from job.config import JobConfig, RecipeConfig
 from job.errors import CurateError, RefusedError, WorkersDiedError, causes, known
 from job.lock import Owner, check_owner, sole_owner
 from job.manifest import CategoryPlan, LastRun, Manifest, Plan, add_up, complete
-from job.output import OutputFolder
+from job.output import CARD, LAST_RUN, MANIFEST, PLAN, OutputFolder
 from job.permit import check_room, check_same_work
 from job.plan import Task, find_sources, local_files, make_task, moved
 from job.progress import face, fetching, watched
 from job.session import clear_dead_sessions
-from job.source.cache import check_cache_room, missing_bytes
+from job.source.cache import cache_folder, check_cache_room, missing_bytes
 from job.source.files import CategorySource, Place
 
 if TYPE_CHECKING:
@@ -106,9 +107,9 @@ def run_job(
         categories = {**known, **{task.plan.category: task.plan for task in tasks}}
         left = {task.plan.category: task.left(output) for task in tasks}
         if categories != known or any(left.values()):
-            output.manifest_path.unlink(missing_ok=True)
+            output.store.remove([MANIFEST])
         if categories != known:
-            output.write_json(output.plan_path, Plan(config=config.model_dump(mode="json"), categories=categories))
+            output.write_json(PLAN, Plan(config=config.model_dump(mode="json"), categories=categories))
         with _noted(config, output, owner, tasks):
             if any(left.values()):
                 _curate(config, output, tasks, left, run=owner.run, quiet=quiet, say=say)
@@ -143,7 +144,8 @@ def prospects(config: JobConfig, *, fresh: bool = False) -> list[Prospect]:
 
 
 def _output(config: JobConfig) -> OutputFolder:
-    return OutputFolder(Path(config.output).expanduser().absolute())
+    root = located(config.output)
+    return OutputFolder(root.absolute() if isinstance(root, Path) else root)
 
 
 def _check(config: JobConfig, output: OutputFolder, *, fresh: bool) -> list[CategorySource]:
@@ -187,7 +189,7 @@ def _noted(config: JobConfig, output: OutputFolder, owner: Owner, tasks: Sequenc
     """Notes in the output folder that a run began and how it ended, for `curate status`."""
     rows_before = sum(record.num_rows for task in tasks for record in output.records(task.plan))
     note = LastRun(owner=str(owner), began=time.time(), workers=config.workers, rows_before=rows_before)
-    output.write_json(output.last_run_path, note)
+    output.write_json(LAST_RUN, note)
     error: str | None = None
     try:
         yield
@@ -200,7 +202,7 @@ def _noted(config: JobConfig, output: OutputFolder, owner: Owner, tasks: Sequenc
     finally:
         ended = msgspec.structs.replace(note, ended=time.time(), error=error)
         with contextlib.suppress(CurateError):  # of the disk, that may be full
-            output.write_json(output.last_run_path, ended)
+            output.write_json(LAST_RUN, ended)
         output.clear_temporary()
 
 
@@ -222,6 +224,8 @@ def _curate(
     with started_ray(config.workers, say, functools.partial(_prepare, config.recipe)) as workers:
         from job.pipeline import curate_category
 
+        if workers.nodes > 1:
+            _check_nodes(config, output, [task for task in tasks if left[task.plan.category]], workers)
         for task in tasks:
             todo = left[task.plan.category]
             if not todo:
@@ -284,6 +288,24 @@ def _in_few_words() -> Generator[None]:
         raise
 
 
+def _check_nodes(config: JobConfig, output: OutputFolder, tasks: Sequence[Task], workers: Workers) -> None:
+    """Checks that all nodes see what lies on a disk: an output, a source, what is fetched or unpacked."""
+    from job.seen import check_seen_by_all_nodes
+
+    folders = {output.root: "the output"} if isinstance(output.root, Path) else {}
+    files = {
+        file.path: (file.size_bytes, file.fingerprint)
+        for task in tasks
+        for file in task.source.files
+        if isinstance(file.path, Path) and not task.source.is_packed
+    }
+    if any(task.source.is_packed for task in tasks):
+        folders[output.scratch] = "where packed source files are unpacked (you can unpack them yourself)"
+    if any(task.source.repository and not _streams(config, task, workers) for task in tasks):
+        folders[cache_folder()] = "the Hugging Face cache (source.stream=true reads without it)"
+    check_seen_by_all_nodes(files, folders)
+
+
 def _streams(config: JobConfig, task: Task, workers: Workers) -> bool:
     """Decides whether a category is read where it is, without a copy on this machine."""
     if task.source.repository is None or task.source.is_packed:
@@ -324,7 +346,7 @@ def _finish(
     check_damage(config, manifest.damaged)
     if not unfinished:
         if output.manifest() != manifest:
-            output.write(output.card_path, card(manifest))
-            output.write_json(output.manifest_path, manifest)
+            output.write(CARD, card(manifest))
+            output.write_json(MANIFEST, manifest)
         output.clear_scratch()
     return Outcome(manifest=manifest, new_partitions=new_partitions, unfinished=unfinished)

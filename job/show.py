@@ -7,15 +7,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from job.address import located
 from job.budget import damage_lines
 from job.config import JobConfig, RecipeConfig
-from job.errors import CurateError, UsageError, printable, quoted
+from job.errors import UsageError, printable, quoted
 from job.manifest import Manifest
 from job.output import opened
 from job.recipe.verdict import KEPT, MALFORMED
@@ -53,7 +52,7 @@ def prospects_json(config: JobConfig, found: Sequence[Prospect]) -> dict[str, An
 
 def outcome_lines(config: JobConfig, outcome: Outcome) -> Iterator[str]:
     """Yields what a run says at its end: one of the prompts, what happened, what to type next."""
-    folder, count = Path(config.output).expanduser(), outcome.manifest.num_items
+    folder, count = located(config.output), outcome.manifest.num_items
     out, named = printable(quoted(folder), lines=True), printable(config.output)
     if count:
         _, item = next(items(folder, [0]))
@@ -108,7 +107,7 @@ def funnel_table(manifest: Manifest) -> str:
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
 
 
-def items(root: Path, numbers: Sequence[int]) -> Iterator[tuple[int, dict[str, Any]]]:
+def items(root: Path | str, numbers: Sequence[int]) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yields items by their number in the output, counted from 0 over all categories.
 
     They are to be looked at: control characters in a prompt, which listings may have, are written as escapes.
@@ -122,29 +121,18 @@ def items(root: Path, numbers: Sequence[int]) -> Iterator[tuple[int, dict[str, A
     count = sum(record.funnel.get(KEPT, 0) for record in records)
     for number in numbers:
         if not 0 <= number < count:
-            raise UsageError(f"no item {number}: {root} has {count:,}, counted from 0")
+            raise UsageError(f"no item {number}: {output.root} has {count:,}, counted from 0")
         left = number
         for record in records:
             if left < record.funnel.get(KEPT, 0):
-                item = read_table(root / record.shard).slice(left, 1).to_pylist()[0]
+                item = output.table(record.shard).slice(left, 1).to_pylist()[0]
                 shown = {key: printable(item[key], lines=True) for key in ("category", "prompt")}
                 yield number, {**item, **shown}
                 break
             left -= record.funnel.get(KEPT, 0)
 
 
-def read_table(path: Path) -> pa.Table:
-    """Reads a Parquet file of an output. Raises CurateError when it cannot be read."""
-    try:
-        return pq.read_table(path.absolute())  # Arrow takes a folder `s3:out` for a place on the network
-    except (OSError, pa.ArrowException) as error:
-        folder = quoted(path.parents[2])
-        raise CurateError(
-            f"cannot be read: {path}: {error}\nto see what else is wrong: curate verify {folder}"
-        ) from None
-
-
-def reject_lines(root: Path) -> Iterator[str]:
+def reject_lines(root: Path | str) -> Iterator[str]:
     """Yields the malformed rows: file, position, cause, and how the row begins."""
     output, plan = opened(root)
     count = 0
@@ -152,7 +140,7 @@ def reject_lines(root: Path) -> Iterator[str]:
         for record in output.records(category):
             if record.rejects is None:
                 continue
-            for row in read_table(root / record.rejects).to_pylist():
+            for row in output.table(record.rejects).to_pylist():
                 count += 1
                 file, cause = printable(row["file"]), printable(row["cause"])
                 yield f"{file} at {row['position']}: {cause}: {row['raw'][:60]!a}"

@@ -34,7 +34,7 @@ class ShardSink(Datasink[None]):
     """Writes a category's shards.
 
     Args:
-        root: the output folder.
+        root: the output folder, or its address.
         plan: the category's plan.
         file_names: the category's source files, for the rejects.
         keep_columns: source columns to carry along.
@@ -44,7 +44,7 @@ class ShardSink(Datasink[None]):
 
     def __init__(
         self,
-        root: Path,
+        root: Path | str,
         plan: CategoryPlan,
         file_names: Sequence[str],
         keep_columns: Sequence[str],
@@ -97,14 +97,14 @@ class ShardSink(Datasink[None]):
         items = self._items(rows.filter(pc.equal(rows["verdict"], KEPT)))
         shard = self._output.shard_name(category, partition, len(self._plan.partitions))
         content = parquet_bytes(items)
-        self._output.write(self._output.root / shard, content)
+        self._output.write(shard, content)
         file, start, end = self._plan.partitions[partition]
         rejects, rejects_content = None, b""
         if funnel.get(MALFORMED):
             rejects = self._output.rejects_name(category, partition)
             malformed = self._rejects(rows.filter(pc.equal(rows["verdict"], MALFORMED)), self._file_names[file])
             rejects_content = parquet_bytes(malformed)
-            self._output.write(self._output.root / rejects, rejects_content)
+            self._output.write(rejects, rejects_content)
         record = Record(
             category=category,
             partition=partition,
@@ -124,7 +124,7 @@ class ShardSink(Datasink[None]):
             damaged=damaged,
             elapsed_s=round(elapsed_s, 3),
         )
-        self._output.write_json(self._output.record_path(category, partition), record)
+        self._output.write_json(self._output.record_name(category, partition), record)
         self._output.unmark_running(category, partition)
         if rejects and isinstance(self._max_malformed, int):
             check_budget(self._output, category, self._output.records(self._plan), self._max_malformed)

@@ -14,7 +14,7 @@ from job.output import opened
 from job.recipe.verdict import KEPT, MALFORMED
 
 
-def status_lines(root: Path) -> Iterator[str]:
+def status_lines(root: Path | str) -> Iterator[str]:
     """Yields how far each category is, and what the run at work or the last one is about.
 
     Args:

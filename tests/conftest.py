@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,19 +14,30 @@ import pytest
 from job import cli
 from job.catalogue.files import make_catalogue
 from job.cluster import started_ray
+from tests.storage.server import environment, reserved
 
 RAY_CORES = 4
 """More than the machine may have, so that any number of workers up to this can be tried."""
 
 
+@pytest.fixture(scope="session")
+def s3_socket() -> Iterator[socket.socket]:
+    """Where the S3 server of the tests will be, if one asks for it."""
+    with reserved() as held:
+        yield held
+
+
 @pytest.fixture(scope="session", autouse=True)
-def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keeps tests out of the user's home folder and away from any Ray that runs already."""
+def _own_home(tmp_path_factory: pytest.TempPathFactory, s3_socket: socket.socket) -> Iterator[None]:
+    """Keeps tests out of the user's home folder, and away from any Ray or storage that is somebody's."""
     home = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HOME", str(home))
         patch.setenv("HF_HOME", str(home / "huggingface"))
         patch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")  # nobody answers there: no test reaches the Hub
+        for name, value in environment(s3_socket).items():
+            patch.setenv(name, value)
+        patch.delenv("XDG_CACHE_HOME", raising=False)
         patch.delenv("RAY_ADDRESS", raising=False)
         patch.delenv("HF_TOKEN", raising=False)
         yield

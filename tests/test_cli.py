@@ -129,7 +129,7 @@ def test_an_output_that_holds_something_else(small: Path, tmp_path: Path, curate
 
 
 def test_an_output_on_a_full_disk(small: Path, tmp_path: Path, curate: Curate, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("job.permit.shutil.disk_usage", lambda _: type("Usage", (), {"free": 1_000_000})())
+    monkeypatch.setattr("job.storage.folder.shutil.disk_usage", lambda _: type("Usage", (), {"free": 1_000_000})())
     refused(curate("run", "--source", small, "--output", tmp_path / "out"), "the disk is too full", "1 MB free")
     assert not (tmp_path / "out").exists()
 
@@ -369,7 +369,7 @@ def test_a_damaged_record_or_manifest_is_made_again(done: Path, small: Path, cur
 def test_a_complete_output_on_a_full_disk_is_complete(
     done: Path, small: Path, curate: Curate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("job.permit.shutil.disk_usage", lambda _: type("Usage", (), {"free": 0})())
+    monkeypatch.setattr("job.storage.folder.shutil.disk_usage", lambda _: type("Usage", (), {"free": 0})())
     result = curate("run", "--source", small, "--output", done)
     assert (result.exit_code, result.out.splitlines()[-1].split(":")[0]) == (0, "complete already")
 

@@ -72,7 +72,7 @@ def whole_files(output: Path) -> None:
     assert planned is not None
     for category in planned.categories.values():
         for partition in range(len(category.partitions)):
-            if folder.record_path(category.category, partition).exists():
+            if (output / folder.record_name(category.category, partition)).exists():
                 assert folder.record(category, partition) is not None
 
 

@@ -174,7 +174,7 @@ def test_without_an_output_the_items_lie_below_out(
     kettles: ItemLoader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    source = kettles.output.parent / "Kettles.parquet"
+    source = Path(kettles.output).parent / "Kettles.parquet"
     here = ItemLoader("Kettles", source=source, settings={"source.fields": FIELDS, "limit": 20})
     assert here.output == Path("out/Kettles")
     assert [item.title for item in here.load()] == [f"Kettle {number}" for number in range(20)]
@@ -208,7 +208,7 @@ def test_the_ray_that_this_python_has_is_used_and_goes_on(
     monkeypatch.setattr(ray, "init", no_work)
     monkeypatch.setattr(ray, "shutdown", no_work)
     settings = {"source.fields": FIELDS, "limit": 10}
-    fresh = ItemLoader("Kettles", source=kettles.output.parent, output=tmp_path / "out", settings=settings)
+    fresh = ItemLoader("Kettles", source=Path(kettles.output).parent, output=tmp_path / "out", settings=settings)
     assert len(fresh.load(workers=1)) == 10
     assert fresh.dataset().count() == 10
     assert ray.is_initialized()
@@ -219,19 +219,21 @@ def test_a_ray_dataset_has_the_same_rows_in_order(kettles: ItemLoader, monkeypat
     """Also where a shard in the middle has no row group. Ray Data keeps the order of its blocks where it is told to."""
 
     items = kettles.load()
-    groups = [pq.read_metadata(path).num_row_groups for path in sorted((kettles.output / "data/Kettles").iterdir())]
+    groups = [
+        pq.read_metadata(path).num_row_groups for path in sorted((Path(kettles.output) / "data/Kettles").iterdir())
+    ]
     assert groups == [1, 0, 1]
     assert [item.title for item in items] == [f"Kettle {number}" for number in [*range(300), 4_000, 4_001, 4_002]]
     dataset = kettles.dataset()
     assert isinstance(dataset, ray.data.Dataset)
     rows = dataset.take_all()
-    assert rows == loaded(kettles.output, "Kettles")
+    assert rows == loaded(Path(kettles.output), "Kettles")
     assert [{name: row[name] for name in COLUMNS} for row in rows] == as_rows(items)
 
 
 def test_a_category_without_an_item_is_an_empty_list_and_an_empty_dataset(kettles: ItemLoader, tmp_path: Path) -> None:
     settings = {"source.fields": FIELDS, "limit": 20, "recipe.min_price": 950}
-    none = ItemLoader("Kettles", source=kettles.output.parent, output=tmp_path / "out", settings=settings)
+    none = ItemLoader("Kettles", source=Path(kettles.output).parent, output=tmp_path / "out", settings=settings)
     assert none.load() == []
     assert none.dataset().take_all() == []
 
@@ -266,7 +268,7 @@ def test_a_script_with_a_ray_of_its_own_ends_and_leaves_no_process(kettles: Item
     script.write_text(SCRIPT)
     environment = os.environ | {"TEST_MARK": mark, "PYTHONPATH": str(Path(job.__file__).parents[1])}
     environment.pop("RAY_ADDRESS", None)
-    arguments = [sys.executable, script, kettles.output.parent, tmp_path / "out"]
+    arguments = [sys.executable, script, Path(kettles.output).parent, tmp_path / "out"]
     with subprocess.Popen(
         list(map(str, arguments)), env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as run:
@@ -296,7 +298,7 @@ def test_a_notebook_has_the_bar(
     monkeypatch.setattr(rich.console, "_is_jupyter", lambda: in_notebook)
     monkeypatch.setattr(progress, "_bar", bar)
     settings = {"source.fields": FIELDS, "limit": 20}
-    ItemLoader("Kettles", source=kettles.output.parent, output=tmp_path / "out", settings=settings).load()
+    ItemLoader("Kettles", source=Path(kettles.output).parent, output=tmp_path / "out", settings=settings).load()
     line = "Kettles: 1 of 1 partitions · 20 rows"
     assert (line in capsys.readouterr().err) == (not in_notebook)
     assert [(at.category, at.done, at.num_items) for at in shown[-1:]] == [("Kettles", 1, 20)] * in_notebook

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
-from job import lock
 from job.errors import CurateError, RefusedError
 from job.lock import check_owner, live_owner, sole_owner
+from job.locks import owner
 from job.output import OutputFolder
 
 HOLDER = """
@@ -25,7 +27,7 @@ from job import lock
 from job.output import OutputFolder
 lock.BEAT_S = float(sys.argv[3]) if len(sys.argv) > 3 else 0.05
 if len(sys.argv) > 2:
-    lock._machine = lambda: sys.argv[2]
+    lock.machine = lambda: sys.argv[2]
 with lock.sole_owner(OutputFolder(Path(sys.argv[1]))):
     print("mine", flush=True)
     sys.stdin.read()
@@ -51,35 +53,35 @@ def output(tmp_path: Path) -> OutputFolder:
 @pytest.fixture
 def other_machines_locks_are_not_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on disks that machines share: whoever asks gets the lock."""
-    monkeypatch.setattr(lock.fcntl, "flock", lambda stream, kind: None)
-    monkeypatch.setattr(lock, "LEASE_S", 1.0)
-    monkeypatch.setattr(lock, "_LOOK_S", 0.02)
+    monkeypatch.setattr(fcntl, "flock", lambda stream, kind: None)
+    monkeypatch.setattr(owner, "LEASE_S", 1.0)
+    monkeypatch.setattr(owner, "LOOK_S", 0.02)
 
 
 def test_a_second_run_is_refused_with_the_first_one_s_process_host_and_start(output: OutputFolder) -> None:
-    with holder(output.root) as first:
+    with holder(Path(output.root)) as first:
         refusal = f"another run is working on .*: process {first.pid} on .+, since 20..-..-.. ..:..:.. UTC"
         with pytest.raises(RefusedError, match=refusal), sole_owner(output):
             pass
-        owner = live_owner(output)
-        assert owner is not None
-        assert owner.process == first.pid
+        found = live_owner(output)
+        assert found is not None
+        assert found.process == first.pid
 
 
 def test_a_lock_that_a_killed_run_has_left_keeps_nobody_off(output: OutputFolder) -> None:
-    with holder(output.root) as first:
+    with holder(Path(output.root)) as first:
         first.kill()
         first.wait()
-    assert output.lock_path.exists()
+    assert (Path(output.root) / "_lock").exists()
     assert live_owner(output) is None
     with sole_owner(output) as me:
         assert me.process == os.getpid()
-    assert not output.lock_path.exists()
+    assert not (Path(output.root) / "_lock").exists()
 
 
 def test_a_lock_without_words_keeps_nobody_off(output: OutputFolder) -> None:
-    output.root.mkdir()
-    output.lock_path.write_bytes(b"\x00 not ours")
+    Path(output.root).mkdir()
+    (Path(output.root) / "_lock").write_bytes(b"\x00 not ours")
     with sole_owner(output) as me:
         check_owner(output, me.run)
 
@@ -87,7 +89,7 @@ def test_a_lock_without_words_keeps_nobody_off(output: OutputFolder) -> None:
 @pytest.mark.usefixtures("other_machines_locks_are_not_seen")
 def test_a_lock_of_another_machine_that_beats_is_alive(output: OutputFolder) -> None:
     said: list[str] = []
-    with holder(output.root, "elsewhere") as first:
+    with holder(Path(output.root), "elsewhere") as first:
         assert live_owner(output) is not None
         with pytest.raises(RefusedError, match=f"process {first.pid} on"), sole_owner(output, said.append):
             pass
@@ -96,7 +98,7 @@ def test_a_lock_of_another_machine_that_beats_is_alive(output: OutputFolder) -> 
 
 @pytest.mark.usefixtures("other_machines_locks_are_not_seen")
 def test_a_lock_of_another_machine_that_does_not_beat_is_taken_over(output: OutputFolder) -> None:
-    with holder(output.root, "elsewhere") as first:
+    with holder(Path(output.root), "elsewhere") as first:
         first.kill()
         first.wait()
         with sole_owner(output) as me:
@@ -107,8 +109,8 @@ def test_a_lock_of_another_machine_that_does_not_beat_is_taken_over(output: Outp
 def test_a_lock_of_another_machine_whose_run_ends_meanwhile_is_free(
     output: OutputFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with holder(output.root, "elsewhere", "60") as first:
-        monkeypatch.setattr(lock.time, "sleep", lambda _: first.communicate(""))
+    with holder(Path(output.root), "elsewhere", "60") as first:
+        monkeypatch.setattr(time, "sleep", lambda _: first.communicate(""))
         with sole_owner(output) as me:
             check_owner(output, me.run)
 
@@ -119,10 +121,10 @@ def test_where_the_file_system_has_no_locks_a_dead_process_is_told_by_its_number
     def none(stream: object, kind: int) -> None:
         raise OSError(errno.ENOTSUP, "not supported")
 
-    monkeypatch.setattr(lock.fcntl, "flock", none)
-    monkeypatch.setattr(lock, "LEASE_S", 0.5)
-    monkeypatch.setattr(lock, "_LOOK_S", 0.02)
-    with holder(output.root) as first:
+    monkeypatch.setattr(fcntl, "flock", none)
+    monkeypatch.setattr(owner, "LEASE_S", 0.5)
+    monkeypatch.setattr(owner, "LOOK_S", 0.02)
+    with holder(Path(output.root)) as first:
         with pytest.raises(RefusedError, match=f"process {first.pid}"), sole_owner(output):
             pass
         first.kill()
@@ -133,23 +135,25 @@ def test_where_the_file_system_has_no_locks_a_dead_process_is_told_by_its_number
 
 def test_a_run_that_has_lost_its_lock_writes_no_more(output: OutputFolder) -> None:
     with sole_owner(output) as me:
-        output.plan_path.write_text("{}")
+        (Path(output.root) / "plan.json").write_text("{}")
         check_owner(output, me.run)
-        output.lock_path.write_bytes(output.lock_path.read_bytes().replace(me.run.encode(), b"0" * 32))
+        (Path(output.root) / "_lock").write_bytes(
+            (Path(output.root) / "_lock").read_bytes().replace(me.run.encode(), b"0" * 32)
+        )
         with pytest.raises(RefusedError, match="another run has taken over"):
             check_owner(output, me.run)
-    assert output.lock_path.exists()  # it is not ours to remove
+    assert (Path(output.root) / "_lock").exists()  # it is not ours to remove
 
 
 def test_an_output_that_has_gone_away_is_said_to_be_gone(output: OutputFolder) -> None:
     with sole_owner(output) as me:
-        output.lock_path.unlink()
-        output.root.rmdir()
+        (Path(output.root) / "_lock").unlink()
+        Path(output.root).rmdir()
         with pytest.raises(CurateError, match="the output is gone"):
             check_owner(output, me.run)
         with pytest.raises(CurateError, match="no such file or folder"):
-            output.write(output.root / "data" / "x", b"")
-    assert not output.root.exists()
+            output.write("data/x", b"")
+    assert not Path(output.root).exists()
 
 
 def test_an_owner_is_alone_however_others_come_and_go(tmp_path: Path) -> None:

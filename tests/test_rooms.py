@@ -12,11 +12,13 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "job"
 
 ROOMS = (
-    {"errors", "yaml_file", "config", "recipe"},
+    {"errors", "yaml_file", "address", "config", "recipe"},
+    {"storage"},
     {"source", "manifest"},
     {"catalogue", "output"},
+    {"locks"},
     {"plan", "lock", "progress", "card", "budget", "shard", "session", "bundle"},
-    {"permit", "sink", "join"},
+    {"permit", "sink", "join", "seen"},
     {"cluster"},
     {"pipeline"},
     {"run"},

@@ -160,7 +160,7 @@ def test_fresh_destroys_nothing_when_the_disk_has_no_room_for_the_new_job(
     curated(catalogue, out, limit=2_000)
     before = tree(out)
     free = iter([1 << 40, 1_000])  # before the job is planned, and when it is known what it needs
-    monkeypatch.setattr("job.permit.shutil.disk_usage", lambda _: type("Usage", (), {"free": next(free)})())
+    monkeypatch.setattr("job.storage.folder.shutil.disk_usage", lambda _: type("Usage", (), {"free": next(free)})())
     with pytest.raises(UsageError, match="the disk is too full"):
         curated(catalogue, out, fresh=True)
     assert tree(out) == before

@@ -153,7 +153,7 @@ def _done_by_job(printed: dict[str, Any], output: Path) -> Done:
         (ended - record.elapsed_s, ended)
         for category in plan.categories.values()
         for record in folder.records(category)
-        for ended in [folder.record_path(record.category, record.partition).stat().st_mtime]
+        for ended in [(output / folder.record_name(record.category, record.partition)).stat().st_mtime]
     ]
     return Done(
         content_digest=printed["content_digest"],

@@ -22,7 +22,7 @@ from job.bench.child import Done, Spec
 from job.config import JobConfig, load_config
 from job.lock import sole_owner
 from job.manifest import CategoryPlan, Plan, add_up, complete
-from job.output import OutputFolder
+from job.output import MANIFEST, PLAN, OutputFolder
 from job.plan import find_sources, local_files, make_task
 from job.source.partitions import Partition
 from job.source.reader import PartitionReader
@@ -106,13 +106,13 @@ def work(spec: Spec, form: str, workers: int, output: Path) -> Done:
     folder, plan = OutputFolder(output), kernel.plan
     with kernel.owned() as owned:
         config = kernel.config.model_dump(mode="json")
-        folder.write_json(folder.plan_path, Plan(config=config, categories={plan.category: plan}))
+        folder.write_json(PLAN, Plan(config=config, categories={plan.category: plan}))
         began = time.time()
         with ProcessPoolExecutor(workers) as pool:
             _wait(pool, owned, range(len(plan.partitions)))
         ended = time.time()
         manifest = complete({plan.category: add_up(plan, folder.records(plan))})
-        folder.write_json(folder.manifest_path, manifest)
+        folder.write_json(MANIFEST, manifest)
     return Done(
         content_digest=manifest.content_digest,
         num_rows=manifest.num_rows,

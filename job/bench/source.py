@@ -99,7 +99,10 @@ def from_config(folder: Path, scratch: Path, path: Path, say: Callable[[str], No
     source = find_sources(config)[0]
     if source.repository:
         say(f"{source.category}: {source.size_bytes / 1e6:,.0f} MB from the Hub, as far as they are not cached")
-    found = local_files(source, folder / "unpacked", say, lambda _: None)
+    places = local_files(source, folder / "unpacked", say, lambda _: None)
+    found = [place for place in places if isinstance(place, Path)]
+    if len(found) < len(places):
+        raise UsageError(f"{path}: the bench reads what is on this machine: fetch {config.source.path} into a folder")
     links = scratch / "links"
     links.mkdir()
     files: list[Path] = []

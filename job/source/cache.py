@@ -81,7 +81,7 @@ def check_cache_room(needed_bytes: int) -> None:
     """Raises CurateError when the cache's disk has no room for so many bytes."""
     if not needed_bytes:
         return
-    folder = _root()
+    folder = cache_folder()
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free
@@ -132,7 +132,7 @@ def _fetched(repository: tuple[str, str], file: SourceFile, report: Callable[[in
             return pointer
         if constants.is_offline_mode():
             raise offline(file.name)
-        lock = _root() / ".locks" / _repository(repository[0]).name / f"{file.fingerprint}.lock"
+        lock = cache_folder() / ".locks" / _repository(repository[0]).name / f"{file.fingerprint}.lock"
         for folder in (lock.parent, blob.parent, pointer.parent):
             folder.mkdir(parents=True, exist_ok=True)
         with FileLock(lock):
@@ -201,7 +201,8 @@ def _link(blob: Path, pointer: Path) -> None:
         shutil.copyfile(blob, pointer)
 
 
-def _root() -> Path:
+def cache_folder() -> Path:
+    """Returns the folder of the Hugging Face cache."""
     from huggingface_hub import constants
 
     return Path(constants.HF_HUB_CACHE)
@@ -210,7 +211,7 @@ def _root() -> Path:
 def _repository(dataset: str) -> Path:
     from huggingface_hub.file_download import repo_folder_name
 
-    return _root() / repo_folder_name(repo_id=dataset, repo_type="dataset")
+    return cache_folder() / repo_folder_name(repo_id=dataset, repo_type="dataset")
 
 
 def _pointer(repository: tuple[str, str], file: SourceFile) -> Path:

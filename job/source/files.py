@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from job.source.layout import Form
 from job.source.remote import HubFile
+from job.source.stored_file import StoredFile
 from job.source.unpack import is_packed
 
-Place = Path | HubFile
-"""Where a file is read: both open with `open("rb")`."""
+Place = Path | HubFile | StoredFile
+"""Where a file is read: all open with `open("rb")`."""
+
+_FINGERPRINT_BYTES = 1 << 16
 
 
 def size_of(place: Place) -> int:
-    """Returns a file's size in bytes."""
-    return place.size_bytes if isinstance(place, HubFile) else place.stat().st_size
+    """Returns a file's size in bytes, as it is now."""
+    if isinstance(place, HubFile):
+        return place.size_bytes
+    return place.stat().st_size if isinstance(place, Path) else place.size_now()
+
+
+def fingerprint(place: Place) -> tuple[int, str]:
+    """Returns a file's size in bytes, and the SHA-256 over its first and last 64 KiB in hexadecimal."""
+    size = size_of(place)
+    with place.open("rb") as stream:
+        digest = hashlib.sha256(stream.read(_FINGERPRINT_BYTES))
+        stream.seek(-min(size, _FINGERPRINT_BYTES), os.SEEK_END)
+        digest.update(stream.read())
+    return size, digest.hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,8 +45,8 @@ class SourceFile:
     """Where it lies now."""
     size_bytes: int
     fingerprint: str
-    """In a folder the SHA-256, in hexadecimal, over its first and last 64 KiB; on the Hub its hash in the repository,
-    which is the SHA-256 of the whole, or git's SHA-1 of a small file."""
+    """In a folder, or under an address, the SHA-256, in hexadecimal, over its first and last 64 KiB; on the Hub its
+    hash in the repository, which is the SHA-256 of the whole, or git's SHA-1 of a small file."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

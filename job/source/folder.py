@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from job.errors import UsageError, nearest, printable, quoted, reason
-from job.source.files import CategorySource, SourceFile
-from job.source.layout import JSONL_FOLDER, CategoryFiles, choose_files, is_category_folder
-
-_FINGERPRINT_BYTES = 1 << 16
+from job.source.files import CategorySource, SourceFile, fingerprint
+from job.source.layout import JSONL_FOLDER, SUFFIXES, CategoryFiles, choose_files, is_category_folder, neither_form
 
 
 def find_categories(root: Path, wanted: Sequence[str]) -> list[CategorySource]:
@@ -41,8 +37,8 @@ def _find(root: Path, wanted: Sequence[str]) -> list[CategorySource]:
             f"source not found: {root}{nearest(root.name, names)}\nto make a sample: curate sample {quoted(root)}"
         )
     if not root.is_dir():
-        if not root.name.endswith((".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet")):
-            raise UsageError(f"{root} is neither JSONL (.jsonl, .jsonl.gz, .jsonl.zst) nor Parquet (.parquet)")
+        if not root.name.endswith(SUFFIXES):
+            raise neither_form(root)
         chosen = choose_files([root.name], wanted, str(root))
         return [_source(files, root.parent) for files in chosen]
     own = is_category_folder(root.resolve().name) or ""
@@ -75,13 +71,3 @@ def _source_file(path: Path, name: str) -> SourceFile:
     if size == 0:
         raise UsageError(f"the file is empty (0 bytes): {path}\nfetch it again, or remove it")
     return SourceFile(name=name, path=path, size_bytes=size, fingerprint=digest)
-
-
-def fingerprint(path: Path) -> tuple[int, str]:
-    """Returns a file's size in bytes, and the SHA-256 over its first and last 64 KiB in hexadecimal."""
-    size = path.stat().st_size
-    with path.open("rb") as stream:
-        digest = hashlib.sha256(stream.read(_FINGERPRINT_BYTES))
-        stream.seek(-min(size, _FINGERPRINT_BYTES), os.SEEK_END)
-        digest.update(stream.read())
-    return size, digest.hexdigest()

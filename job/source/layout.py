@@ -27,6 +27,8 @@ _PARQUET = re.compile(r"(?:raw_meta_|meta_)?(?P<category>[^/]+?)\.parquet")
 _CATEGORY_FOLDER = re.compile(r"raw_meta_(?P<category>[^/]+)")
 JSONL_FOLDER = "raw/meta_categories"
 
+SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet")
+
 _NO_ONES_STEMS = {"full", "train", "data"}
 """Of shards: names that do not say which category they are of."""
 
@@ -48,6 +50,11 @@ class _Found:
     parquet: list[str] = field(default_factory=list)
     shards: dict[tuple[str, str, int], dict[int, str]] = field(default_factory=dict)
     """By folder, stem and number of shards in the set; then by the shard's own number."""
+
+
+def neither_form(where: object) -> UsageError:
+    """Makes the message for a file that is not of a catalogue, by its name."""
+    return UsageError(f"{where} is neither JSONL (.jsonl, .jsonl.gz, .jsonl.zst) nor Parquet (.parquet)")
 
 
 def is_category_folder(name: str) -> str | None:

@@ -10,8 +10,7 @@ from typing import Any
 
 from job.config import check_category
 from job.errors import UsageError
-from job.source.files import CategorySource, SourceFile
-from job.source.folder import fingerprint
+from job.source.files import CategorySource, SourceFile, fingerprint
 
 _ROWS_PER_GROUP = 1000
 

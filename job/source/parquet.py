@@ -29,6 +29,7 @@ from job.source.rows import (
     end_message,
     rows_schema,
 )
+from job.source.stored_file import StoredFile
 
 _ROWS_PER_CHUNK = 4000
 _FOOTER_BYTES = 1 << 20
@@ -84,12 +85,18 @@ def open_checked(path: Place, keep_columns: Sequence[str], fields: Mapping[str, 
 
 
 def read_metadata(place: Place) -> pq.FileMetaData:
-    """Reads a file's metadata; of one on the Hub once per process."""
-    return pq.read_metadata(place) if isinstance(place, Path) else _remote_metadata(place)
+    """Reads a file's metadata; of one on the Hub, which does not change, once per process."""
+    if isinstance(place, Path):
+        return pq.read_metadata(place)
+    return _hub_metadata(place) if isinstance(place, HubFile) else _remote_metadata(place)
 
 
 @functools.lru_cache(maxsize=1024)
-def _remote_metadata(file: HubFile) -> pq.FileMetaData:
+def _hub_metadata(file: HubFile) -> pq.FileMetaData:
+    return _remote_metadata(file)
+
+
+def _remote_metadata(file: HubFile | StoredFile) -> pq.FileMetaData:
     with file.open() as stream:
         announce(stream, file.size_bytes - _FOOTER_BYTES, file.size_bytes)
         return pq.read_metadata(stream)
@@ -102,7 +109,8 @@ def _opened(place: Place, metadata: pq.FileMetaData | None) -> Generator[tuple[p
         with pq.ParquetFile(place, metadata=metadata, pre_buffer=False, page_checksum_verification=True) as file:
             yield file, None
     else:
-        with place.open() as stream, pq.ParquetFile(stream, metadata=metadata, pre_buffer=False) as file:
+        settings = {"pre_buffer": False, "page_checksum_verification": True}
+        with place.open() as stream, pq.ParquetFile(stream, metadata=metadata, **settings) as file:
             yield file, stream
 
 

@@ -31,7 +31,7 @@ class PartitionReader:
     max_row_bytes: int
     fields: Mapping[str, str]
     metadata: tuple[pq.FileMetaData | None, ...] = ()
-    """Of Parquet files on the Hub, so that not every task has to fetch it; None of those that are left out. It takes
+    """Of Parquet files elsewhere, so that not every task has to fetch it; None of those that are left out. It takes
     45 KB for each row group, so that of local files is read where it is needed."""
 
     def read(self, partition: Partition) -> Iterator[pa.Table]:

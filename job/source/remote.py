@@ -12,7 +12,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
 from job.errors import CurateError, UsageError
 
@@ -56,6 +56,16 @@ class HubFile:
         del mode, buffering
         return cast(BinaryIO, io.BufferedReader(RangeStream(self), _CHUNK_BYTES))
 
+    def fetch_range(self, start: int, end: int) -> bytes:
+        """Reads a range of bytes: all of it, or there is a CurateError."""
+        try:
+            return b"".join(fetch(self, start, end))
+        except RangeIgnoredError as error:
+            raise CurateError(
+                f"the server does not send parts of files: {error}\n"
+                "it may be a proxy on the way; to fetch whole files first: --set source.stream=false"
+            ) from None
+
     def __str__(self) -> str:
         return f"{self.name} on the Hub"
 
@@ -64,7 +74,7 @@ def announce(stream: BinaryIO, start: int, end: int) -> None:
     """Tells a stream which bytes will be read, so that it fetches those in large blocks and hardly any others.
 
     Args:
-        stream: of a `HubFile`; nothing happens with others.
+        stream: of a file elsewhere; nothing happens with others.
         start: the first byte.
         end: the byte after the last one.
     """
@@ -165,10 +175,23 @@ def _check_range(response: httpx2.Response, file: HubFile, start: int, end: int)
         )
 
 
-class RangeStream(io.RawIOBase):
-    """A file on the Hub, open for reading: fetched in blocks when they are asked for, of which it holds a few."""
+class RangedFile(Protocol):
+    """A file of which ranges of bytes can be read."""
 
-    def __init__(self, file: HubFile):
+    @property
+    def size_bytes(self) -> int:
+        """Its size in bytes."""
+        ...
+
+    def fetch_range(self, start: int, end: int) -> bytes:
+        """Reads a range of bytes: all of it, or there is an error."""
+        ...
+
+
+class RangeStream(io.RawIOBase):
+    """A file elsewhere, open for reading: fetched in blocks when they are asked for, of which it holds a few."""
+
+    def __init__(self, file: RangedFile):
         super().__init__()
         self._file = file
         self._position = 0
@@ -216,26 +239,17 @@ class RangeStream(io.RawIOBase):
             return self._block(number)[offset : offset + wanted]
         # Not into what was announced, which is fetched in its own blocks.
         stop = self._start if position < self._start else self._file.size_bytes
-        return self._fetched(position, min(position + max(_OUTSIDE_BYTES, 1), stop))[:wanted]
+        return self._file.fetch_range(position, min(position + max(_OUTSIDE_BYTES, 1), stop))[:wanted]
 
     def _block(self, number: int) -> bytes:
         if number in self._blocks:
             self._blocks.move_to_end(number)
         else:
             start = self._start + number * BLOCK_BYTES
-            self._blocks[number] = self._fetched(start, min(start + BLOCK_BYTES, self._end))
+            self._blocks[number] = self._file.fetch_range(start, min(start + BLOCK_BYTES, self._end))
             if len(self._blocks) > _BLOCKS_HELD:
                 self._blocks.popitem(last=False)
         return self._blocks[number]
-
-    def _fetched(self, start: int, end: int) -> bytes:
-        try:
-            return b"".join(fetch(self._file, start, end))
-        except RangeIgnoredError as error:
-            raise CurateError(
-                f"the server does not send parts of files: {error}\n"
-                "it may be a proxy on the way; to fetch whole files first: --set source.stream=false"
-            ) from None
 
 
 def offline(what: str) -> CurateError:

@@ -14,6 +14,8 @@ from typing import BinaryIO, cast
 import zstandard
 
 from job.errors import CurateError, DamagedFileError
+from job.source.remote import announce
+from job.source.stored_file import StoredFile
 
 _CHUNK_BYTES = 1 << 20
 _MAX_WINDOW_BYTES = 1 << 31
@@ -30,7 +32,7 @@ def is_packed(name: str) -> bool:
     return name.endswith((".gz", ".zst"))
 
 
-def unpack(path: Path, scratch: Path, report: Callable[[str], None]) -> Path:
+def unpack(path: Path | StoredFile, scratch: Path, report: Callable[[str], None]) -> Path:
     """Unpacks a file, unless that has been done before.
 
     Args:
@@ -45,17 +47,19 @@ def unpack(path: Path, scratch: Path, report: Callable[[str], None]) -> Path:
         DamagedFileError: when the file is damaged.
         CurateError: when the disk is too full.
     """
-    target = scratch / path.stem
+    name = path.name
+    target = scratch / name.rpartition(".")[0]
     if target.exists():
         return target
     scratch.mkdir(parents=True, exist_ok=True)
     _check_free(scratch, _plain_bytes(path), path)
-    report(f"unpacking {path.name} ({path.stat().st_size / 1e6:,.0f} MB) once, into {scratch}")
-    part = scratch / f"{path.stem}.{os.getpid()}.part"
+    report(f"unpacking {name} ({_size(path) / 1e6:,.0f} MB) once, into {scratch}")
+    part = scratch / f"{target.name}.{os.getpid()}.part"
     position = 0
     try:
         with path.open("rb") as packed, part.open("wb") as plain:
-            stream = _open_stream(packed, path.suffix)
+            announce(packed, 0, _size(path))
+            stream = _open_stream(packed, name.rpartition(".")[2])
             unchecked = 0
             while chunk := stream.read(_CHUNK_BYTES):
                 plain.write(chunk)
@@ -77,11 +81,11 @@ def unpack(path: Path, scratch: Path, report: Callable[[str], None]) -> Path:
     return target
 
 
-def _plain_bytes(path: Path) -> int:
+def _plain_bytes(path: Path | StoredFile) -> int:
     """Returns about how large a file will be unpacked."""
-    size = path.stat().st_size
+    size = _size(path)
     with path.open("rb") as stream:
-        if path.suffix == ".zst":
+        if path.name.endswith(".zst"):
             with contextlib.suppress(zstandard.ZstdError):
                 declared = zstandard.frame_content_size(stream.read(_HEADER_BYTES))
                 return max(declared, size)
@@ -92,7 +96,7 @@ def _plain_bytes(path: Path) -> int:
 
 
 def _open_stream(packed: BinaryIO, suffix: str) -> BinaryIO:
-    if suffix == ".gz":
+    if suffix == "gz":
         return cast(BinaryIO, gzip.GzipFile(fileobj=packed))
     return cast(BinaryIO, _WholeZstd(packed))
 
@@ -125,7 +129,11 @@ class _WholeZstd:
                 return plain
 
 
-def _check_free(scratch: Path, needed: int, path: Path) -> None:
+def _size(path: Path | StoredFile) -> int:
+    return path.stat().st_size if isinstance(path, Path) else path.size_bytes
+
+
+def _check_free(scratch: Path, needed: int, path: Path | StoredFile) -> None:
     free = shutil.disk_usage(scratch).free
     if free < needed + _LEAST_FREE_BYTES:
         raise CurateError(
