@@ -11,10 +11,9 @@ from pathlib import Path
 
 from job.bundle import write_bundle
 from job.errors import UsageError
+from job.lock import SUBMITTED
 
 _ANSWER_S = 10.0
-_SUBMITTED = "RAY_JOB_CONFIG_JSON_ENV_VAR"
-"""Set by Ray in a submitted job, whose nodes have its code already."""
 
 
 def join(address: str, say: Callable[[str], None]) -> None:
@@ -33,7 +32,7 @@ def join(address: str, say: Callable[[str], None]) -> None:
     _check_answers(address)
     with tempfile.TemporaryDirectory() as folder:
         environment: dict[str, str] = {}
-        if _SUBMITTED not in os.environ:
+        if SUBMITTED not in os.environ:  # else the nodes have the code already
             bundle = Path(folder) / "curate.zip"
             write_bundle(bundle)
             environment["working_dir"] = str(bundle)

@@ -30,7 +30,7 @@ from job.storage.objects import ObjectStore
 
 BEAT_S = 5.0
 _WAIT_S = 2.0
-_SUBMITTED = "RAY_JOB_CONFIG_JSON_ENV_VAR"
+SUBMITTED = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 """A variable of this very name, which Ray sets for what was submitted to it."""
 
 
@@ -109,7 +109,7 @@ def _waited_for(output: OutputFolder, me: Owner, say: Callable[[str], None]) -> 
         try:
             return _kind(output).take(output, me, say)
         except RefusedError as refusal:
-            if _SUBMITTED not in os.environ:
+            if SUBMITTED not in os.environ:
                 raise
             say(f"{refusal.message.splitlines()[0]}; this is a submitted job, so it waits until that has ended")
             say = _say_nothing
