@@ -145,6 +145,11 @@ _SETTINGS = {
     # Ray would else put an authentication token under the home folder, and ask later clusters for it.
     "RAY_AUTH_MODE": "disabled",
     "RAY_DASHBOARD_STARTUP_TIMEOUT_S": "0",  # it is not used, and would be waited for
+    # What a partition leaves to be written lies between what is thrown away at once. Arrow's own allocator keeps all of
+    # that: 355 MB for a partition of 32,000 rows, and 273 for one of 2,000; the system's one takes 277 for either.
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_TRIM_THRESHOLD_": str(128 << 10),
 }
 
 

@@ -36,6 +36,8 @@ from job.source.partitions import MAX_PARQUET_ROWS, Partition
 from job.source.reader import PartitionReader
 from job.source.rows import KEEP_PREFIX
 
+_BLOCK_BYTES = 4 << 20
+"""Between its steps a task gathers so much. With Ray's 128 MiB that would be all rows of a partition."""
 MAX_ATTEMPTS = 4
 """So often a partition is begun whose worker dies, before the job ends. Ray Data itself would try for ever."""
 
@@ -65,6 +67,7 @@ def curate_category(
     """
     context = DataContext.get_current().copy()  # the process may be somebody's who uses Ray for more than this
     context.enable_progress_bars = False
+    context.target_max_block_size = _BLOCK_BYTES
     # Steps that bound their number of tasks themselves are not put into one.
     context.execution_options.resource_limits = ExecutionResources(cpu=workers.cpu_limit)
     # Without its reservation Ray Data hands out all tasks at once, and Ray itself starts the next one the moment a CPU

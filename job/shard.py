@@ -35,6 +35,9 @@ REJECTS_SCHEMA = pa.schema(
 )
 
 
+_ROWS_AT_ONCE = 1000
+
+
 def items_schema(keep_columns: Sequence[str]) -> pa.Schema:
     """Returns the items' schema, with the metadata by which `datasets` knows the types without guessing."""
     fields = [*ITEM_FIELDS, *[(name, KEPT_COLUMN_TYPES[name]) for name in keep_columns]]
@@ -60,8 +63,10 @@ def content_digest(items: pa.Table) -> str:
         exclusive or, since rows repeat.
     """
     encode = msgspec.json.encode
-    rows = zip(*[column.to_pylist() for column in items.columns], strict=True)
-    total = sum(int.from_bytes(hashlib.sha256(encode(row)).digest(), "big") for row in rows)
+    total = 0
+    for batch in items.to_batches(max_chunksize=_ROWS_AT_ONCE):  # as Python's objects they take several times the room
+        rows = zip(*[column.to_pylist() for column in batch.columns], strict=True)
+        total += sum(int.from_bytes(hashlib.sha256(encode(row)).digest(), "big") for row in rows)
     return f"{total % DIGEST_MODULUS:064x}"
 
 
