@@ -196,11 +196,11 @@ def _shut_down(folder: str) -> None:
     import ray
 
     end_working(folder)
-    thread = threading.Thread(target=ray.shutdown, daemon=True)
-    thread.start()
-    thread.join(_SHUT_DOWN_S)
-    if thread.is_alive():
-        end_all(folder)
+    backstop = threading.Timer(_SHUT_DOWN_S, end_all, [folder])
+    backstop.daemon = True
+    backstop.start()
+    ray.shutdown()
+    backstop.cancel()
 
 
 @contextlib.contextmanager
