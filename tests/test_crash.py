@@ -101,7 +101,7 @@ def kill_and_go_on(source: Path, output: Path, temporary: Path, seed: int) -> st
     chance = random.Random(seed)
     what = VICTIMS[seed % len(VICTIMS)]
     run = started(source, output, temporary)
-    after_s = chance.uniform(0.2, 12)
+    after_s = chance.uniform(0.2, 9)
     with contextlib.suppress(subprocess.TimeoutExpired):
         run.wait(after_s)
     killed = 0
@@ -124,7 +124,7 @@ def kill_and_go_on(source: Path, output: Path, temporary: Path, seed: int) -> st
 
 
 @pytest.mark.parametrize(
-    "seed", [0, 1, *[pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, len(VICTIMS) - 1)], 5]
+    "seed", [0, *[pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, len(VICTIMS) - 1)], 5]
 )
 def test_a_killed_run_is_gone_on_with(
     seed: int, source: Path, undisturbed: dict[str, object], tmp_path: Path, temporary: Path

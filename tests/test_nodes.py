@@ -147,7 +147,7 @@ def test_a_job_on_three_nodes_loses_one_and_makes_the_same(
     assert f"loses-{victim} is done" in err
     assert shards(output) == of_one_node
     assert done_before.items() <= of_one_node.items()
-    assert three_nodes.alive() == {node.number for node in three_nodes.nodes}
+    until(lambda: three_nodes.alive() == {node.number for node in three_nodes.nodes})
     told = details(three_nodes)
     assert f"loses-{victim}" in told
     assert TOKEN not in told + out + err

@@ -69,7 +69,7 @@ def first_shards() -> dict[str, bytes]:
     return {}
 
 
-@pytest.mark.parametrize("workers", [1, 2, 4])
+@pytest.mark.parametrize("workers", [1, 2, pytest.param(4, marks=pytest.mark.slow)])
 def test_workers_decide_how_many_tasks_run_at_once(
     long_source: Path, first_shards: dict[str, bytes], tmp_path: Path, workers: int
 ) -> None:

@@ -272,6 +272,7 @@ def test_a_run_whose_lease_is_taken_writes_no_more(bucket: S3, curate: Curate) -
     assert json.loads(written["_lock"].splitlines()[0])["run"] == "another"
 
 
+@SLOW
 def test_the_course_s_interface_reads_from_a_bucket_and_writes_to_one(bucket: S3, curate: Curate) -> None:
     loader = ItemLoader("Appliances", source="s3://bucket/parquet", output=OUT)
     items = loader.load(workers=2)
