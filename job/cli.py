@@ -63,8 +63,7 @@ def run(
     """Curate a catalogue, or go on with it."""
     if quiet and as_json:
         raise UsageError("--quiet and --json exclude each other: one prints nothing, the other one JSON object")
-    given = {"source.path": source, "categories": category or None, "output": output, "limit": limit}
-    job = _job(config, given, workers, assign, skip_damaged_files=skip_damaged_files)
+    job = _job(config, source, category, output, workers, limit, assign, skip_damaged_files=skip_damaged_files)
 
     from job.run import prospects, run_job
     from job.show import funnel_table, outcome_lines, prospect_lines, prospects_json
@@ -107,8 +106,7 @@ def submit(
     ] = False,
 ) -> None:
     """Have a Ray cluster curate a catalogue, or go on with it."""
-    given = {"source.path": source, "categories": category or None, "output": output, "limit": limit}
-    job = _job(config, given, workers, assign, skip_damaged_files=skip_damaged_files)
+    job = _job(config, source, category, output, workers, limit, assign, skip_damaged_files=skip_damaged_files)
     from job.submit.command import submit_job, to_its_end
 
     jobs, name = submit_job(job, address, job_id=job_id, fresh=fresh, install=install, say=_say)
@@ -277,14 +275,18 @@ def doctor() -> None:
 
 def _job(
     config: Path | None,
-    given: dict[str, Any],
+    source: str | None,
+    category: list[str] | None,
+    output: str | None,
     workers: str | None,
+    limit: int | None,
     assign: list[str] | None,
     *,
     skip_damaged_files: bool,
 ) -> JobConfig:
     """Makes the job out of a config and what the command line lays over it."""
     overrides: dict[str, Any] = dict(parse_assignment(text) for text in assign or [])
+    given = {"source.path": source, "categories": category or None, "output": output, "limit": limit}
     overrides |= {key: value for key, value in given.items() if value is not None}
     if skip_damaged_files:
         overrides["skip_damaged_files"] = True

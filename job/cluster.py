@@ -34,6 +34,18 @@ SHARED_MEMORY = Path("/dev/shm")  # noqa: S108
 """Where Ray's object store lies; macOS has none, and Ray uses files there."""
 
 
+_SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # Ray would else put an authentication token under the home folder, and ask later clusters for it.
+    "RAY_AUTH_MODE": "disabled",
+    "RAY_DASHBOARD_STARTUP_TIMEOUT_S": "0",  # it is not used, and would be waited for
+    # What a partition leaves to be written lies between what is thrown away at once. Arrow's own allocator keeps all of
+    # that: 355 MB for a partition of 32,000 rows, and 273 for one of 2,000; the system's one takes 277 for either.
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_TRIM_THRESHOLD_": str(128 << 10),
+}
+
 _OWN_CORE = "curate_core"
 """A resource of a Ray of our own, one for each core that may work, which tasks ask for instead of a CPU.
 
@@ -138,19 +150,6 @@ def started_ray(
             watch.end()
             with _unheard():
                 _shut_down(folder)
-
-
-_SETTINGS = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    # Ray would else put an authentication token under the home folder, and ask later clusters for it.
-    "RAY_AUTH_MODE": "disabled",
-    "RAY_DASHBOARD_STARTUP_TIMEOUT_S": "0",  # it is not used, and would be waited for
-    # What a partition leaves to be written lies between what is thrown away at once. Arrow's own allocator keeps all of
-    # that: 355 MB for a partition of 32,000 rows, and 273 for one of 2,000; the system's one takes 277 for either.
-    "ARROW_DEFAULT_MEMORY_POOL": "system",
-    "MALLOC_ARENA_MAX": "1",
-    "MALLOC_TRIM_THRESHOLD_": str(128 << 10),
-}
 
 
 @contextlib.contextmanager

@@ -119,11 +119,6 @@ class OutputFolder:
         """Reads how the last run ended, or that it began; None when that is not known."""
         return _intact(self.store.read(LAST_RUN), LastRun)
 
-    def record(self, plan: CategoryPlan, partition: int) -> Record | None:
-        """Reads a partition's commit record; see `records`."""
-        others = {other for other in range(len(plan.partitions)) if other != partition}
-        return next(iter(self.records(plan, others)), None)
-
     def records(self, plan: CategoryPlan, but: Container[int] = ()) -> list[Record]:
         """Reads the commit records of a category's finished partitions, in their order.
 

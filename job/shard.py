@@ -24,6 +24,8 @@ ITEM_FIELDS: tuple[tuple[str, pa.DataType], ...] = (
     ("token_count", pa.int32()),
 )
 
+_ROWS_AT_ONCE = 1000
+
 REJECTS_SCHEMA = pa.schema(
     [
         ("category", pa.string()),
@@ -33,9 +35,6 @@ REJECTS_SCHEMA = pa.schema(
         ("raw", pa.binary()),
     ]
 )
-
-
-_ROWS_AT_ONCE = 1000
 
 
 def items_schema(keep_columns: Sequence[str]) -> pa.Schema:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ray.job_submission import JobDetails, JobStatus
 
+from job.address import is_address
 from job.bundle import CONFIG_NAME, LOCK_NAME, write_bundle
 from job.config import JobConfig
 from job.errors import UsageError, printable
@@ -31,7 +32,7 @@ def check_paths(config: JobConfig) -> None:
         UsageError: when it does.
     """
     for option, path in (("--source", config.source.path), ("--output", config.output)):
-        if path is not None and "://" not in path and not Path(path).is_absolute():
+        if path is not None and not is_address(path) and not Path(path).is_absolute():
             raise UsageError(
                 f"{option} {path}: a submitted job has no folder here, so a path that begins here means nothing to it\n"
                 f"nothing was submitted; name a folder that all nodes of the cluster share, such as {option} "
