@@ -28,9 +28,14 @@ _LONGEST_PARENT = 30
 """The path of a socket may have 103 characters on macOS, of which Ray uses up to 65 below its folder."""
 _POLL_S = 0.5
 _ENDED_S = 5.0
+_ENDED_POLL_S = 0.01
 _PATIENCE_S = 15.0
 _YOUNG_S = 60.0
-_IDLE = (f"ray{os.sep}dashboard{os.sep}dashboard.py", f"ray{os.sep}_private{os.sep}log_monitor.py")
+_IDLE = (
+    f"ray{os.sep}dashboard{os.sep}dashboard.py",
+    f"ray{os.sep}_private{os.sep}log_monitor.py",
+    f"ray{os.sep}autoscaler{os.sep}_private{os.sep}monitor.py",
+)
 _IDLE_POLL_S = 0.05
 _CONTROL = f"gcs{os.sep}gcs_server"
 _HEART = {"raylet": "node process (raylet)", "gcs_server": "control service (gcs_server)"}
@@ -90,10 +95,10 @@ def _processes_of(folder: str) -> Iterator[tuple[psutil.Process, str]]:
 
 @contextlib.contextmanager
 def without_idle() -> Generator[None]:
-    """Ends, while Ray starts, what it starts and this job has no use for: the dashboard, and who carries logs to it.
+    """Ends, while Ray starts, what it starts and this job has no use for.
 
-    On two cores their imports would hold up the start of the rest. The dashboard would also ask the clouds' metadata
-    services where it runs.
+    That is the dashboard, who carries logs to it, and who would ask a cloud for machines. On two cores their imports
+    would hold up the start of the rest. The dashboard would also ask the clouds' metadata services where it runs.
     """
     started = threading.Event()
 
@@ -132,7 +137,10 @@ def _kill(processes: Iterable[psutil.Process]) -> None:
     for process in killed:
         with contextlib.suppress(psutil.Error):  # it has ended by itself
             process.kill()
-    psutil.wait_procs(killed, timeout=_ENDED_S)
+    # `psutil.wait_procs` would wait for zombies too, which whoever has adopted them may leave for a second.
+    patience = time.monotonic() + _ENDED_S
+    while not all(map(_is_dead, killed)) and time.monotonic() < patience:
+        time.sleep(_ENDED_POLL_S)
 
 
 class Watch:
