@@ -57,6 +57,39 @@ Ray itself starts the next one the moment a core is free.
 """
 
 
+class Reserved:
+    """CPUs of a joined Ray that are kept for this job, so that it works on no others.
+
+    A limit of Ray Data's would do the same, but it hands out a task when it has noticed that another one has ended:
+    see `_OWN_CORE`. Ray itself waits for nothing.
+    """
+
+    def __init__(self) -> None:
+        self._group: Any = None
+
+    def task(self, count: int) -> dict[str, Any]:
+        """Returns what tasks ask for that are to run on so many CPUs together; those kept before are given back."""
+        from ray.util.placement_group import placement_group
+        from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+
+        self._give_back()
+        self._group = placement_group([{"CPU": 1}] * count)
+        return {"num_cpus": 1, "scheduling_strategy": PlacementGroupSchedulingStrategy(self._group)}
+
+    def _give_back(self) -> None:
+        from ray.util.placement_group import remove_placement_group
+
+        if self._group is not None:
+            remove_placement_group(self._group)
+            self._group = None
+
+    def __enter__(self) -> Reserved:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._give_back()
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Workers:
     """The cores that may work at once."""
@@ -64,17 +97,17 @@ class Workers:
     count: int
     task: dict[str, Any]
     """What a task has to ask Ray for, so that no more of them run."""
-    cpu_limit: int | None
-    """Of how many CPUs Ray Data may make use; None where what tasks ask for is limit enough, or all may work."""
     nodes: int
     """How many machines they are on."""
+    reserved: Reserved | None = None
+    """Keeps fewer than all CPUs of a Ray that was joined; None for a Ray of our own."""
 
     def at_most(self, count: int) -> Workers:
         """Returns fewer of them, or all if they are no more than that."""
         if self.count <= count:
             return self
-        if _OWN_CORE not in self.task.get("resources", {}):
-            return replace(self, count=count, cpu_limit=count)
+        if self.reserved is not None:
+            return replace(self, count=count, task=self.reserved.task(count))
         share = math.ceil(self.count / count)  # whole numbers only, says Ray, above 1
         return replace(self, count=self.count // share, task={**self.task, "resources": {_OWN_CORE: share}})
 
@@ -126,11 +159,14 @@ def started_ray(
             _take_back(on_sigterm)
             _hush_ray_data()
         cores = int(ray.cluster_resources().get("CPU", 1))
-        count = cores if workers == "all" else min(workers, cores)
         if isinstance(workers, int) and workers > cores:
             say(f"{workers} workers asked for: this Ray has {cores} CPUs, so {cores} will work")
-        limit = None if workers == "all" else count  # without one, Ray Data follows the cluster as it grows
-        yield Workers(count=count, task={"num_cpus": 1}, cpu_limit=limit, nodes=_nodes())
+        with Reserved() as reserved:
+            joined = Workers(count=cores, task={"num_cpus": 1}, nodes=_nodes(), reserved=reserved)
+            if isinstance(workers, int):
+                count = min(workers, cores)
+                joined = replace(joined, count=count, task=reserved.task(count))
+            yield joined
         return
 
     check_shared_memory()
@@ -147,7 +183,7 @@ def started_ray(
             task: dict[str, Any] = {"num_cpus": 0, "resources": {_OWN_CORE: 1}}
             for _ in range(count):
                 ray.remote(**task)(_call).remote(prepare)
-            yield Workers(count=count, task=task, cpu_limit=None, nodes=1)
+            yield Workers(count=count, task=task, nodes=1)
         finally:
             watch.end()
             with _unheard():

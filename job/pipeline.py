@@ -14,14 +14,15 @@ spilled to disk between the tasks; as one they have 1.2 GB, and nothing is.
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import ray.data
-from ray.data import DataContext, ExecutionResources, TaskPoolStrategy
+from ray.data import DataContext, TaskPoolStrategy
 
 from job.cluster import Workers
 from job.config import JobConfig, RecipeConfig
@@ -42,6 +43,22 @@ MAX_ATTEMPTS = 4
 """So often a partition is begun whose worker dies, before the job ends. Ray Data itself would try for ever."""
 
 
+@contextlib.contextmanager
+def data_settings() -> Generator[None]:
+    """Has Ray Data's settings as this job needs them while the context lasts.
+
+    They are the process's, and it may be somebody's who uses Ray for more than this.
+    """
+    context = DataContext.get_current().copy()
+    context.enable_progress_bars = False
+    context.target_max_block_size = _BLOCK_BYTES
+    # Without its reservation Ray Data hands out all tasks at once, and Ray itself starts the next one the moment a CPU
+    # is free: of a joined Ray's two CPUs 1.5 were at work on average, and 1.0 with it.
+    context.op_resource_reservation_enabled = False
+    with DataContext.current(context):
+        yield
+
+
 def curate_category(
     *,
     plan: CategoryPlan,
@@ -53,7 +70,7 @@ def curate_category(
     run: str,
     workers: Workers,
 ) -> None:
-    """Curates the partitions of one category that are still to do.
+    """Curates the partitions of one category that are still to do, within `data_settings`.
 
     Args:
         plan: the category's plan.
@@ -65,45 +82,34 @@ def curate_category(
         run: whose output folder it is.
         workers: the cores that may work.
     """
-    context = DataContext.get_current().copy()  # the process may be somebody's who uses Ray for more than this
-    context.enable_progress_bars = False
-    context.target_max_block_size = _BLOCK_BYTES
-    # Steps that bound their number of tasks themselves are not put into one.
-    context.execution_options.resource_limits = ExecutionResources(cpu=workers.cpu_limit)
-    # Without its reservation Ray Data hands out all tasks at once, and Ray itself starts the next one the moment a CPU
-    # is free: of a joined Ray's two CPUs 1.5 were at work on average, and 1.0 with it. It would go beyond a limit.
-    context.op_resource_reservation_enabled = workers.cpu_limit is not None
     partitions = {index: Partition(index, *plan.partitions[index]) for index in todo}
     largest_first = sorted(todo, key=lambda index: partitions[index].start - partitions[index].end)
     batch_size = min(config.batch_size, MAX_PARQUET_ROWS)  # a partition hardly has more
 
-    with DataContext.current(context):
-        named = ray.data.from_blocks(
-            [pa.table({"partition": pa.array([index] * batch_size)}) for index in largest_first]
-        )
-        rows = named.map_batches(
-            functools.partial(
-                read_partitions,
-                reader=reader,
-                partitions=partitions,
-                category=plan.category,
-                output=OutputFolder(output),
-            ),
-            batch_size=None,
-            batch_format="pyarrow",
-            compute=TaskPoolStrategy(),
-            **workers.task,
-        )
-        judged = rows.map_batches(
-            functools.partial(judge_batch, settings=config.recipe),
-            batch_size=batch_size,
-            batch_format="pyarrow",
-            zero_copy_batch=True,
-            compute=TaskPoolStrategy(),
-            **workers.task,
-        )
-        sink = ShardSink(output, plan, file_names, reader.keep_columns, config.max_malformed, run)
-        judged.write_datasink(sink, ray_remote_args=workers.task)
+    named = ray.data.from_blocks([pa.table({"partition": pa.array([index] * batch_size)}) for index in largest_first])
+    rows = named.map_batches(
+        functools.partial(
+            read_partitions,
+            reader=reader,
+            partitions=partitions,
+            category=plan.category,
+            output=OutputFolder(output),
+        ),
+        batch_size=None,
+        batch_format="pyarrow",
+        compute=TaskPoolStrategy(),
+        **workers.task,
+    )
+    judged = rows.map_batches(
+        functools.partial(judge_batch, settings=config.recipe),
+        batch_size=batch_size,
+        batch_format="pyarrow",
+        zero_copy_batch=True,
+        compute=TaskPoolStrategy(),
+        **workers.task,
+    )
+    sink = ShardSink(output, plan, file_names, reader.keep_columns, config.max_malformed, run)
+    judged.write_datasink(sink, ray_remote_args=workers.task)
 
 
 def read_partitions(

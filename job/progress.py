@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from job.manifest import CategoryPlan
 from job.output import OutputFolder
@@ -36,9 +36,25 @@ class Snapshot:
     elapsed_s: float = 0.0
 
     @property
+    def title(self) -> str:
+        """What it is about."""
+        return self.category
+
+    @property
+    def total(self) -> int:
+        """What `done` will be at the end."""
+        return self.partitions
+
+    @property
     def rows_per_s(self) -> float:
         """This run's pace."""
         return self.new_rows / self.elapsed_s if self.elapsed_s else 0.0
+
+    @property
+    def state(self) -> str:
+        """Beside a bar."""
+        share = f" · {self.num_items / self.num_rows:.0%} kept" if self.num_rows else ""
+        return f"{self.done} of {self.partitions} · {self.num_rows:,} rows · {self.rows_per_s:,.0f} rows/s{share}"
 
     def line(self) -> str:
         """Says it in one plain line."""
@@ -53,7 +69,32 @@ class Snapshot:
         )
 
 
-Face = Callable[[Snapshot], None]
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """How much of a category's files is on this machine."""
+
+    category: str
+    total: int
+    """Bytes."""
+    done: int
+    """Bytes."""
+
+    @property
+    def title(self) -> str:
+        """What it is about."""
+        return f"fetching {self.category}"
+
+    @property
+    def state(self) -> str:
+        """Beside a bar."""
+        return f"{self.done / 1e6:,.0f} of {self.total / 1e6:,.0f} MB"
+
+    def line(self) -> str:
+        """Says it in one plain line."""
+        return f"{self.title}: {self.state}"
+
+
+Face = Callable[[Snapshot | Fetch], None]
 
 
 def _console() -> Console:
@@ -68,7 +109,7 @@ def _is_live() -> bool:
 
 @contextlib.contextmanager
 def face(*, quiet: bool) -> Generator[Face]:
-    """Chooses how progress shows: a bar on a terminal, plain lines elsewhere, nothing when quiet."""
+    """Chooses how progress shows: bars on a terminal, plain lines elsewhere, nothing when quiet."""
     if quiet:
         yield lambda _: None
     elif _is_live():
@@ -83,18 +124,16 @@ def _bar() -> Generator[Face]:
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
-        TextColumn("{task.fields[pace]}", markup=False),
+        TextColumn("{task.fields[state]}", markup=False),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=_console()) as bar:
         tasks = {}
 
-        def show(at: Snapshot) -> None:
-            if at.category not in tasks:
-                tasks[at.category] = bar.add_task(at.category, total=at.partitions, pace="")
-            share = f" · {at.num_items / at.num_rows:.0%} kept" if at.num_rows else ""
-            pace = f"{at.done} of {at.partitions} · {at.num_rows:,} rows · {at.rows_per_s:,.0f} rows/s{share}"
-            bar.update(tasks[at.category], completed=at.done, pace=pace)
+        def show(at: Snapshot | Fetch) -> None:
+            if at.title not in tasks:
+                tasks[at.title] = bar.add_task(at.title, total=at.total, state="")
+            bar.update(tasks[at.title], completed=at.done, state=at.state)
 
         yield show
 
@@ -115,44 +154,17 @@ def counted(what: str, total: int) -> Generator[Callable[[int], None]]:
         yield lambda done: bar.update(task, completed=done)
 
 
-@contextlib.contextmanager
-def fetching(what: str, total_bytes: int, *, quiet: bool) -> Generator[Callable[[int], None]]:
-    """Shows how far files are fetched; yields what is to be told how many bytes are there.
-
-    Args:
-        what: is fetched.
-        total_bytes: how large it is.
-        quiet: show nothing.
-    """
-    if quiet:
-        yield lambda _: None
-    elif _is_live():
-        columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn())
-        with Progress(*columns, TransferSpeedColumn(), TimeRemainingColumn(), console=_console()) as bar:
-            task = bar.add_task(f"fetching {what}", total=total_bytes)
-            yield lambda done: bar.update(task, completed=done)
-    else:
-        last = time.monotonic()
-
-        shown = -1
-
-        def report(done: int) -> None:
-            nonlocal last, shown
-            if done != shown and (done == total_bytes or time.monotonic() - last >= _LINE_EVERY_S):
-                last, shown = time.monotonic(), done
-                sys.stderr.write(f"fetching {what}: {done / 1e6:,.0f} of {total_bytes / 1e6:,.0f} MB\n")
-                sys.stderr.flush()
-
-        yield report
-
-
 def _lines() -> Face:
-    last = time.monotonic()
+    began = time.monotonic()
+    last: dict[str, float] = {}
+    ended: set[str] = set()
 
-    def show(at: Snapshot) -> None:
-        nonlocal last
-        if at.done == at.partitions or time.monotonic() - last >= _LINE_EVERY_S:
-            last = time.monotonic()
+    def show(at: Snapshot | Fetch) -> None:
+        now = time.monotonic()
+        if at.title not in ended and (at.done == at.total or now - last.get(at.title, began) >= _LINE_EVERY_S):
+            last[at.title] = now
+            if at.done == at.total:
+                ended.add(at.title)
             sys.stderr.write(at.line() + "\n")
             sys.stderr.flush()
 

@@ -4,36 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import functools
-import importlib
 import logging
 import os
-import threading
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from job.address import located
 from job.budget import check_budget, check_damage
 from job.card import card
-from job.config import JobConfig, RecipeConfig
-from job.errors import CurateError, RefusedError, WorkersDiedError, causes, known
+from job.config import JobConfig
+from job.errors import CurateError, RefusedError, known
 from job.lock import Owner, check_owner, sole_owner
 from job.manifest import CategoryPlan, LastRun, Manifest, Plan, add_up, complete
 from job.output import CARD, LAST_RUN, MANIFEST, PLAN, OutputFolder
 from job.permit import check_room, check_same_work
-from job.plan import Task, find_sources, local_files, make_task, moved
-from job.progress import face, fetching, watched
+from job.plan import Task, find_sources, make_task, moved
+from job.schedule import curate_categories
 from job.session import clear_dead_sessions
-from job.source.cache import cache_folder, check_cache_room, missing_bytes
-from job.source.files import CategorySource, Place
-
-if TYPE_CHECKING:
-    from job.cluster import Workers
+from job.source.cache import check_cache_room, missing_bytes
+from job.source.files import CategorySource
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,7 +107,7 @@ def run_job(
         _give_back_memory()
         with _noted(config, output, owner, tasks):
             if any(left.values()):
-                _curate(config, output, tasks, left, run=owner.run, quiet=quiet, say=say)
+                curate_categories(config, output, tasks, left, run=owner.run, quiet=quiet, say=say)
                 check_owner(output, owner.run)
             count = sum(map(len, left.values()))
             return _finish(config, output, categories, [task.plan.category for task in tasks], count)
@@ -212,128 +205,6 @@ def _noted(config: JobConfig, output: OutputFolder, owner: Owner, tasks: Sequenc
         with contextlib.suppress(CurateError):  # of the disk, that may be full
             output.write_json(LAST_RUN, ended)
         output.clear_temporary()
-
-
-def _curate(
-    config: JobConfig,
-    output: OutputFolder,
-    tasks: Sequence[Task],
-    left: Mapping[str, Sequence[int]],
-    *,
-    run: str,
-    quiet: bool,
-    say: Callable[[str], None],
-) -> None:
-    """Does what is left to do, by category."""
-    from job.cluster import started_ray  # Ray is slow to import, and a complete output needs none
-
-    # Ray Data is imported while Ray starts, which is mostly waiting.
-    threading.Thread(target=importlib.import_module, args=("job.pipeline",), daemon=True).start()
-    with started_ray(config.workers, say, functools.partial(_prepare, config.recipe)) as workers:
-        from job.pipeline import curate_category
-
-        if workers.nodes > 1:
-            _check_nodes(config, output, [task for task in tasks if left[task.plan.category]], workers)
-        for task in tasks:
-            todo = left[task.plan.category]
-            if not todo:
-                continue
-            streams = _streams(config, task, workers)
-            places = _places(task, streams=streams, quiet=quiet, say=say)
-            while todo:
-                try:
-                    with face(quiet=quiet) as show, watched(output, task.plan, show), _in_few_words():
-                        curate_category(
-                            plan=task.plan,
-                            reader=task.reader(places),
-                            file_names=[file.name for file in task.source.files],
-                            todo=todo,
-                            config=config,
-                            output=output.root,
-                            run=run,
-                            workers=workers.at_most(config.source.max_hub_readers) if streams else workers,
-                        )
-                    break
-                except WorkersDiedError as error:
-                    if workers.count == 1:
-                        raise
-                    workers = workers.at_most(workers.count // 2)
-                    say(f"{error.message.splitlines()[0]}; going on with {workers.count} at once")
-                    output.clear_running()
-                    todo = task.left(output)
-            task.check_unchanged()
-            check_budget(output, task.plan.category, output.records(task.plan), config.max_malformed)
-
-
-def _prepare(settings: RecipeConfig) -> None:
-    """Imports and loads in a worker what every task needs."""
-    from job.pipeline import make_recipe
-
-    make_recipe(settings)
-
-
-@contextlib.contextmanager
-def _in_few_words() -> Generator[None]:
-    """Raises what a task of Ray's has raised, without what Ray makes of it."""
-    try:
-        yield
-    except Exception as error:
-        from ray.exceptions import OutOfMemoryError, RayError, RayTaskError
-
-        if any(isinstance(cause, OutOfMemoryError) for cause in causes(error)):
-            raise WorkersDiedError(
-                "memory ran out, and Ray has killed a worker\n"
-                "what was finished is kept: make memory free, or lower --workers, then run the same command again"
-            ) from None
-        if friendly := known(error):
-            raise friendly from None
-        for cause in causes(error):
-            if isinstance(cause, RayError) and not isinstance(cause, RayTaskError):  # that is of our own code
-                raise CurateError(
-                    f"Ray failed: {type(cause).__name__}: {str(cause).strip().splitlines()[0]}\n"
-                    "what was finished is kept: run the same command again to go on"
-                ) from None
-        raise
-
-
-def _check_nodes(config: JobConfig, output: OutputFolder, tasks: Sequence[Task], workers: Workers) -> None:
-    """Checks that all nodes see what lies on a disk: an output, a source, what is fetched or unpacked."""
-    from job.seen import check_seen_by_all_nodes
-
-    folders = {output.root: "the output"} if isinstance(output.root, Path) else {}
-    files = {
-        file.path: (file.size_bytes, file.fingerprint)
-        for task in tasks
-        for file in task.source.files
-        if isinstance(file.path, Path) and not task.source.is_packed
-    }
-    if any(task.source.is_packed for task in tasks):
-        folders[output.scratch] = "where packed source files are unpacked (you can unpack them yourself)"
-    if any(task.source.repository and not _streams(config, task, workers) for task in tasks):
-        folders[cache_folder()] = "the Hugging Face cache (source.stream=true reads without it)"
-    check_seen_by_all_nodes(files, folders)
-
-
-def _streams(config: JobConfig, task: Task, workers: Workers) -> bool:
-    """Decides whether a category is read where it is, without a copy on this machine."""
-    if task.source.repository is None or task.source.is_packed:
-        return False
-    if config.source.stream is not None:
-        return config.source.stream
-    if workers.nodes > 1:
-        return True
-    return config.limit is not None and missing_bytes(task.source) > 0  # not 18 GB for 1,000 rows
-
-
-def _places(task: Task, *, streams: bool, quiet: bool, say: Callable[[str], None]) -> Sequence[Place]:
-    """Returns where a category's files are read; fetches them first if they are to be on this machine."""
-    source = task.source
-    if streams:
-        return [file.path for file in source.files]
-    if not missing_bytes(source):
-        return local_files(source, task.scratch, say, lambda _: None, task.plan.damaged_files)
-    with fetching(source.category, source.size_bytes, quiet=quiet) as report:
-        return local_files(source, task.scratch, say, report, task.plan.damaged_files)
 
 
 def _finish(

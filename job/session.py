@@ -27,6 +27,8 @@ _OWNED = "owned"
 _LONGEST_PARENT = 30
 """The path of a socket may have 103 characters on macOS, of which Ray uses up to 65 below its folder."""
 _POLL_S = 0.5
+_HEART_POLL_S = 0.02
+"""So soon, since a driver that asks its dead Ray to keep an object is ended by Ray, without a word."""
 _ENDED_S = 5.0
 _ENDED_POLL_S = 0.01
 _PATIENCE_S = 15.0
@@ -167,9 +169,12 @@ class Watch:
 
     def _watch(self) -> None:
         processes: dict[psutil.Process, str] = {}
-        while not self._ended.wait(_POLL_S):
+        poll_s = _POLL_S
+        while not self._ended.wait(poll_s):
             if len(processes) < len(_HEART):
                 processes |= _heart()
+            else:
+                poll_s = _HEART_POLL_S
             self._died += [_HEART[name] for process, name in processes.items() if _is_dead(process)]
             if self._died:
                 _thread.interrupt_main()

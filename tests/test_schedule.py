@@ -1,0 +1,172 @@
+"""Which categories are at work at once, in which order they begin, and how they end when one fails."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import ray
+from ray.util import placement_group_table
+
+from job import pipeline, schedule
+from job.config import load_config
+from job.errors import CurateError
+from job.plan import Task
+from job.run import run_job
+from tests.conftest import RAY_CORES
+
+pytestmark = pytest.mark.usefixtures("shared_ray")
+
+NAMES = ["Toys", "Books", "Games"]
+"""In another order than the alphabet's."""
+Events = list[tuple[str, str]]
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """Three categories of four partitions, each of one row."""
+    row = {"title": "a spoon", "price": "5.00", "description": ["good"], "features": [], "details": "{}"}
+    for name in NAMES:
+        for file in range(4):
+            path = tmp_path / f"source/{name}-{file:05d}-of-00004.parquet"
+            path.parent.mkdir(exist_ok=True)
+            pq.write_table(pa.Table.from_pylist([{**row, "parent_asin": f"{name}{file}"}]), path)
+    return tmp_path / "source"
+
+
+def run(source: Path, output: Path, **settings: object) -> None:
+    config = load_config(None, {"source.path": str(source), "output": str(output), "categories": NAMES, **settings})
+    run_job(config, quiet=True)
+
+
+@pytest.fixture
+def events(monkeypatch: pytest.MonkeyPatch) -> Events:
+    """What begins and ends, as it does."""
+    found: Events = []
+    curate_category, places = pipeline.curate_category, schedule.places
+
+    def noted(**arguments: Any) -> None:
+        found.append(("begins", arguments["plan"].category))
+        curate_category(**arguments)
+        found.append(("ends", arguments["plan"].category))
+
+    def noted_places(task: Task, **arguments: Any) -> object:
+        found.append(("is fetched", task.plan.category))
+        return places(task, **arguments)
+
+    monkeypatch.setattr(pipeline, "curate_category", noted)
+    monkeypatch.setattr(schedule, "places", noted_places)
+    return found
+
+
+def test_a_category_begins_when_little_is_left_of_those_before_it(
+    source: Path, tmp_path: Path, events: Events, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four workers want eight partitions: as many as two categories have, until one of them is done."""
+    done: dict[str, int] = {}
+    noted = pipeline.curate_category
+
+    def counted(**arguments: Any) -> None:
+        done[arguments["plan"].category] = len(list((tmp_path / "out/_partitions").glob("*/*.json")))
+        noted(**arguments)
+
+    monkeypatch.setattr(pipeline, "curate_category", counted)
+    run(source, tmp_path / "out")
+    assert done["Toys"] == done["Books"] == 0 < done["Games"]
+    assert events.index(("begins", "Books")) < events.index(("ends", "Toys"))
+
+
+def test_with_enough_left_the_next_category_is_only_fetched(
+    source: Path, tmp_path: Path, events: Events, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedule, "_LEFT_PER_WORKER", 0.25)  # one partition for four workers
+    run(source, tmp_path / "out")
+    for first, later in (("Toys", "Books"), ("Books", "Games")):
+        assert events.index(("ends", first)) < events.index(("begins", later))
+        assert events.index(("is fetched", later)) < events.index(("ends", first))
+    assert events.index(("is fetched", "Games")) > events.index(("ends", "Toys"))
+
+
+def test_the_first_error_ends_the_others_and_is_the_one_that_is_said(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped = threading.Event()
+
+    def one_fails(**arguments: Any) -> None:
+        if arguments["plan"].category == "Books":
+            raise CurateError("Books are wrong")
+        try:
+            for _ in range(1_000):
+                time.sleep(0.02)
+        finally:
+            stopped.set()
+
+    monkeypatch.setattr(pipeline, "curate_category", one_fails)
+    with pytest.raises(CurateError, match="Books are wrong"):
+        run(source, tmp_path / "out")
+    assert stopped.is_set()
+
+
+@pytest.mark.parametrize("raised", [KeyboardInterrupt, CurateError])
+def test_a_dataset_at_work_is_stopped(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, raised: type[BaseException]
+) -> None:
+    """As Ctrl-C has it, and in a Ray that goes on for somebody else."""
+    read = pipeline.read_partitions
+
+    def slow(named: pa.Table, *arguments: Any, **more: Any) -> object:
+        time.sleep(8)
+        return read(named, *arguments, **more)
+
+    def until(self: object, holds: Callable[[], bool], *others: object) -> None:
+        while not holds():
+            if busy() == RAY_CORES:
+                raise raised("enough")
+            time.sleep(0.05)
+
+    monkeypatch.setattr(pipeline, "read_partitions", slow)
+    monkeypatch.setattr(schedule._Round, "_until", until)
+    with pytest.raises(raised):
+        run(source, tmp_path / "out")
+    until_s = time.monotonic() + 10
+    while executors() and time.monotonic() < until_s:
+        time.sleep(0.1)
+    assert executors() == []
+
+
+def executors() -> list[str]:
+    """Returns the threads in which Ray Data hands out tasks."""
+    return [thread.name for thread in threading.enumerate() if "StreamingExecutor" in thread.name]
+
+
+def busy() -> int:
+    """Returns how many of the tests' Ray's CPUs have a task."""
+    return RAY_CORES - int(ray.available_resources().get("CPU", 0))
+
+
+def test_fewer_workers_than_a_joined_ray_has_are_kept_for_the_run_and_given_back(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_work = tmp_path / "at work"
+    at_work.mkdir()
+    most = tmp_path / "most"
+    read = pipeline.read_partitions
+
+    def counted(named: pa.Table, *arguments: Any, **more: Any) -> object:
+        mine = at_work / str(named["partition"][0].as_py() + time.time())
+        mine.touch()
+        (most / str(len(list(at_work.iterdir())))).mkdir(parents=True, exist_ok=True)
+        time.sleep(0.3)
+        mine.unlink()
+        return read(named, *arguments, **more)
+
+    monkeypatch.setattr(pipeline, "read_partitions", counted)
+    run(source, tmp_path / "out", workers=2)
+    assert sorted(path.name for path in most.iterdir()) == ["1", "2"]
+    assert {group["state"] for group in placement_group_table().values()} == {"REMOVED"}
