@@ -29,8 +29,8 @@ _OPENING = QUESTION + "\n\n"
 _LONG_TITLE_CHARS = 2_000
 """A longer title mostly fills the prompt, with its first words or with a long one that is better counted once."""
 
-_CHARS_AT_ONCE = 1 << 20
-"""So many characters of contents are taken apart together."""
+_CHARS_AT_ONCE = 4 << 20
+"""At most so many characters of titles and contents are taken apart together, which takes up to 20 MB."""
 
 _CHARS_PER_TOKEN = 7
 """Contents are cut to this many characters for each token kept, before anything slow looks at them."""
@@ -138,7 +138,7 @@ class PricePrompt:
             else:
                 candidates.append((index, price))
 
-        at_once = max(1, _CHARS_AT_ONCE // self._max_chars)
+        at_once = max(1, _CHARS_AT_ONCE // (_LONG_TITLE_CHARS + self._max_chars))
         for start in range(0, len(candidates), at_once):
             for draft in self._drafts(rows, candidates[start : start + at_once]):
                 verdicts[draft.index] = draft.verdict
@@ -176,7 +176,7 @@ class PricePrompt:
             if len(contents) <= self.min_chars:
                 draft.verdict = DropReason.TEXT_TOO_SHORT
             elif len(title) > _LONG_TITLE_CHARS:
-                self._write_plainly(draft)
+                self._plainly(draft)
         self._finish(self._fill(self._open([draft for draft in drafts if not draft.verdict])))
         return drafts
 
@@ -186,7 +186,7 @@ class PricePrompt:
         heads = self._words.heads(titles, "\n")
         for draft, num_tokens, draft.first in zip(drafts, titles.totals.tolist(), heads, strict=True):
             if max(num_tokens, draft.first.num_tokens) >= self.max_tokens:
-                self._write_plainly(draft)
+                self._plainly(draft)
         return [draft for draft in drafts if not draft.verdict]
 
     def _fill(self, drafts: Sequence[_Draft]) -> list[_Draft]:
@@ -222,7 +222,7 @@ class PricePrompt:
         anew = iter(self._words.heads(self._words.split(changed), end))
         return [head if text == head.text else next(anew) for text, head in zip(tidied, heads, strict=True)]
 
-    def _write_plainly(self, draft: _Draft) -> None:
+    def _plainly(self, draft: _Draft) -> None:
         """Writes a prompt as the rules are worded, for a title that fills it."""
         text = rules.scrub(draft.title, self._needed_tokens + 1) + "\n" + rules.scrub(draft.contents)
         num_tokens, text = self.tokenizer.head(text, self.max_tokens)

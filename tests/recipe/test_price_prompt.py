@@ -429,7 +429,7 @@ def test_every_limit_is_exact_whatever_it_is_set_to(row: Row, beside: int, max_t
         assert same(max_tokens=max(1, num_tokens + beside)) == KEPT
 
 
-@pytest.mark.parametrize("chars_at_once", [1, 3 * 1_120, 1 << 20])
+@pytest.mark.parametrize("chars_at_once", [1, 3 * 3_120, 4 << 20])
 def test_rows_are_judged_alike_however_many_are_judged_together(
     chars_at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
