@@ -148,9 +148,9 @@ def judge_batch(rows: pa.Table, settings: RecipeConfig) -> pa.Table:
         What the sink needs: rows without the inputs of the recipe, with its results. Of dropped rows only the
         verdict is left.
     """
-    is_open = pc.is_null(rows["verdict"])
-    judged_already = rows.filter(pc.invert(is_open))
-    rows = rows.filter(is_open)
+    judged_already = rows.filter(pc.is_valid(rows["verdict"]))
+    if judged_already.num_rows:
+        rows = rows.filter(pc.is_null(rows["verdict"]))
     judged = make_recipe(settings).judge(rows)
     is_kept = pc.equal(judged["verdict"], KEPT)
     carried = ["parent_asin", "title", *[name for name in rows.column_names if name.startswith(KEEP_PREFIX)]]

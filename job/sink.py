@@ -72,8 +72,9 @@ class ShardSink(Datasink[None]):
         began = time.perf_counter()
         parts: defaultdict[int, list[pa.Table]] = defaultdict(list)
         for block in blocks:
-            for partition in pc.unique(block["partition"]).to_pylist():
-                part = block.filter(pc.equal(block["partition"], partition))
+            partitions = pc.unique(block["partition"]).to_pylist()
+            for partition in partitions:
+                part = block if len(partitions) == 1 else block.filter(pc.equal(block["partition"], partition))
                 parts[partition].append(part)
                 if pc.any(pc.equal(part["verdict"], END)).as_py():
                     self._commit(partition, pa.concat_tables(parts.pop(partition)), time.perf_counter() - began)

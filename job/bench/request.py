@@ -124,7 +124,7 @@ def _default_workers() -> tuple[int, ...]:
 
 
 def _check_installed(baselines: Sequence[str]) -> None:
-    needed = ["matplotlib", "numpy", "psutil", *(["tokenizers"] if PARQUET_BASELINES & {*baselines} else [])]
+    needed = ["matplotlib", "psutil", *(["tokenizers"] if PARQUET_BASELINES & {*baselines} else [])]
     if missing := [name for name in needed if importlib.util.find_spec(name) is None]:
         raise UsageError(
             f"curate bench needs what is not installed: {', '.join(missing)}\n"

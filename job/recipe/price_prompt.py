@@ -1,8 +1,8 @@
 """The price-prompt recipe: a listing becomes a question for its price, or says why not.
 
 The steps and their order are the course loader's, so that items equal its published ones byte for byte. A batch is
-judged column by column as far as that is cheap: the price decides first, since half the rows have none, and nothing
-else of such a row is touched.
+judged column by column: the price decides first, since half the rows have none, and nothing else of such a row is
+touched; then each step is done for all that are left before the next one begins.
 """
 
 # pyarrow makes the functions of `pyarrow.compute` when it is imported.
@@ -10,7 +10,7 @@ else of such a row is touched.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -20,14 +20,17 @@ from job.recipe import text as rules
 from job.recipe.price import judge_price, whole_dollars
 from job.recipe.tokenizer import Tokenizer
 from job.recipe.verdict import KEPT, DropReason
-from job.recipe.words import WordTokenizer
+from job.recipe.words import Head, WordTokenizer
 
 QUESTION = "How much does this cost to the nearest dollar?"
 PRICE_PREFIX = "Price is $"
 _OPENING = QUESTION + "\n\n"
 
-_LONG_TITLE_CHARS = 10_000
-"""A longer title has perhaps one long word, which only the tokenizer itself counts, and better once than often."""
+_LONG_TITLE_CHARS = 2_000
+"""A longer title mostly fills the prompt, with its first words or with a long one that is better counted once."""
+
+_CHARS_AT_ONCE = 4 << 20
+"""At most so many characters of titles and contents are taken apart together, which takes up to 20 MB."""
 
 _CHARS_PER_TOKEN = 7
 """Contents are cut to this many characters for each token kept, before anything slow looks at them."""
@@ -58,6 +61,29 @@ def test_prompt(prompt: str) -> str:
 
 
 test_prompt.__test__ = False  # pyright: ignore[reportFunctionMemberAccess]  # no test, whatever its name
+
+
+_EMPTY = Head("", 0)
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A prompt on its way."""
+
+    index: int
+    """Its row's."""
+    price: float
+    title: str
+    contents: str
+    """So much of them as counts."""
+    verdict: str = ""
+    """None so far, when empty."""
+    first: Head = _EMPTY
+    """The title's line."""
+    second: Head = _EMPTY
+    """The contents' line."""
+    prompt: str = ""
+    num_tokens: int = 0
 
 
 @dataclass(kw_only=True, slots=True)
@@ -99,24 +125,26 @@ class PricePrompt:
         token_counts: list[int | None] = [None] * size
 
         candidates: list[tuple[int, float]] = []
-        titled = rows["title"].is_valid().to_pylist()
-        for index, price_text in enumerate(rows["price"].to_pylist()):
-            price = judge_price(price_text, self.min_price, self.max_price)
+        judged = {
+            text: judge_price(text, self.min_price, self.max_price) for text in rows["price"].unique().to_pylist()
+        }
+        fields = zip(rows["price"].to_pylist(), rows["title"].is_valid().to_pylist(), strict=True)
+        for index, (price_text, is_titled) in enumerate(fields):
+            price = judged[price_text]
             if isinstance(price, DropReason):
                 verdicts[index] = price
-            elif not titled[index]:
+            elif not is_titled:
                 verdicts[index] = DropReason.TITLE_MISSING
             else:
                 candidates.append((index, price))
 
-        indices = pa.array([index for index, _ in candidates], pa.int64())
-        for (index, price), (title, contents) in zip(candidates, self._texts(rows, indices), strict=True):
-            found = self._prompt(title, contents, price)
-            if isinstance(found, DropReason):
-                verdicts[index] = found
-            else:
-                prices[index] = price
-                prompts[index], token_counts[index] = found
+        at_once = max(1, _CHARS_AT_ONCE // (_LONG_TITLE_CHARS + self._max_chars))
+        for start in range(0, len(candidates), at_once):
+            for draft in self._drafts(rows, candidates[start : start + at_once]):
+                verdicts[draft.index] = draft.verdict
+                if draft.verdict == KEPT:
+                    prices[draft.index] = draft.price
+                    prompts[draft.index], token_counts[draft.index] = draft.prompt, draft.num_tokens
 
         return pa.table([verdicts, prices, prompts, token_counts], schema=JUDGED_SCHEMA)
 
@@ -138,38 +166,72 @@ class PricePrompt:
                 details = rules.details_text(details)
             yield title, rules.contents(description, features, details)
 
-    def _prompt(self, title: str, contents: str, price: float) -> tuple[str, int] | DropReason:
-        """Returns a listing's prompt and the number of its tokens."""
-        if len(contents) <= self.min_chars:
-            return DropReason.TEXT_TOO_SHORT
-        if len(title) > _LONG_TITLE_CHARS:
-            return self._plain_prompt(title, contents, price)
-        known = self._words
-        scrubbed = known.scrub(title, self._needed_tokens)
-        first_line, first_tokens = known.head(scrubbed, self.max_tokens, "\n")
-        if max(scrubbed.ends[-1], first_tokens) >= self.max_tokens:
-            return self._plain_prompt(title, contents, price)
-        scrubbed = known.scrub(contents[: self._max_chars], self._needed_tokens - first_tokens)
-        if first_tokens + scrubbed.ends[-1] <= self.min_tokens:
-            return DropReason.TOO_FEW_TOKENS
-        second_line, second_tokens = known.head(scrubbed, self.max_tokens - first_tokens, "\n\n")
+    def _drafts(self, rows: pa.Table, candidates: Sequence[tuple[int, float]]) -> list[_Draft]:
+        """Writes the prompts of some rows."""
+        drafts: list[_Draft] = []
+        texts = self._texts(rows, pa.array([index for index, _ in candidates], pa.int64()))
+        for (index, price), (title, contents) in zip(candidates, texts, strict=True):
+            draft = _Draft(index, price, title, contents[: self._max_chars])
+            drafts.append(draft)
+            if len(contents) <= self.min_chars:
+                draft.verdict = DropReason.TEXT_TOO_SHORT
+            elif len(title) > _LONG_TITLE_CHARS:
+                self._plainly(draft)
+        self._finish(self._fill(self._open([draft for draft in drafts if not draft.verdict])))
+        return drafts
 
-        text = f"{first_line}\n{second_line}"
-        tidied = rules.tidy(text)
-        answer = _answer(price)
-        prompt = f"{_OPENING}{tidied}\n\n{answer}"
-        if tidied != text or not first_line or not second_line:
-            return prompt, known.count(prompt)
-        return prompt, known.count(_OPENING) + first_tokens + second_tokens + known.count(answer)
+    def _open(self, drafts: Sequence[_Draft]) -> list[_Draft]:
+        """Writes first lines; returns the drafts that have room for more."""
+        titles = self._words.scrub([draft.title for draft in drafts])
+        heads = self._words.heads(titles, "\n")
+        for draft, num_tokens, draft.first in zip(drafts, titles.totals.tolist(), heads, strict=True):
+            if max(num_tokens, draft.first.num_tokens) >= self.max_tokens:
+                self._plainly(draft)
+        return [draft for draft in drafts if not draft.verdict]
 
-    def _plain_prompt(self, title: str, contents: str, price: float) -> tuple[str, int] | DropReason:
-        """Returns the same, one step after the other, for a title that fills the prompt."""
-        text = rules.scrub(title, self._needed_tokens + 1) + "\n" + rules.scrub(contents[: self._max_chars])
+    def _fill(self, drafts: Sequence[_Draft]) -> list[_Draft]:
+        """Writes second lines; returns the drafts that have enough tokens."""
+        contents = self._words.scrub([draft.contents for draft in drafts])
+        left = [self.max_tokens - draft.first.num_tokens for draft in drafts]
+        heads = self._words.heads(contents, "\n\n", left)
+        for draft, num_tokens, draft.second in zip(drafts, contents.totals.tolist(), heads, strict=True):
+            enough = draft.first.num_tokens + num_tokens > self.min_tokens
+            draft.verdict = KEPT if enough else DropReason.TOO_FEW_TOKENS
+        return [draft for draft in drafts if draft.verdict == KEPT]
+
+    def _finish(self, drafts: Sequence[_Draft]) -> None:
+        """Tidies the lines and puts the prompts together."""
+        firsts = self._tidied([draft.first for draft in drafts], "\n")
+        seconds = self._tidied([draft.second for draft in drafts], "\n\n")
+        opening = self._words.count_one(_OPENING)
+        for draft, first, second in zip(drafts, firsts, seconds, strict=True):
+            answer = _answer(draft.price)
+            draft.prompt = f"{_OPENING}{first.text}\n{second.text}\n\n{answer}"
+            if first.text and second.text:
+                draft.num_tokens = opening + first.num_tokens + second.num_tokens + self._words.count_one(answer)
+            else:
+                draft.num_tokens = self.tokenizer.count(draft.prompt)
+
+    def _tidied(self, heads: Sequence[Head], end: str) -> list[Head]:
+        """Tidies lines that have `end` behind them."""
+        texts = [head.text for head in heads]
+        tidied = [
+            rules.tidy(text) if is_untidy else text for text, is_untidy in zip(texts, rules.untidy(texts), strict=True)
+        ]
+        changed = [text for text, before in zip(tidied, texts, strict=True) if text != before]
+        anew = iter(self._words.heads(self._words.split(changed), end))
+        return [head if text == head.text else next(anew) for text, head in zip(tidied, heads, strict=True)]
+
+    def _plainly(self, draft: _Draft) -> None:
+        """Writes a prompt as the rules are worded, for a title that fills it."""
+        text = rules.scrub(draft.title, self._needed_tokens + 1) + "\n" + rules.scrub(draft.contents)
         num_tokens, text = self.tokenizer.head(text, self.max_tokens)
         if num_tokens <= self.min_tokens:
-            return DropReason.TOO_FEW_TOKENS
-        prompt = f"{_OPENING}{rules.tidy(text)}\n\n{_answer(price)}"
-        return prompt, self.tokenizer.count(prompt)
+            draft.verdict = DropReason.TOO_FEW_TOKENS
+            return
+        draft.verdict = KEPT
+        draft.prompt = f"{_OPENING}{rules.tidy(text)}\n\n{_answer(draft.price)}"
+        draft.num_tokens = self.tokenizer.count(draft.prompt)
 
 
 def _answer(price: float) -> str:

@@ -4,11 +4,17 @@ Every rule is the course loader's own of 2024, because people compare models tra
 replacements is part of the rule: removing `:` before `Product ` gives another text than the other way round.
 """
 
+# pyarrow makes the functions of `pyarrow.compute` when it is imported.
+# pyright: reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 _DETAIL_PHRASES = (
     '"Batteries Included?": "No"',
@@ -44,7 +50,8 @@ _TIDIED = (
     (" 've", "'ve"),
     (" 're", "'re"),
 )
-_NEEDS_TIDYING = re.compile(r" (?:[.?!,]|' |n't|'m|'s|'ve|'re)")
+_UNTIDY = r" (?:[.?!,]|' |n't|'m|'s|'ve|'re)"
+_BLANK_TO_GO = re.compile(r" (?=[.?!,]|n't|'m|'s|'ve|'re)")
 
 
 def details_text(details_json: str) -> str:
@@ -142,9 +149,15 @@ def scrub(text: str, max_words: int | None = None) -> str:
     return " ".join(words)
 
 
+def untidy(texts: Sequence[str]) -> list[bool]:
+    """Tells of each text whether it has a blank that `tidy` looks for."""
+    return pc.match_substring_regex(pa.array(texts, pa.string()), _UNTIDY).to_pylist()
+
+
 def tidy(text: str) -> str:
     """Cleans up blanks before punctuation, as the course's tokenizer does when it decodes."""
-    if _NEEDS_TIDYING.search(text):
-        for before, after in _TIDIED:
-            text = text.replace(before, after)
+    if " ' " not in text:  # only that rule leaves anything for the rules after it
+        return _BLANK_TO_GO.sub("", text)
+    for before, after in _TIDIED:
+        text = text.replace(before, after)
     return text

@@ -429,6 +429,17 @@ def test_every_limit_is_exact_whatever_it_is_set_to(row: Row, beside: int, max_t
         assert same(max_tokens=max(1, num_tokens + beside)) == KEPT
 
 
+@pytest.mark.parametrize("chars_at_once", [1, 3 * 3_120, 4 << 20])
+def test_rows_are_judged_alike_however_many_are_judged_together(
+    chars_at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("job.recipe.price_prompt._CHARS_AT_ONCE", chars_at_once)
+    titles = ["", "Chair", "AP49806 Chair", None, "x" * 3_000, PLAIN_WORD * 170, "AP49806", "🪆 ,", "'s ' it"]
+    texts = [PLAIN_WORD * 200, "a . " * 200, "[AP49806] " * 120, "AP49806 a1b^ " * 90, "short", "wood 🪆" * 160]
+    rows = [listing(text, title) for text, title in itertools.product(texts, titles)]
+    assert judged(table(rows)) == [plain.judge(row, DEFAULTS) for row in rows]
+
+
 def test_the_rows_drawn_get_every_verdict_and_reach_every_limit() -> None:
     """Else the tests against the plain version would say little."""
     seen: Counter[str] = Counter()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from job.recipe.text import contents, details_text, scrub, tidy
+from job.recipe.text import contents, details_text, scrub, tidy, untidy
 from tests.recipe import plain
 
 WHITE_SPACE = [chr(code) for code in range(sys.maxunicode + 1) if chr(code).isspace()]
@@ -264,6 +264,7 @@ def test_any_text_is_scrubbed_as_the_rules_say(text: str) -> None:
 def test_a_blank_before_punctuation_goes_everywhere(text: str, left: str) -> None:
     assert tidy(text) == left
     assert tidy(f"{text}\n{text}") == f"{left}\n{left}"
+    assert untidy([left, text]) == [False, True]
 
 
 @pytest.mark.parametrize(
@@ -297,3 +298,4 @@ def test_each_rule_runs_once_over_what_the_rule_before_it_left(text: str, left: 
 @example("a ' ,b")
 def test_any_text_is_tidied_as_the_rules_say(text: str) -> None:
     assert tidy(text) == plain.tidy(text)
+    assert untidy([text]) == [plain.tidy(text) != text]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import random
+import re
 import sys
 import tracemalloc
-from collections.abc import Iterator
-from itertools import accumulate
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -18,6 +18,7 @@ from job.config import RecipeConfig
 from job.pipeline import make_recipe
 from job.recipe import words as words_module
 from job.recipe.price_prompt import PricePrompt
+from job.recipe.scrubbed import scrubbed
 from job.recipe.text import is_part_number, pieces_of, scrub, words_of
 from job.recipe.tokenizer import TiktokenTokenizer, load_tokenizer
 from job.recipe.words import WordTokenizer
@@ -81,25 +82,35 @@ def random_text(draw: random.Random) -> str:
     return "\n".join(random_line(draw) for _ in range(draw.choice([1, 2, 2, 2, 3, 5])))
 
 
+def counted(known: WordTokenizer, text: str) -> int:
+    """Counts the tokens of a text, line by line, each with the newlines behind it."""
+    total = 0
+    for line, end in re.findall(r"([^\n]+)(\n*)", text):
+        (head,) = known.heads(known.split([line]), end)
+        assert head.text == line
+        total += head.num_tokens
+    return total
+
+
 def check_counts(known: WordTokenizer, texts: Iterator[str]) -> None:
-    for text in texts:
-        assert known.count(text) == len(ENCODING.encode_ordinary(text)), repr(text)
+    for text in (text.lstrip("\n") for text in texts):
+        assert counted(known, text) == len(ENCODING.encode_ordinary(text)), repr(text)
 
 
-def check_heads(known: WordTokenizer, lines: Iterator[str], draw: random.Random) -> None:
-    for line in lines:
-        scrubbed = plain.scrub(line)
-        tokens = ENCODING.encode_ordinary(scrubbed)
-        max_tokens = draw.randint(1, max(1, len(tokens) + 2))
-        enough = max_tokens + draw.randint(0, 3)
-        words, counts, ends = scrubbed_words = known.scrub(line, enough)
-        assert ends == list(accumulate(counts)), repr(line)
-        assert sum(counts) == len(tokens) or len(tokens) > sum(counts) >= enough, repr(line)
-        assert [w for w, n in zip(words, counts, strict=True) if n] == scrubbed.split(" ")[: sum(map(bool, counts))]
-        end = "\n" * draw.randint(0, 3)
-        head, num_tokens = known.head(scrubbed_words, max_tokens, end)
-        assert head == ENCODING.decode(tokens[:max_tokens]), repr(line)
-        assert num_tokens == len(ENCODING.encode_ordinary(head + end)), repr(line)
+def check_heads(known: WordTokenizer, texts: Iterable[str], draw: random.Random) -> None:
+    """Scrubs and cuts texts together, as if each were alone."""
+    texts = list(texts)
+    scrubbed = [plain.scrub(text) for text in texts]
+    tokens = [ENCODING.encode_ordinary(text) for text in scrubbed]
+    lines = known.scrub(texts)
+    assert lines.totals.tolist() == [len(ids) for ids in tokens]
+    for end in ("", "\n", "\n\n", "\n\n\n"):
+        for text, head, line in zip(texts, known.heads(lines, end), scrubbed, strict=True):
+            assert head == (line, len(ENCODING.encode_ordinary(line + end))), repr(text)
+        max_tokens = [draw.randint(1, max(1, len(ids) + 2)) for ids in tokens]
+        for text, head, ids, limit in zip(texts, known.heads(lines, end, max_tokens), tokens, max_tokens, strict=True):
+            assert head.text == ENCODING.decode(ids[:limit]), repr(text)
+            assert head.num_tokens == len(ENCODING.encode_ordinary(head.text + end)), repr(text)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +126,9 @@ def test_texts_have_as_many_tokens_as_the_tokenizer_says(num_texts: int) -> None
 )
 def test_texts_are_scrubbed_and_cut_as_rules_and_tokenizer_say(num_texts: int) -> None:
     draw = random.Random(2)
-    check_heads(WordTokenizer(LLAMA3), (random_line(draw) for _ in range(num_texts)), draw)
+    known = WordTokenizer(LLAMA3)
+    for _ in range(0, num_texts, 50):
+        check_heads(known, [random_line(draw) for _ in range(50)], draw)
 
 
 one_word = st.one_of(
@@ -134,11 +147,25 @@ def test_any_text_of_words_and_newlines_is_counted_as_the_tokenizer_does_it(line
 
 @settings(max_examples=500, deadline=None)
 @given(
-    st.lists(st.one_of(one_word, st.sampled_from([*WHITE_SPACE, " ,", ",", ": ", '", "'])), max_size=40).map("".join),
+    st.lists(
+        st.lists(st.one_of(one_word, st.sampled_from([*WHITE_SPACE, " ,", ",", ": ", '", "'])), max_size=40).map(
+            "".join
+        ),
+        max_size=3,
+    ),
     st.randoms(use_true_random=False),
 )
-def test_any_text_is_scrubbed_and_cut_as_rules_and_tokenizer_say(text: str, draw: random.Random) -> None:
-    check_heads(WordTokenizer(LLAMA3), iter([text]), draw)
+def test_any_texts_are_scrubbed_and_cut_as_rules_and_tokenizer_say(texts: list[str], draw: random.Random) -> None:
+    check_heads(WordTokenizer(LLAMA3), texts, draw)
+
+
+def test_of_all_characters_white_space_and_brackets_part_words_and_no_others() -> None:
+    parting: list[str] = []
+    for plane in range(0, sys.maxunicode + 1, 0x10000):
+        characters = [chr(code) for code in range(plane, plane + 0x10000) if not 0xD800 <= code < 0xE000]
+        lines = scrubbed([f"a{character}b" for character in characters]).split(b"\xff")[1:-1]
+        parting += [character for character, line in zip(characters, lines, strict=True) if line == b"a b"]
+    assert sorted(parting) == sorted([*WHITE_SPACE, *':[]"{}【】'])
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\n\n"])
@@ -146,23 +173,29 @@ def test_any_text_is_scrubbed_and_cut_as_rules_and_tokenizer_say(text: str, draw
 def test_newlines_behind_a_word_are_counted_with_it(word: str, end: str) -> None:
     known = WordTokenizer(LLAMA3)
     for text in (word, f"a {word}", f"{word} a {word}"):
-        assert known.head(known.scrub(text, 100), 100, end) == (text, len(ENCODING.encode_ordinary(text + end)))
+        for found in (known.scrub([text]), known.split([text])):
+            assert known.heads(found, end) == [(text, len(ENCODING.encode_ordinary(text + end)))]
 
 
 def test_the_first_word_is_the_first_that_stays() -> None:
     known = WordTokenizer(LLAMA3)
     for text in ("AP49806 wood", ": AP49806 [1811003] dishwasher AP49806 wood"):
-        found = known.scrub(text, 100)
-        assert known.head(found, 100, "")[0] == plain.scrub(text)
-        assert found.ends[-1] == len(ENCODING.encode_ordinary(plain.scrub(text)))
+        check_heads(known, ["", text, "AP49806", text], random.Random(0))
 
 
 @pytest.mark.parametrize("text", ["", " ", "AP49806", ': "1234567" '])
 def test_a_text_of_which_nothing_stays_has_no_tokens(text: str) -> None:
     known = WordTokenizer(LLAMA3)
-    found = known.scrub(text, 1)
-    assert found == ([""], [0], [0])
-    assert known.head(found, 5, "\n\n") == ("", 1)
+    for texts in ([text], [text, "wood", text, text, "AP49806 wood", text]):
+        found = known.scrub(texts)
+        assert found.totals[0] == found.totals[-1] == 0
+        heads = known.heads(found, "\n\n", [5] * len(texts))
+        assert heads[0] == heads[-1] == ("", 1)
+
+
+def test_no_texts_are_no_lines() -> None:
+    known = WordTokenizer(LLAMA3)
+    assert known.heads(known.scrub([]), "\n") == known.heads(known.split([]), "\n", []) == []
 
 
 # What is remembered
@@ -178,7 +211,8 @@ def test_answers_stay_right_when_remembering_begins_anew(monkeypatch: pytest.Mon
     draw = random.Random(3)
     known = WordTokenizer(LLAMA3)
     check_counts(known, (random_text(draw) for _ in range(300)))
-    check_heads(known, (random_line(draw) for _ in range(300)), draw)
+    for _ in range(30):
+        check_heads(known, [random_line(draw) for _ in range(10)], draw)
 
 
 def test_memory_is_bounded_however_many_words_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,11 +221,12 @@ def test_memory_is_bounded_however_many_words_there_are(monkeypatch: pytest.Monk
     known = WordTokenizer(LLAMA3)
     tracemalloc.start()
     try:
-        for number in range(20_000):
-            known.scrub(f"{number:x}y b{number:x}z", 10)
-            known.count(f"{number:x} b{number:x}\n")
-        for number in range(1_000):
-            known.scrub(f"{number:03} " + "漢" * 5_000 + str(number), 10)
+        for start in range(0, 20_000, 500):
+            numbers = range(start, start + 500)
+            known.scrub([f"{number:x}y b{number:x}z" for number in numbers])
+            known.heads(known.split([f"{number:x} b{number:x}" for number in numbers]), "\n")
+        for start in range(0, 1_000, 50):
+            known.scrub([f"{number:03} " + "漢" * 5_000 + str(number) for number in range(start, start + 50)])
         size_bytes, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -322,6 +357,7 @@ def test_hugging_face_counts_the_same() -> None:
     draw = random.Random(4)
     known = WordTokenizer(LLAMA3)
     for text in (random_text(draw) for _ in range(NUM_TEXTS)):
+        text = text.lstrip("\n")
         ids = tokenizer.encode(text, add_special_tokens=False).ids
         assert ids == ENCODING.encode_ordinary(text), repr(text)
-        assert known.count(text) == len(ids), repr(text)
+        assert counted(known, text) == len(ids), repr(text)

@@ -438,6 +438,16 @@ def test_a_reader_can_read_one_range_after_another(path: Path) -> None:
     assert second["title"].to_pylist() == ["title 3", "title 4", "title 5", None]
 
 
+def test_a_file_is_read_by_the_metadata_that_it_has_now(path: Path) -> None:
+    """It is kept in memory between partitions; and the second file is as long as the first one."""
+    sizes_bytes: set[int] = set()
+    for sizes in ([1, 1, 4], [1, 4, 1]):
+        write_groups(path, listings(6), sizes)
+        sizes_bytes.add(path.stat().st_size)
+        assert fields(read_all(path, 2, 6)[0]) == listings(6).slice(2).to_pylist()
+    assert len(sizes_bytes) == 1
+
+
 @pytest.mark.parametrize("column", ["features", "description"])
 def test_a_list_column_without_any_value_may_have_no_type(tmp_path: Path, column: str) -> None:
     path = write_groups(tmp_path / "a.parquet", listings(3, **{column: pa.nulls(3)}), [3])
