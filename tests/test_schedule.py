@@ -131,7 +131,7 @@ def test_a_dataset_at_work_is_stopped(
             time.sleep(0.05)
 
     monkeypatch.setattr(pipeline, "read_partitions", slow)
-    monkeypatch.setattr(schedule._Round, "_until", until)
+    monkeypatch.setattr("job.schedule._Round._until", until)
     with pytest.raises(raised):
         run(source, tmp_path / "out")
     until_s = time.monotonic() + 10
