@@ -102,6 +102,14 @@ class Workers:
     reserved: Reserved | None = None
     """Keeps fewer than all CPUs of a Ray that was joined; None for a Ray of our own."""
 
+    def by_now(self) -> int:
+        """Returns how many may work by now: where all of a joined Ray's CPUs may, it may have grown."""
+        if self.reserved is None or "scheduling_strategy" in self.task:
+            return self.count
+        import ray
+
+        return max(self.count, int(ray.cluster_resources().get("CPU", 1)))
+
     def at_most(self, count: int) -> Workers:
         """Returns fewer of them, or all if they are no more than that."""
         if self.count <= count:

@@ -134,7 +134,7 @@ class _Round:
         return places(task, streamed=streamed, show=self.face, say=self.say)
 
     def _has_too_few(self) -> bool:
-        enough = _LEFT_PER_WORKER * self.workers.count + sum(self._done_lately.values())
+        enough = _LEFT_PER_WORKER * self.workers.by_now() + sum(self._done_lately.values())
         return sum(self._left.values()) < enough
 
     def _until(self, holds: Callable[[], bool], *others: Future[Any]) -> None:
