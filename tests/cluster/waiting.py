@@ -3,11 +3,12 @@
     python -m tests.cluster.waiting 8,32,64 > tests/bench/measured/waiting.json
 
 Eight categories of 125 partitions are curated by so many workers, on one node that claims as many CPUs. Before a
-partition's one row is read, its task sleeps, between half and one and a half times the mean. All else is the job itself.
+partition's one row is read, its task sleeps, between half the mean and one and a half times it. All else is the job.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import resource
@@ -56,8 +57,6 @@ def measure(workers: int, folder: Path) -> dict[str, float]:
     Returns:
         What is said of it. A worker counts as idle between its first task's begin, or all workers', and the job's end.
     """
-    import functools
-
     notes = folder / f"notes-{workers}"
     notes.mkdir()
     pipeline.read_partitions = functools.partial(waiting, notes=str(notes), mean_s=MEAN_S[workers])
@@ -94,8 +93,8 @@ def main() -> None:
         runs: list[dict[str, float]] = []
         for workers in map(int, sys.argv[1].split(",")):
             runs.append(measure(workers, Path(folder)))
-            print(runs[-1], file=sys.stderr, flush=True)
-        print(json.dumps({"cores": os.cpu_count(), "runs": runs}, indent=1))
+            sys.stderr.write(f"{runs[-1]}\n")
+        sys.stdout.write(json.dumps({"cores": os.cpu_count(), "runs": runs}, indent=1) + "\n")
 
 
 if __name__ == "__main__":
