@@ -38,6 +38,7 @@ LAUNCHER: Any = yaml.safe_load(TEXTS["launcher.yaml"])
 def commands(text: str, program: str) -> list[list[str]]:
     """Returns the arguments of a program's lines in a text, indented or in a comment."""
     lines = re.findall(rf"^(?:# {{5}}|  entrypoint: exec |  - |    )?{program} (.+)$", text, re.MULTILINE)
+    lines += re.findall(rf"\| `{program} ([^`]+)` \|", text)
     return [shlex.split(line, comments=True) for line in lines]
 
 

@@ -38,7 +38,7 @@ done
 mapfile -t nodes < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
 head=${nodes[0]} # which is where this script runs
 port=$((20000 + SLURM_JOB_ID % 5000 * 2)) # of other jobs on these nodes, each has its own
-folder=/tmp/curate-$SLURM_JOB_ID
+folder=/tmp/slurm-$SLURM_JOB_ID
 RAY_AUTH_TOKEN=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')
 export RAY_AUTH_TOKEN RAY_AUTH_MODE=token # else whoever reaches a node could run what he likes
 export RAY_USAGE_STATS_ENABLED=0 RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S=0
@@ -80,7 +80,7 @@ finish() {
     trap '' USR1 TERM INT
     kill "${steps[@]}" 2>/dev/null || true
     wait
-    timeout 30 srun --overlap --nodes="${#nodes[@]}" --ntasks="${#nodes[@]}" rm -rf "$folder" || true
+    timeout -k 5 30 srun --overlap --nodes="${#nodes[@]}" --ntasks="${#nodes[@]}" rm -rf "$folder" || true
     if [ "$requeue" = yes ] && [ "$code" -gt 128 ]; then
         echo "its time is up: queued again, to go on where it stopped"
         scontrol requeue "$SLURM_JOB_ID"
