@@ -65,7 +65,7 @@ def measure(workers: int, folder: Path) -> dict[str, float]:
     began, before = time.time(), resource.getrusage(resource.RUSAGE_SELF)
     manifest = run_job(config, quiet=True).manifest
     ended, after = time.time(), resource.getrusage(resource.RUSAGE_SELF)
-    assert manifest.num_items == CATEGORIES * PARTITIONS
+    assert manifest.num_rows == CATEGORIES * PARTITIONS
     spans = [json.loads(path.read_text(encoding="utf-8")) for path in notes.iterdir()]
     first: dict[int, float] = {}
     for pid, start, _ in sorted(spans, key=lambda span: span[1]):
