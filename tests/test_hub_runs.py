@@ -235,8 +235,10 @@ def test_the_home_store_in_order_with_one_summary(hub: Hub, tmp_path: Path, cura
     assert result.exit_code == 0, result.err
     lines = result.out.splitlines()
     assert [line.split()[0] for line in lines[1:10]] == [*names, "all"]
+    fetched = [line.split(":")[0].split()[1] for line in result.err.splitlines() if line.startswith("fetching ")]
+    assert list(dict.fromkeys(fetched)) == names
     done = [line.split(":")[0] for line in result.err.splitlines() if "partitions" in line]
-    assert done == names
+    assert sorted(done) == sorted(names)
     manifest = OutputFolder(tmp_path / "out").manifest()
     assert manifest is not None
     count = manifest.categories["Automotive"].num_items
