@@ -47,7 +47,8 @@ listening = socket.create_server(("127.0.0.1", port))
 signal.pause()' "$@" ;;
 *) exec sleep 600 ;;
 esac"""
-NOTES = """printf -v call '%s\\x1f' "${0##*/}" "$@"; printf '%s\\x1e' "${call//$'\\n'/ }" >>"$CALLS"\n"""  # in one write, as of a line
+# In one write, as of a line.
+NOTES = """printf -v call '%s\\x1f' "${0##*/}" "$@"; printf '%s\\x1e' "${call//$'\\n'/ }" >>"$CALLS"\n"""
 
 
 def at_work(exit_code: int) -> str:
