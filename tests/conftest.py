@@ -14,6 +14,7 @@ import pytest
 from job import cli
 from job.catalogue.files import make_catalogue
 from job.cluster import started_ray
+from tests.hub.server import Hub
 from tests.storage.server import environment, reserved
 
 RAY_CORES = 4
@@ -64,6 +65,17 @@ def jsonl_only(catalogue: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     folder = tmp_path_factory.mktemp("jsonl")
     (folder / "meta_Appliances.jsonl").symlink_to(catalogue / "raw/meta_categories/meta_Appliances.jsonl")
     return folder
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
+    """An empty Hub that this process takes for the real one, and an empty cache."""
+    with Hub() as served:
+        monkeypatch.setenv("HF_ENDPOINT", served.endpoint)
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", served.endpoint)
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+        yield served
 
 
 @dataclass(frozen=True)

@@ -44,18 +44,13 @@ LONG_TEXT = " ".join(f"A steel kettle that boils {number} cups of water in a min
 
 
 @pytest.fixture
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def listings(hub: Hub, tmp_path: Path) -> None:
     """Stands in for the Hub: a catalogue of few rows."""
     make_catalogue(tmp_path / "tree", rows=2_000, categories=["Appliances", "Clothing_Shoes_and_Jewelry"])
-    with Hub() as served:
-        served.put("McAuley-Lab/Amazon-Reviews-2023", tmp_path / "tree")
-        monkeypatch.setenv("HF_ENDPOINT", served.endpoint)
-        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
-        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
-        yield
+    hub.put("McAuley-Lab/Amazon-Reviews-2023", tmp_path / "tree")
 
 
-@pytest.mark.usefixtures("hub")
+@pytest.mark.usefixtures("listings")
 def test_the_commands(workspace: Path, curate: Curate, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(workspace)
     run: list[str] = []

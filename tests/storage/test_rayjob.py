@@ -10,7 +10,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,14 +28,9 @@ PATIENCE_S = 120.0
 
 
 @pytest.fixture
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def listings(hub: Hub, tmp_path: Path) -> None:
     make_catalogue(tmp_path / "tree", rows=20_000, categories=["Appliances"], form="parquet")
-    with Hub() as served:
-        served.put("McAuley-Lab/Amazon-Reviews-2023", tmp_path / "tree")
-        monkeypatch.setenv("HF_ENDPOINT", served.endpoint)
-        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
-        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
-        yield
+    hub.put("McAuley-Lab/Amazon-Reviews-2023", tmp_path / "tree")
 
 
 @contextmanager
@@ -63,7 +58,7 @@ def tried() -> Generator[subprocess.Popen[str]]:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("hub", "shared_ray")
+@pytest.mark.usefixtures("listings", "shared_ray")
 def test_a_try_on_a_new_cluster_goes_on_where_the_last_one_died(s3: S3, curate: Curate, tmp_path: Path) -> None:
     assert curate("run", CONFIG, "--output", tmp_path / "one", "--quiet").exit_code == 0
     wanted = shards(tmp_path / "one")
