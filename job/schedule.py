@@ -85,7 +85,6 @@ def curate_categories(
                     say(f"{error.message.splitlines()[0]}; going on with {workers.count} at once")
                     output.clear_running()
                     left = {task.plan.category: task.left(output) for task in tasks}
-                    tasks = [task for task in tasks if left[task.plan.category]]
 
 
 def _prepare(settings: RecipeConfig) -> None:
@@ -113,8 +112,8 @@ class _Round:
 
     def curate(self, tasks: Sequence[Task], left: Mapping[str, Sequence[int]]) -> None:
         """Curates the categories; raises the first error of one, when the others have been stopped."""
+        ahead = _Thread(functools.partial(self._places, tasks[0]))
         try:
-            ahead = _Thread(functools.partial(self._places, tasks[0]))
             for task, later in itertools.zip_longest(tasks, tasks[1:]):
                 self._until(self._has_too_few)
                 self._until(ahead.done, ahead)
@@ -125,9 +124,10 @@ class _Round:
                     ahead = _Thread(functools.partial(self._places, later))
             self._until(lambda: not self._at_work)
         finally:
-            for thread in self._at_work:
+            begun: set[_Thread[Any]] = {*self._at_work, ahead}
+            for thread in begun:
                 thread.stop()
-            wait(self._at_work, _STOP_S)
+            wait(begun, _STOP_S)
 
     def _places(self, task: Task) -> Sequence[Place]:
         streamed = streams(self.config, task, self.workers.nodes)
@@ -148,17 +148,18 @@ class _Round:
         from job.pipeline import curate_category
 
         category = task.plan.category
-        with watched(self.output, task.plan, self._show), _in_few_words():
-            curate_category(
-                plan=task.plan,
-                reader=task.reader(found),
-                file_names=[file.name for file in task.source.files],
-                todo=todo,
-                config=self.config,
-                output=self.output.root,
-                run=self.run,
-                workers=self.workers,
-            )
+        if todo:  # else an earlier round has done them all, and was stopped before it looked at them
+            with watched(self.output, task.plan, self._show), _in_few_words():
+                curate_category(
+                    plan=task.plan,
+                    reader=task.reader(found),
+                    file_names=[file.name for file in task.source.files],
+                    todo=todo,
+                    config=self.config,
+                    output=self.output.root,
+                    run=self.run,
+                    workers=self.workers,
+                )
         task.check_unchanged()
         check_budget(self.output, category, self.output.records(task.plan), self.config.max_malformed)
 
@@ -190,8 +191,9 @@ class _Thread(Future[_T]):
 
     def stop(self) -> None:
         """Raises an exception in the thread, as Ctrl-C does in the main one: Ray Data then ends what it has begun."""
-        ident = ctypes.c_ulong(self._thread.ident or 0)
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(_Stopped))
+        if self._thread.is_alive():  # else its number may be another one's by now
+            ident = ctypes.c_ulong(self._thread.ident or 0)
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(_Stopped))
 
 
 @contextlib.contextmanager

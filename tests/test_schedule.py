@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import ray
+import ray.exceptions
 from ray.util import placement_group_table
 
 from job import pipeline, schedule
@@ -111,6 +112,32 @@ def test_the_first_error_ends_the_others_and_is_the_one_that_is_said(
     with pytest.raises(CurateError, match="Books are wrong"):
         run(source, tmp_path / "out")
     assert stopped.is_set()
+
+
+@pytest.mark.parametrize("is_changed", [False, True])
+def test_what_was_done_before_a_worker_died_is_still_looked_at(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_changed: bool
+) -> None:
+    """All partitions are done when a worker dies: nothing is left to do, but a changed source is still an error."""
+    curate_category = pipeline.curate_category
+    changed = source / "Games-00003-of-00004.parquet"
+
+    def dies_at_its_end(**arguments: Any) -> None:
+        assert arguments["workers"].count > 1
+        curate_category(**arguments)
+        if arguments["plan"].category != "Games":
+            return
+        if is_changed:
+            changed.write_bytes(changed.read_bytes()[::-1])
+        raise ray.exceptions.OutOfMemoryError("killed by the memory monitor")
+
+    monkeypatch.setattr(pipeline, "curate_category", dies_at_its_end)
+    if is_changed:
+        with pytest.raises(CurateError, match=f"changed while the job ran: {changed}"):
+            run(source, tmp_path / "out")
+    else:
+        run(source, tmp_path / "out")
+        assert (tmp_path / "out/manifest.json").exists()
 
 
 @pytest.mark.parametrize("raised", [KeyboardInterrupt, CurateError])
