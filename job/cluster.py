@@ -97,8 +97,8 @@ class Workers:
     count: int
     task: dict[str, Any]
     """What a task has to ask Ray for, so that no more of them run."""
-    nodes: int
-    """How many machines they are on."""
+    elsewhere: bool
+    """Whether other machines have some of them, or may have some later."""
     reserved: Reserved | None = None
     """Keeps fewer than all CPUs of a Ray that was joined; None for a Ray of our own."""
 
@@ -161,8 +161,8 @@ def started_ray(
     address = os.environ.get("RAY_ADDRESS")
     import ray
 
-    if ray.is_initialized() or address:
-        if not ray.is_initialized():
+    if (given := ray.is_initialized()) or address:
+        if not given:
             join(str(address), say)
             _take_back(on_sigterm)
             _hush_ray_data()
@@ -170,7 +170,8 @@ def started_ray(
         if isinstance(workers, int) and workers > cores:
             say(f"{workers} workers asked for: this Ray has {cores} CPUs, so {cores} will work")
         with Reserved() as reserved:
-            joined = Workers(count=cores, task={"num_cpus": 1}, nodes=_nodes(), reserved=reserved)
+            elsewhere = not given or _nodes() > 1  # a cluster of one node may grow
+            joined = Workers(count=cores, task={"num_cpus": 1}, elsewhere=elsewhere, reserved=reserved)
             if isinstance(workers, int):
                 count = min(workers, cores)
                 joined = replace(joined, count=count, task=reserved.task(count))
@@ -191,7 +192,7 @@ def started_ray(
             task: dict[str, Any] = {"num_cpus": 0, "resources": {_OWN_CORE: 1}}
             for _ in range(count):
                 ray.remote(**task)(_call).remote(prepare)
-            yield Workers(count=count, task=task, nodes=1)
+            yield Workers(count=count, task=task, elsewhere=False)
         finally:
             watch.end()
             with _unheard():

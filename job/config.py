@@ -85,8 +85,8 @@ class SourceConfig(_Section, frozen=True):
     path: _PathName | None = None
     """A folder in the Hub's layout, or with the files flat in it; a path, or an address such as s3://BUCKET/FOLDER."""
     stream: bool | None = None
-    """Read the Hub's files where they are, piece by piece, and store nothing; null: only with a limit or on more than
-    one node, and else fetch them into the Hugging Face cache first."""
+    """Read the Hub's files where they are, piece by piece, and store nothing; null: only with a limit or on a Ray
+    cluster, and else fetch them into the Hugging Face cache first."""
     max_hub_readers: Annotated[int, Field(ge=1)] = 32
     """How many tasks may read from the Hub at once when streaming."""
 

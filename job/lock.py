@@ -55,7 +55,8 @@ def check_owner(output: OutputFolder, run: str) -> None:
         return
     if output.store.read(PLAN) is None:
         raise CurateError(
-            f"the output is gone: {output.root}\nput it back, or the disk it is on, and run the same command again"
+            f"the output is gone: {output.root} (as {platform.node()} sees it)\n"
+            "put it back, or the disk it is on, and run the same command again"
         )
     raise RefusedError(
         f"another run has taken over {output.root}{f': {owner}' if owner else ''}\n"

@@ -14,19 +14,19 @@ from job.source.cache import cache_folder, missing_bytes
 from job.source.files import Place
 
 
-def streams(config: JobConfig, task: Task, nodes: int) -> bool:
+def streams(config: JobConfig, task: Task, *, elsewhere: bool) -> bool:
     """Decides whether a category is read from the Hub, without a copy on this machine.
 
     Args:
         config: the job.
         task: the category's.
-        nodes: how many machines will read it.
+        elsewhere: whether other machines than this one read it, or may do so later.
     """
     if task.source.repository is None or task.source.is_packed:
         return False
     if config.source.stream is not None:
         return config.source.stream
-    if nodes > 1:
+    if elsewhere:
         return True
     return config.limit is not None and missing_bytes(task.source) > 0  # not 18 GB for 1,000 rows
 
@@ -51,20 +51,17 @@ def places(task: Task, *, streamed: bool, show: Face, say: Callable[[str], None]
     return local_files(source, task.scratch, say, report if missing else lambda _: None, task.plan.damaged_files)
 
 
-def check_nodes(config: JobConfig, output: OutputFolder, tasks: Sequence[Task], nodes: int) -> None:
+def check_nodes(config: JobConfig, output: OutputFolder, tasks: Sequence[Task]) -> None:
     """Checks that all nodes see what lies on a disk: an output, a source, what is fetched or unpacked.
 
     Args:
         config: the job.
         output: the output folder.
         tasks: those of the categories that have something left to do.
-        nodes: how many there are.
 
     Raises:
         UsageError: when one of them does not.
     """
-    if nodes == 1:
-        return
     folders = {output.root: "the output"} if isinstance(output.root, Path) else {}
     files = {
         file.path: (file.size_bytes, file.fingerprint)
@@ -74,6 +71,6 @@ def check_nodes(config: JobConfig, output: OutputFolder, tasks: Sequence[Task], 
     }
     if any(task.source.is_packed for task in tasks):
         folders[output.scratch] = "where packed source files are unpacked (you can unpack them yourself)"
-    if any(task.source.repository and not streams(config, task, nodes) for task in tasks):
+    if any(task.source.repository and not streams(config, task, elsewhere=True) for task in tasks):
         folders[cache_folder()] = "the Hugging Face cache (source.stream=true reads without it)"
     check_seen_by_all_nodes(files, folders)

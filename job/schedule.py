@@ -70,8 +70,9 @@ def curate_categories(
         from job.pipeline import data_settings
 
         tasks = [task for task in tasks if left[task.plan.category]]
-        check_nodes(config, output, tasks, workers.nodes)
-        if any(streams(config, task, workers.nodes) for task in tasks):
+        if workers.elsewhere:
+            check_nodes(config, output, tasks)
+        if any(streams(config, task, elsewhere=workers.elsewhere) for task in tasks):
             workers = workers.at_most(config.source.max_hub_readers)
         with face(quiet=quiet) as show, data_settings():
             while True:
@@ -130,7 +131,7 @@ class _Round:
             wait(begun, _STOP_S)
 
     def _places(self, task: Task) -> Sequence[Place]:
-        streamed = streams(self.config, task, self.workers.nodes)
+        streamed = streams(self.config, task, elsewhere=self.workers.elsewhere)
         return places(task, streamed=streamed, show=self.face, say=self.say)
 
     def _has_too_few(self) -> bool:

@@ -18,8 +18,10 @@ import pytest
 
 from tests.cluster.nodes import Cluster
 from tests.conftest import Curate, shards
+from tests.hub.server import Hub
 
 ROOT = Path(__file__).parents[1]
+DATASET = "McAuley-Lab/Amazon-Reviews-2023"
 TOKEN = "hf_" + "s3cret" * 5
 TASK = "ray::MapBatches"
 PATIENCE_S = 120.0
@@ -170,6 +172,21 @@ def test_a_node_that_joins_late_gets_work(
         together += 1
     ended(run)
     assert shards(tmp_path / "out") == of_one_node
+
+
+@pytest.mark.slow
+def test_a_cluster_of_one_node_stores_nothing_of_the_hub_as_it_may_grow(
+    nodes: Cluster, hub: Hub, catalogue: Path, tmp_path: Path, curate: Curate
+) -> None:
+    hub.put(DATASET, catalogue)
+    for node in nodes.nodes[1:]:
+        nodes.kill_node(node.number)
+    nodes.wait()
+    where = {"RAY_ADDRESS": nodes.address, "HF_ENDPOINT": hub.endpoint, "HF_HOME": str(tmp_path / "home")}
+    ended(started(nodes, "run", "--category", "Appliances", "--output", tmp_path / "out", **where))
+    assert not [path for path in (tmp_path / "home").rglob("blobs/*") if path.stat().st_size > 1000]
+    assert curate("run", "--source", catalogue, "--output", tmp_path / "here", "--quiet").exit_code == 0
+    assert shards(tmp_path / "out") == shards(tmp_path / "here")
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 import socket
 import subprocess
 import sys
@@ -98,6 +99,46 @@ def test_a_real_node_without_the_disk(tmp_path: Path, monkeypatch: pytest.Monkey
     assert f"error: {tmp_path / hidden}" in ended.stderr
     assert "is not the same on node" in ended.stderr
     assert not (tmp_path / "output/out/data").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not is_root(), reason="only root can mount")
+@pytest.mark.parametrize(("hidden", "words"), [("source", "no such file or directory"), ("output", "the output is gone")])
+def test_a_node_that_joins_late_without_the_disk_ends_the_job_and_spoils_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hidden: str, words: str
+) -> None:
+    for name in ("source", "output"):
+        (tmp_path / name).mkdir()
+    make_catalogue(tmp_path / "source", rows=100_000, categories=["Appliances"])
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    address = f"127.0.0.1:{port}"
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+    output = tmp_path / "output/out"
+    command = [sys.executable, "-m", "job", "run", "--source", tmp_path / "source", "--output", output]
+    environment = {**os.environ, "RAY_ADDRESS": address}
+    with (
+        tempfile.TemporaryDirectory(prefix="s", dir="/tmp") as folder,
+        node(Path(folder) / "1", "--head", f"--port={port}", "--include-dashboard=false"),
+    ):
+        wait_for_nodes(environment, 1)
+        slow = [*command, "--set", "batch_size=4"]
+        with subprocess.Popen(slow, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+            while not (output / "_partitions").exists():
+                assert run.poll() is None, run.communicate()
+                time.sleep(0.05)
+            with node(Path(folder) / "2", f"--address={address}", hidden=tmp_path / hidden):
+                _, err = run.communicate(timeout=180)
+        assert run.returncode == 1, err
+        assert f"error: {words}: {tmp_path / hidden}" in err
+        assert f"(as {platform.node()} sees it)" in err
+        assert "Traceback" not in err
+        done = {path: path.stat().st_mtime_ns for path in (output / "_partitions").rglob("*.json")}
+        assert done
+        ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+        assert ended.returncode == 0, ended.stderr
+        assert done == {path: path.stat().st_mtime_ns for path in done}
 
 
 def wait_for_nodes(environment: dict[str, str], count: int) -> None:

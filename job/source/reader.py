@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -71,7 +72,8 @@ class PartitionReader:
             found = size_of(path)
         except OSError as error:
             raise CurateError(
-                f"{reason(error)}: {path}\nwhat was finished is kept; put it back and run the same command again"
+                f"{reason(error)}: {path} (as {platform.node()} sees it)\n"
+                "what was finished is kept; put it back and run the same command again"
             ) from None
         if found != planned:
             raise CurateError(
