@@ -182,8 +182,9 @@ def test_a_cluster_of_one_node_stores_nothing_of_the_hub_as_it_may_grow(
     for node in nodes.nodes[1:]:
         nodes.kill_node(node.number)
     nodes.wait()
-    where = {"RAY_ADDRESS": nodes.address, "HF_ENDPOINT": hub.endpoint, "HF_HOME": str(tmp_path / "home")}
-    ended(started(nodes, "run", "--category", "Appliances", "--output", tmp_path / "out", **where))
+    run = ["run", "--category", "Appliances", "--output", tmp_path / "out"]
+    of_hub = {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(tmp_path / "home")}
+    ended(started(nodes, *run, here=ROOT, RAY_ADDRESS=nodes.address, **of_hub))
     assert not [path for path in (tmp_path / "home").rglob("blobs/*") if path.stat().st_size > 1000]
     assert curate("run", "--source", catalogue, "--output", tmp_path / "here", "--quiet").exit_code == 0
     assert shards(tmp_path / "out") == shards(tmp_path / "here")
@@ -212,7 +213,7 @@ def test_ctrl_c_leaves_the_job_running_and_it_can_be_followed_and_stopped(
     three_nodes: Cluster, source: Path, of_one_node: dict[str, bytes], tmp_path: Path, curate: Curate
 ) -> None:
     output, at = tmp_path / "out", ["--address", three_nodes.dashboard]
-    run = submitted(three_nodes, source, output, "--job-id", "left")
+    run = submitted(three_nodes, source, output, "--job-id", "left", "--set", "batch_size=4")  # slow enough for that
     until(lambda: done(output) > 0, run)
     run.send_signal(signal.SIGINT)
     _, err = ended(run, 130)

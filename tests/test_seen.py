@@ -103,7 +103,7 @@ def test_a_real_node_without_the_disk(tmp_path: Path, monkeypatch: pytest.Monkey
 
 @pytest.mark.slow
 @pytest.mark.skipif(not is_root(), reason="only root can mount")
-@pytest.mark.parametrize(("hidden", "words"), [("source", "no such file or directory"), ("output", "the output is gone")])
+@pytest.mark.parametrize(("hidden", "words"), [("source", "no such file or folder"), ("output", "the output is gone")])
 def test_a_node_that_joins_late_without_the_disk_ends_the_job_and_spoils_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hidden: str, words: str
 ) -> None:
