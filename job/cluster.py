@@ -48,20 +48,12 @@ _SETTINGS = {
     "MALLOC_TRIM_THRESHOLD_": str(16 << 20),
 }
 
-_OWN_CORE = "curate_core"
-"""A resource of a Ray of our own, one for each core that may work, which tasks ask for instead of a CPU.
-
-Ray Data starts no more tasks than there are CPUs, and notices late when one has ended: with two workers and tasks of
-0.3 s, 1.3 of them were at work on average. Of this resource it knows nothing, so it hands out all tasks at once, and
-Ray itself starts the next one the moment a core is free.
-"""
-
 
 class Reserved:
     """CPUs of a joined Ray that are kept for this job, so that it works on no others.
 
-    A limit of Ray Data's would do the same, but it hands out a task when it has noticed that another one has ended:
-    see `_OWN_CORE`. Ray itself waits for nothing.
+    A limit of Ray Data's would do the same, but it hands out a task when it has noticed that another one has ended: of
+    two workers with tasks of 0.3 s, 1.3 were at work on average. Ray itself waits for nothing.
     """
 
     def __init__(self) -> None:
@@ -117,7 +109,7 @@ class Workers:
         if self.reserved is not None:
             return replace(self, count=count, task=self.reserved.task(count))
         share = math.ceil(self.count / count)  # whole numbers only, says Ray, above 1
-        return replace(self, count=self.count // share, task={**self.task, "resources": {_OWN_CORE: share}})
+        return replace(self, count=self.count // share, task={"num_cpus": share})
 
 
 def usable_cores() -> int:
@@ -189,10 +181,9 @@ def started_ray(
             _start(count, folder)
             _take_back(on_sigterm)
             _hush_ray_data()
-            task: dict[str, Any] = {"num_cpus": 0, "resources": {_OWN_CORE: 1}}
             for _ in range(count):
-                ray.remote(**task)(_call).remote(prepare)
-            yield Workers(count=count, task=task, elsewhere=False)
+                ray.remote(num_cpus=1)(_call).remote(prepare)
+            yield Workers(count=count, task={"num_cpus": 1}, elsewhere=False)
         finally:
             watch.end()
             with _unheard():
@@ -221,7 +212,6 @@ def _start(count: int, folder: str) -> None:
             ray.init(
                 address="local",
                 num_cpus=count,
-                resources={_OWN_CORE: count},
                 include_dashboard=False,
                 object_store_memory=_OBJECT_STORE_BYTES,
                 logging_level=logging.ERROR,

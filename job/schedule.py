@@ -67,6 +67,7 @@ def curate_categories(
     # Ray Data is imported while Ray starts, which is mostly waiting.
     threading.Thread(target=importlib.import_module, args=("job.pipeline",), daemon=True).start()
     with started_ray(config.workers, say, functools.partial(_prepare, config.recipe)) as workers:
+        from job.actors import without_actors
         from job.pipeline import data_settings
 
         tasks = [task for task in tasks if left[task.plan.category]]
@@ -74,7 +75,8 @@ def curate_categories(
             check_nodes(config, output, tasks)
         if any(streams(config, task, elsewhere=workers.elsewhere) for task in tasks):
             workers = workers.at_most(config.source.max_hub_readers)
-        with face(quiet=quiet) as show, data_settings():
+        of_our_own = contextlib.nullcontext() if workers.reserved else without_actors()
+        with face(quiet=quiet) as show, data_settings(), of_our_own:
             while True:
                 try:
                     _Round(config, output, workers, run, show, say).curate(tasks, left)

@@ -17,7 +17,7 @@ ROOMS = (
     {"source", "manifest"},
     {"catalogue", "output"},
     {"locks"},
-    {"plan", "lock", "progress", "card", "budget", "shard", "session", "bundle"},
+    {"plan", "lock", "progress", "card", "budget", "shard", "session", "bundle", "actors"},
     {"permit", "sink", "join", "seen"},
     {"cluster", "places"},
     {"pipeline"},

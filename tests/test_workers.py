@@ -25,6 +25,8 @@ class BusyTasks:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._sample, daemon=True)
         self.seen: list[list[str]] = []
+        self.workers: set[psutil.Process] = set()
+        """Ray's worker processes, whatever they do."""
 
     def _sample(self) -> None:
         while not self._stop.wait(0.005):
@@ -43,6 +45,8 @@ class BusyTasks:
                 title = " ".join(process.cmdline()).strip()
             except psutil.Error:  # it has ended meanwhile
                 continue
+            if title.startswith("ray::") and not title.endswith("Agent"):
+                self.workers.add(process)
             if title.startswith("ray::") and ("MapBatches" in title or "Write" in title):
                 yield title
 
@@ -84,6 +88,8 @@ def test_workers_decide_how_many_tasks_run_at_once(
     cores = cluster.usable_cores()
     assert (f"{workers} workers on {cores} cores: some will share a core" in err) == (workers > cores)
     assert max(map(len, tasks.seen)) == workers
+    if workers <= cores:  # else Ray starts no more at once than there are cores, and one too many in the end
+        assert len(tasks.workers) == workers  # and no other process that imports Ray Data while they start
     assert {title for titles in tasks.seen for title in titles} == {ONE_TASK}  # no row goes from process to process
     if not first_shards:
         first_shards.update(shards(output))
