@@ -299,7 +299,7 @@ PASSING: list[tuple[Fault, Callable[[int], list[float]]]] = [
 
 @pytest.mark.parametrize("times", [1, 5])
 @pytest.mark.parametrize("place", ["direct", "redirect", "cdn"])
-@pytest.mark.parametrize(("fault", "waits"), PASSING, ids=repr)
+@pytest.mark.parametrize(("fault", "waits"), PASSING, ids=[repr(fault) for fault, _ in PASSING])
 def test_an_answer_that_says_later_is_waited_for_as_long_as_it_says(
     hub: Hub,
     big: HubFile,
