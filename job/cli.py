@@ -314,6 +314,21 @@ def _fail(error: CurateError) -> NoReturn:
     sys.exit(error.exit_code)
 
 
+def _say_version(is_asked: bool) -> None:  # noqa: FBT001 (as typer calls it)
+    if is_asked:
+        typer.echo(f"curate {version('item-curator')}, ray {version('ray')}")
+        raise typer.Exit
+
+
+@app.callback()
+def before(
+    is_asked: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_say_version, help="Say which version this is.")
+    ] = False,
+) -> None:
+    """What goes for all commands."""
+
+
 def main() -> None:
     """Runs the command; a known error ends it with one message, an unknown one with its traceback."""
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import socket
 from importlib.metadata import version
@@ -420,6 +421,10 @@ def test_the_configs_that_come_with_the_project(curate: Curate) -> None:
     assert names == ["appliances", "electronics", "home-store", "sample"]
     for name in names:
         assert curate("config", folder / f"{name}.yaml").exit_code == 0
+
+
+def test_it_says_which_version_it_is(curate: Curate) -> None:
+    assert re.fullmatch(r"curate \d+\.\d+\.\d+, ray 2\.\d+\.\d+\n", curate("--version").out)
 
 
 def test_doctor_says_what_the_machine_has(curate: Curate) -> None:
