@@ -86,16 +86,18 @@ class ShardSink(Datasink[None]):
         category = self._plan.category
         is_end = pc.equal(rows["verdict"], END)
         expected, damaged = (rows.filter(is_end)[name][0].as_py() for name in ("position", "cause"))
-        rows = rows.slice(0, 0) if damaged else rows.filter(pc.invert(is_end))
-        if rows.num_rows != expected:
-            raise RuntimeError(f"{category}: partition {partition} came with {rows.num_rows} rows of {expected}")
-        funnel: dict[str, int] = {
-            entry["values"]: entry["counts"] for entry in pc.value_counts(rows["verdict"]).to_pylist()
-        }
+        verdicts = rows["verdict"].filter(pc.invert(is_end))
+        if damaged:
+            rows, verdicts = rows.slice(0, 0), verdicts.slice(0, 0)
+        if len(verdicts) != expected:
+            raise RuntimeError(f"{category}: partition {partition} came with {len(verdicts)} rows of {expected}")
+        funnel: dict[str, int] = {entry["values"]: entry["counts"] for entry in pc.value_counts(verdicts).to_pylist()}
         check_adds_up(f"{category}: partition {partition}", expected, funnel)
 
         check_owner(self._output, self._run)
         items = self._items(rows.filter(pc.equal(rows["verdict"], KEPT)))
+        malformed = rows.filter(pc.equal(rows["verdict"], MALFORMED))
+        del rows  # writing takes memory too
         shard = self._output.shard_name(category, partition, len(self._plan.partitions))
         content = parquet_bytes(items)
         self._output.write(shard, content)
@@ -103,8 +105,7 @@ class ShardSink(Datasink[None]):
         rejects, rejects_content = None, b""
         if funnel.get(MALFORMED):
             rejects = self._output.rejects_name(category, partition)
-            malformed = self._rejects(rows.filter(pc.equal(rows["verdict"], MALFORMED)), self._file_names[file])
-            rejects_content = parquet_bytes(malformed)
+            rejects_content = parquet_bytes(self._rejects(malformed, self._file_names[file]))
             self._output.write(rejects, rejects_content)
         record = Record(
             category=category,
