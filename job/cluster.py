@@ -10,6 +10,7 @@ import contextlib
 import logging
 import math
 import os
+import secrets
 import shutil
 import signal
 import sys
@@ -28,6 +29,7 @@ _OBJECT_STORE_BYTES = 128 << 20
 _OOM_RETRIES = 0
 """So often Ray tries a task again that it has killed since memory ran out: the run goes on with fewer at once instead.
 Ray's default is for ever; with 3, a hundred kills came before one of 48 tasks had used them up."""
+_FREE_S = 5.0
 _SHUT_DOWN_S = 10.0
 _STANDARD_ERROR = 2
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108
@@ -36,8 +38,6 @@ SHARED_MEMORY = Path("/dev/shm")  # noqa: S108
 
 _SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
-    # Ray would else put an authentication token under the home folder, and ask later clusters for it.
-    "RAY_AUTH_MODE": "disabled",
     "RAY_DASHBOARD_STARTUP_TIMEOUT_S": "0",  # it is not used, and would be waited for
     # What a partition leaves to be written lies between what is thrown away at once. Arrow's own allocator keeps all of
     # that: 355 MB for a partition of 32,000 rows, and 273 for one of 2,000; the system's one takes 277 for either.
@@ -56,7 +56,8 @@ class Reserved:
     two workers with tasks of 0.3 s, 1.3 were at work on average. Ray itself waits for nothing.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
         self._group: Any = None
 
     def task(self, count: int) -> dict[str, Any]:
@@ -66,6 +67,8 @@ class Reserved:
 
         self._give_back()
         self._group = placement_group([{"CPU": 1}] * count)
+        if not self._group.wait(_FREE_S):
+            self._say(f"waiting until {count} CPUs of this Ray are free: others have some, or they are not there yet")
         return {"num_cpus": 1, "scheduling_strategy": PlacementGroupSchedulingStrategy(self._group)}
 
     def _give_back(self) -> None:
@@ -93,6 +96,8 @@ class Workers:
     """Whether other machines have some of them, or may have some later."""
     reserved: Reserved | None = None
     """Keeps fewer than all CPUs of a Ray that was joined; None for a Ray of our own."""
+    cpus: int = 0
+    """How many a Ray of our own has, whatever may work at once."""
 
     def by_now(self) -> int:
         """Returns how many may work by now: where all of a joined Ray's CPUs may, it may have grown."""
@@ -104,12 +109,12 @@ class Workers:
 
     def at_most(self, count: int) -> Workers:
         """Returns fewer of them, or all if they are no more than that."""
-        if self.count <= count:
+        if self.by_now() <= count:
             return self
         if self.reserved is not None:
             return replace(self, count=count, task=self.reserved.task(count))
-        share = math.ceil(self.count / count)  # whole numbers only, says Ray, above 1
-        return replace(self, count=self.count // share, task={"num_cpus": share})
+        share = math.ceil(self.cpus / count)  # whole numbers only, says Ray, above 1
+        return replace(self, count=self.cpus // share, task={"num_cpus": share})
 
 
 def usable_cores() -> int:
@@ -161,7 +166,7 @@ def started_ray(
         cores = int(ray.cluster_resources().get("CPU", 1))
         if isinstance(workers, int) and workers > cores:
             say(f"{workers} workers asked for: this Ray has {cores} CPUs, so {cores} will work")
-        with Reserved() as reserved:
+        with Reserved(say) as reserved:
             elsewhere = not given or _nodes() > 1  # a cluster of one node may grow
             joined = Workers(count=cores, task={"num_cpus": 1}, elsewhere=elsewhere, reserved=reserved)
             if isinstance(workers, int):
@@ -183,7 +188,7 @@ def started_ray(
             _hush_ray_data()
             for _ in range(count):
                 ray.remote(num_cpus=1)(_call).remote(prepare)
-            yield Workers(count=count, task={"num_cpus": 1}, elsewhere=False)
+            yield Workers(count=count, task={"num_cpus": 1}, elsewhere=False, cpus=count)
         finally:
             watch.end()
             with _unheard():
@@ -195,11 +200,37 @@ def _settings() -> Generator[None]:
     """Has settings of a Ray of our own in the environment, and takes them away again: a Ray joined later has others."""
     added = {name: value for name, value in _SETTINGS.items() if name not in os.environ}
     os.environ.update(added)
+    added |= ask_for_token()
     try:
         yield
     finally:
         for name in added:
             os.environ.pop(name, None)
+        _read_token()
+
+
+def ask_for_token() -> dict[str, str]:
+    """Has a Ray that this process starts ask for a token that nobody else knows: its ports are open to the network.
+
+    Left to itself, Ray would put one under the home folder, and ask later clusters for it.
+
+    Returns:
+        What was put into the environment; nothing where that says already how Ray is to do it.
+    """
+    if "RAY_AUTH_MODE" in os.environ:
+        return {}
+    added = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    os.environ.update(added)
+    _read_token()
+    return added
+
+
+def _read_token() -> None:
+    """Has Ray read from the environment, as it does once in a process, whether there is a token, and which."""
+    from ray._raylet import AuthenticationTokenLoader, Config  # pyright: ignore[reportAttributeAccessIssue]
+
+    Config.initialize("")
+    AuthenticationTokenLoader.instance().reset_cache()
 
 
 def _start(count: int, folder: str) -> None:

@@ -112,8 +112,11 @@ class ItemLoader:
         import ray.data
 
         if not ray.is_initialized():
-            os.environ.setdefault("RAY_AUTH_MODE", "disabled")
             address = os.environ.get("RAY_ADDRESS", "local")
+            if address == "local":
+                from job.cluster import ask_for_token
+
+                ask_for_token()
             ray.init(address=address, include_dashboard=False if address == "local" else None, log_to_driver=False)
         if isinstance(self.output, Path):
             found = ray.data.read_parquet([str(self.output.absolute() / name) for name in names])

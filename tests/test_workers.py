@@ -94,3 +94,20 @@ def test_workers_decide_how_many_tasks_run_at_once(
     if not first_shards:
         first_shards.update(shards(output))
     assert shards(output) == first_shards
+
+
+def test_fewer_at_once_are_fewer_each_time() -> None:
+    """As when memory runs out more than once: a share is one of all CPUs, not of those that work by then."""
+    workers = cluster.Workers(count=8, task={"num_cpus": 1}, elsewhere=False, cpus=8)
+    for at_once in (4, 2, 1):
+        workers = workers.at_most(workers.count // 2)
+        assert (workers.count, workers.task) == (at_once, {"num_cpus": 8 // at_once})
+
+
+@pytest.mark.usefixtures("shared_ray")
+def test_a_ray_of_our_own_asks_for_a_token_that_is_written_nowhere() -> None:
+    (raylet,) = [each for each in psutil.Process().children() if each.name() == "raylet"]
+    environment = raylet.environ()
+    assert environment["RAY_AUTH_MODE"] == "token"
+    assert len(environment["RAY_AUTH_TOKEN"]) == 64
+    assert not (Path.home() / ".ray/auth_token").exists()
