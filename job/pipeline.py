@@ -55,6 +55,7 @@ def data_settings() -> Generator[None]:
     # Without its reservation Ray Data hands out all tasks at once, and Ray itself starts the next one the moment a CPU
     # is free: of a joined Ray's two CPUs 1.5 were at work on average, and 1.0 with it.
     context.op_resource_reservation_enabled = False
+    context.execution_no_progress_timeout_s = -1  # others may have a joined Ray's CPUs for longer than its half hour
     with DataContext.current(context):
         yield
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from job.errors import CurateError
 from job.manifest import CategoryPlan
 from job.output import OutputFolder
 from job.recipe.verdict import KEPT
@@ -202,7 +203,8 @@ def watched(output: OutputFolder, plan: CategoryPlan, show: Face) -> Generator[N
     def poll() -> None:
         nonlocal at
         while not finished.wait(output.store.poll_s):
-            at = look(at)
+            with contextlib.suppress(CurateError, OSError):  # the next look may succeed
+                at = look(at)
             if at.done < at.partitions:
                 show(at)
 

@@ -12,7 +12,9 @@ import ctypes
 import functools
 import importlib
 import itertools
+import platform
 import threading
+import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
@@ -21,6 +23,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from job.budget import check_budget
 from job.config import JobConfig, RecipeConfig
 from job.errors import CurateError, WorkersDiedError, causes, known
+from job.manifest import Record
 from job.output import OutputFolder
 from job.places import check_nodes, places, streams
 from job.plan import Task
@@ -36,6 +39,8 @@ _LEFT_PER_WORKER = 2
 """The next category begins when so many partitions are left for each worker: one to work on, and one in reserve."""
 _LOOK_S = 0.1
 _STOP_S = 2.0
+_SEEN_S = 90.0
+"""NFS keeps what it knows of a folder for up to 60 s, by its default."""
 
 
 def curate_categories(
@@ -82,9 +87,9 @@ def curate_categories(
                     _Round(config, output, workers, run, show, say).curate(tasks, left)
                     break
                 except WorkersDiedError as error:
-                    if workers.count == 1:
+                    if workers.by_now() == 1:
                         raise
-                    workers = workers.at_most(workers.count // 2)
+                    workers = workers.at_most(workers.by_now() // 2)
                     say(f"{error.message.splitlines()[0]}; going on with {workers.count} at once")
                     output.clear_running()
                     left = {task.plan.category: task.left(output) for task in tasks}
@@ -163,8 +168,23 @@ class _Round:
                     run=self.run,
                     workers=self.workers,
                 )
+        self._left[category] = 0
         task.check_unchanged()
-        check_budget(self.output, category, self.output.records(task.plan), self.config.max_malformed)
+        check_budget(self.output, category, self._records(task), self.config.max_malformed)
+
+    def _records(self, task: Task) -> list[Record]:
+        """Returns the records of a category that is done: a disk that machines share may show them a minute late."""
+        patience = time.monotonic() + _SEEN_S
+        while len(records := self.output.records(task.plan)) < len(task.plan.partitions):
+            if time.monotonic() > patience:
+                missing = len(task.plan.partitions) - len(records)
+                raise CurateError(
+                    f"{task.plan.category}: {missing} partitions are done, but nothing of that is to be seen in "
+                    f"{self.output.root} (by {platform.node()})\n"
+                    "when this machine sees what the others have written there, run the same command again"
+                )
+            time.sleep(_LOOK_S)
+        return records
 
     def _show(self, at: Snapshot | Fetch) -> None:
         self.face(at)
