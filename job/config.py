@@ -119,6 +119,14 @@ class SourceConfig(_Section, frozen=True):
             raise ValueError("load_dataset: trust_remote_code is not on offer: code of a data set is never run")
         if given.get("token") not in (None, True, False):  # the config stands in plan.json
             raise ValueError("load_dataset: write no token down: hf auth login (or set HF_TOKEN)")
+        for name in ("storage_options", "download_config", "use_auth_token"):
+            if name in given:
+                raise ValueError(f"load_dataset: {name} may hold keys, which are never written down: leave it out")
+        if without_secrets(text := repr(given)) != text:
+            raise ValueError(
+                f"load_dataset: an address with keys in it is never written down: {without_secrets(text)}\n"
+                "fetch the file yourself, and read it from a folder"
+            )
         for name in self.fields:
             if name not in INPUTS:
                 raise ValueError(f"fields: {name!r} is no input{nearest(name, INPUTS)}; they are: {', '.join(INPUTS)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import socket
@@ -32,7 +33,7 @@ def join(address: str, say: Callable[[str], None]) -> None:
     _check_answers(address)
     with tempfile.TemporaryDirectory() as folder:
         environment: dict[str, str] = {}
-        if SUBMITTED not in os.environ:  # else the nodes have the code already
+        if not _has_code():
             bundle = Path(folder) / "curate.zip"
             write_bundle(bundle)
             environment["working_dir"] = str(bundle)
@@ -42,14 +43,26 @@ def join(address: str, say: Callable[[str], None]) -> None:
             raise _no_ray_at(address, " ".join(str(error).split())) from None
 
 
+def _has_code() -> bool:
+    """Tells whether this is a job that was submitted with its code, which is then on all nodes."""
+    job = json.loads(os.environ.get(SUBMITTED) or "{}")
+    return "working_dir" in (job.get("runtime_env") or {})
+
+
 def _check_answers(address: str) -> None:
-    """Raises UsageError when nobody listens at `host:port` or `ray://host:port`; Ray would try for minutes."""
+    """Raises UsageError when nobody listens at `host:port`; Ray would try for minutes."""
+    if address.startswith("ray://"):
+        raise UsageError(
+            f"RAY_ADDRESS={address} is for Ray's client, which cannot run Ray Data\n"
+            "name the head itself, as in RAY_ADDRESS=HEAD:6379, from a machine of the cluster; or from anywhere: "
+            "curate submit CONFIG --address http://HEAD:8265"
+        )
     if address.startswith(("http://", "https://")):
         raise UsageError(
             f"RAY_ADDRESS={address} is a dashboard's, which a run cannot join\n"
             f"submit the job there: curate submit CONFIG --address {address}"
         )
-    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    host, colon, port = address.rpartition(":")
     if not colon or not port.isdigit():
         return  # `auto`, `local`
     try:

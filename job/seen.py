@@ -72,7 +72,7 @@ def unseen_here(files: Files, tokens: Mapping[Path, Path]) -> list[Path]:
         files: see `check_seen_by_all_nodes`.
         tokens: by folder, a file in it.
     """
-    unseen = [folder for folder, token in tokens.items() if not token.exists() or not os.access(folder, os.W_OK)]
+    unseen = [folder for folder, token in tokens.items() if not _is_there(token) or not os.access(folder, os.W_OK)]
     for path, expected in files.items():
         try:
             found = fingerprint(path)
@@ -81,6 +81,13 @@ def unseen_here(files: Files, tokens: Mapping[Path, Path]) -> list[Path]:
         if found != expected:
             unseen.append(path)
     return unseen
+
+
+def _is_there(token: Path) -> bool:
+    try:
+        return token.exists()
+    except OSError:  # as on a disk that has gone away
+        return False
 
 
 def _asked(files: Files, tokens: Mapping[Path, Path]) -> dict[str, Sequence[Path]]:

@@ -60,8 +60,9 @@ def _parent() -> Path:
 def session_folder() -> Generator[str]:
     """Makes the folder of a Ray of our own, and removes it at the end."""
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=_parent()))
-    with (folder / _OWNED).open("x") as owned:
+    with (folder / f"{_OWNED}-soon").open("x") as owned:
         fcntl.flock(owned, fcntl.LOCK_EX)
+        Path(owned.name).rename(folder / _OWNED)  # never there without its lock, for which others look
         try:
             yield str(folder)
         finally:

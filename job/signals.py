@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -18,9 +19,14 @@ def _interrupt(*_: object) -> NoReturn:
     """Ends the command in good order, at the first signal; see `_see_to_the_end` for those that come after."""
     for number in _ENDING:
         signal.signal(number, lambda *_: None)
-    if not only_follows():
-        os.write(sys.stderr.fileno(), b"stopping; once more to leave at once\n")
+    _say(b"stopping; once more to leave at once\n")
     raise KeyboardInterrupt
+
+
+def _say(line: bytes) -> None:
+    if not only_follows():
+        with contextlib.suppress(OSError):  # of a terminal that was closed
+            os.write(sys.stderr.fileno(), line)
 
 
 def answer_signals() -> None:
@@ -43,8 +49,7 @@ def _see_to_the_end() -> None:
     def see() -> None:
         os.read(signals, 1)
         select.select([signals], [], [], _PATIENCE_S)
-        if not only_follows():
-            os.write(sys.stderr.fileno(), b"left at once; the same command cleans up and goes on\n")
+        _say(b"left at once; the same command cleans up and goes on\n")
         os._exit(INTERRUPTED)
 
     threading.Thread(target=see, daemon=True).start()

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import signal
 import socket
+import subprocess
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -405,6 +409,33 @@ def test_a_ray_that_does_not_answer(
     assert result.exit_code == 2
     assert "no Ray answers at RAY_ADDRESS=127.0.0.1" in result.err
     assert "Traceback" not in result.err
+
+
+def test_rays_client_is_no_way_to_join(
+    small: Path, tmp_path: Path, curate: Curate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ray.is_initialized", lambda: False)
+    monkeypatch.setenv("RAY_ADDRESS", "ray://127.0.0.1:10001")
+    result = curate("run", "--source", small, "--output", tmp_path / "out")
+    assert result.exit_code == 2
+    assert "RAY_ADDRESS=ray://127.0.0.1:10001 is for Ray's client, which cannot run Ray Data" in result.err
+    assert "curate submit CONFIG --address" in result.err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGTERM])
+def test_what_ends_it_does_so_when_nobody_reads_what_it_says(number: signal.Signals) -> None:
+    code = (
+        "import time\nfrom job.signals import answer_signals\nanswer_signals()\n"
+        "try:\n print(flush=True)\n time.sleep(60)\nexcept KeyboardInterrupt:\n raise SystemExit(130)"
+    )
+    reads, writes = os.pipe()
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=writes) as process:
+        os.close(writes)
+        os.close(reads)
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(number)
+        assert process.wait(20) == 130
 
 
 def test_config_prints_every_key_and_reads_it_back(tmp_path: Path, curate: Curate) -> None:

@@ -19,6 +19,7 @@ from job.errors import CurateError, RefusedError
 from job.lock import check_owner, live_owner, sole_owner
 from job.locks import owner
 from job.output import OutputFolder
+from tests.conftest import is_root
 
 HOLDER = """
 import sys, time
@@ -178,3 +179,12 @@ def test_an_owner_is_alone_however_others_come_and_go(tmp_path: Path) -> None:
         thread.join()
     assert entered > 100
     assert set(together) == {1}
+
+
+@pytest.mark.skipif(not is_root(), reason="only root can have process numbers of its own")
+def test_a_container_with_process_numbers_of_its_own_is_another_machine() -> None:
+    code = "from job.locks.owner import machine; print(machine())"
+    command = ["unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c", code]
+    there = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    assert there != owner.machine()
+    assert there.rpartition("/")[0] == owner.machine().rpartition("/")[0]

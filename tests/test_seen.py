@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import platform
 import socket
@@ -44,6 +45,14 @@ def test_what_a_node_does_not_see(tmp_path: Path) -> None:
     files = {file: fingerprint(file), gone: fingerprint(file)}
     tokens = {tmp_path: file, tmp_path / "empty": tmp_path / "empty/token"}
     assert unseen_here(files, tokens) == [tmp_path / "empty", gone]
+
+
+def test_a_disk_that_has_gone_away_is_not_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(path: Path) -> bool:
+        raise OSError(errno.ESTALE, "Stale file handle", str(path))
+
+    monkeypatch.setattr(Path, "exists", gone)
+    assert unseen_here({}, {tmp_path: tmp_path / "token"}) == [tmp_path]
 
 
 @contextlib.contextmanager

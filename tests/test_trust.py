@@ -536,6 +536,11 @@ def test_code_of_a_data_set_cannot_be_allowed() -> None:
 
 def test_a_token_is_not_written_down(tmp_path: Path, curate: Curate) -> None:
     refused(curate("run", "--set", "source.load_dataset={path: a/b, token: hf_secret}"), "write no token down")
+    options = "{path: csv, data_files: s3://b/f.csv, storage_options: {key: K, secret: S}}"
+    refused(curate("run", "--set", f"source.load_dataset={options}"), "storage_options may hold keys")
+    for address in ("https://me:hf_secret@host/f.csv", "https://host/f.csv?sig=hf_secret"):
+        given = f"{{path: csv, data_files: [{{train: '{address}'}}]}}"
+        refused(curate("run", "--set", f"source.load_dataset={given}"), "an address with keys in it")
     assert load_config(None, {"source.load_dataset": {"path": "csv", "token": False}}).source.load_dataset
 
 

@@ -93,8 +93,13 @@ def owner_in(lock: bytes) -> Owner | None:
 
 
 def machine() -> str:
-    """Returns what tells this machine from others, also after it was started anew."""
+    """Returns what tells this machine from others, and from a container on it that has process numbers of its own."""
+    name = f"{platform.node()}/{uuid.getnode():x}"
     for path in (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id")):
         with contextlib.suppress(OSError):
-            return f"{platform.node()}/{path.read_text(encoding='ascii').strip()}"
-    return f"{platform.node()}/{uuid.getnode():x}"
+            if found := path.read_text(encoding="ascii").strip():
+                name = f"{platform.node()}/{found}"
+                break
+    with contextlib.suppress(OSError):  # as on macOS
+        name += f"/{Path('/proc/self/ns/pid').readlink()}"
+    return name

@@ -101,7 +101,10 @@ class Folder:
     def remove(self, names: Iterable[str]) -> None:
         """See `Store`."""
         for name in names:
-            (self.root / name).unlink(missing_ok=True)
+            try:
+                (self.root / name).unlink(missing_ok=True)
+            except OSError as error:
+                raise write_failed(error, self.root / name) from None
 
     def remove_folder(self, folder: str) -> None:
         """See `Store`."""

@@ -29,6 +29,14 @@ _ADDRESSES = ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS")
 """Either of which Ray's client would follow, whatever address it is given."""
 
 
+_BROKEN_OFF = (
+    requests.exceptions.Timeout,
+    requests.exceptions.ConnectionError,
+    requests.exceptions.ChunkedEncodingError,  # in the middle of an answer
+    ConnectionError,
+)
+
+
 class Jobs(JobSubmissionClient):
     """Ray's client, which waits for an answer for a minute and not for ever."""
 
@@ -98,7 +106,7 @@ def answering(address: str) -> Generator[None]:
             f"the cluster at {address} asks for a token: {_first_line(error).split('. ')[0]}\n"
             "give it as Ray does: RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH=FILE"
         ) from None
-    except (requests.exceptions.Timeout, requests.exceptions.ConnectionError, ConnectionError) as error:
+    except _BROKEN_OFF as error:
         raise CurateError(
             f"the cluster at {address} does not answer any more: {_first_line(error)}\n"
             f"what runs there goes on; to see it: curate status --address {address}"

@@ -22,6 +22,8 @@ from job.submit.follow import commands, ending, follow
 
 _OUTPUT = "curate_output"
 """The key in a job's metadata that tells ours from others."""
+_STOP_WAIT, _STOP_S = "RAY_JOB_STOP_WAIT_TIME_S", 20
+"""So long a job may take to end in good order when it is stopped; Ray would kill it after 3 s."""
 _WORKING_DIR = "${RAY_RUNTIME_ENV_CREATE_WORKING_DIR}"
 
 
@@ -83,7 +85,7 @@ def submit_job(
     with tempfile.TemporaryDirectory() as folder:
         bundle = Path(folder) / "curate.zip"
         write_bundle(bundle, config, with_lock=install)
-        environment: dict[str, object] = {"working_dir": str(bundle)}
+        environment: dict[str, object] = {"working_dir": str(bundle), "env_vars": {_STOP_WAIT: str(_STOP_S)}}
         if install:
             environment["pip"] = {"packages": [f"-r {_WORKING_DIR}/{LOCK_NAME}"], "pip_check": False}
         say(f"submitting to {jobs.address}: {bundle.stat().st_size / 1e3:,.0f} kB of code and config")
