@@ -283,7 +283,7 @@ import os
 from job.cluster import started_ray
 before = dict(os.environ)
 with started_ray(1, lambda _: None):
-    assert os.environ["RAY_AUTH_MODE"] == "disabled"
+    assert os.environ["RAY_AUTH_MODE"] == "token"
 left = {name for name in os.environ.keys() - before if name.startswith("RAY_")}
 print(*sorted(left - {"RAY_CLIENT_MODE", "RAY_DEDUP_LOGS_SKIP_REGEX"}))  # Ray's own, and what is printed here
 """
