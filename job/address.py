@@ -11,6 +11,7 @@ from pathlib import Path
 
 _ADDRESS = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<rest>.*)", re.DOTALL)
 _SECRETS = re.compile(r"(?<=://)[^/\s]*@|[?#][^\s']*")
+_ONE_SLASH = re.compile(r"(s3|gs|gcs|abfs|hf|https?):/")
 _NO_STORES = {"http", "https", "ftp", "sftp", "ssh"}
 
 
@@ -32,6 +33,8 @@ def located(text: str) -> Path | str:
         ValueError: when it is no place at all, or has secrets in it.
     """
     if not is_address(text):
+        if _ONE_SLASH.match(text):
+            raise ValueError(f"{text} is no address: two slashes follow the colon, as in s3://BUCKET/FOLDER")
         return Path(text).expanduser()
     match = _ADDRESS.fullmatch(text)
     if match is None or "::" in text:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import warnings
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -49,6 +50,8 @@ def data_settings() -> Generator[None]:
 
     They are the process's, and it may be somebody's who uses Ray for more than this.
     """
+    # Until 2.64 there is no other way to hand over a placement group.
+    warnings.filterwarnings("ignore", "`ray_remote_args` is deprecated")
     context = DataContext.get_current().copy()
     context.enable_progress_bars = False
     context.target_max_block_size = _BLOCK_BYTES

@@ -109,7 +109,8 @@ def answering(address: str) -> Generator[None]:
     except _BROKEN_OFF as error:
         raise CurateError(
             f"the cluster at {address} does not answer any more: {_first_line(error)}\n"
-            f"what runs there goes on; to see it: curate status --address {address}"
+            f"if it is up, what runs there goes on: curate status --address {address}\n"
+            "if it is gone, what was finished is kept: submit the same again, to another"
         ) from None
     except (requests.exceptions.RequestException, KeyError, TypeError, ValueError) as error:
         raise _no_dashboard(address, _first_line(error)) from None

@@ -46,6 +46,7 @@ def test_a_path_may_begin_at_home() -> None:
         ("s3://bucket//a", "names between its slashes"),
         ("s3://bucket/../a", "names between its slashes"),
         ("s3://", "names between its slashes"),
+        ("s3:/bucket/a", "two slashes follow the colon"),
         ("s3:///a", "names no bucket"),
         ("file://a", "file:///FOLDER"),
         ("https://host/a", "no storage"),
