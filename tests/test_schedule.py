@@ -70,35 +70,33 @@ def events(monkeypatch: pytest.MonkeyPatch) -> Events:
     return found
 
 
-def test_a_category_begins_when_little_is_left_of_those_before_it(
-    source: Path, tmp_path: Path, events: Events, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Four workers want eight partitions: as many as two categories have, until one of them is done."""
-    done: dict[str, int] = {}
+@pytest.fixture
+def done(events: Events, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
+    """How many partitions of the output are done when each category begins."""
+    found: dict[str, int] = {}
     noted = pipeline.curate_category
 
     def counted(**arguments: Any) -> None:
-        done[arguments["plan"].category] = len(list((tmp_path / "out/_partitions").glob("*/*.json")))
+        found[arguments["plan"].category] = len(list((tmp_path / "out/_partitions").glob("*/*.json")))
         noted(**arguments)
 
     monkeypatch.setattr(pipeline, "curate_category", counted)
+    return found
+
+
+def test_a_category_begins_when_little_is_left_of_those_before_it(
+    source: Path, tmp_path: Path, events: Events, done: dict[str, int]
+) -> None:
+    """Four workers want eight partitions: as many as two categories have, until one of them is done."""
     run(source, tmp_path / "out")
     assert done["Toys"] == done["Books"] == 0 < done["Games"]
     assert events.index(("begins", "Books")) < events.index(("ends", "Toys"))
 
 
 def test_with_enough_left_the_next_category_is_only_fetched(
-    source: Path, tmp_path: Path, events: Events, monkeypatch: pytest.MonkeyPatch
+    source: Path, tmp_path: Path, events: Events, done: dict[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(schedule, "_LEFT_PER_WORKER", 0.25)  # one partition for four workers
-    done: dict[str, int] = {}
-    noted = pipeline.curate_category
-
-    def counted(**arguments: Any) -> None:
-        done[arguments["plan"].category] = len(list((tmp_path / "out/_partitions").glob("*/*.json")))
-        noted(**arguments)
-
-    monkeypatch.setattr(pipeline, "curate_category", counted)
     run(source, tmp_path / "out")
     assert 0 == done["Toys"] < done["Books"] < done["Games"]  # how late exactly is a question of pace
     fetched = [name for what, name in events if what == "is fetched"]
