@@ -426,7 +426,7 @@ def test_rays_client_is_no_way_to_join(
 def test_what_ends_it_does_so_when_nobody_reads_what_it_says(number: signal.Signals) -> None:
     code = (
         "import signal, time\nfrom job.signals import answer_signals\n"
-        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # it may be ignored here, as in the background
+        f"signal.signal({int(number)}, signal.SIG_DFL)\n"  # it may be ignored here, as by `nohup`
         "answer_signals()\n"
         "try:\n print(flush=True)\n time.sleep(60)\nexcept KeyboardInterrupt:\n raise SystemExit(130)"
     )
