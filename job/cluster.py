@@ -168,11 +168,9 @@ def started_ray(
             say(f"{workers} workers asked for: this Ray has {cores} CPUs, so {cores} will work")
         with Reserved(say) as reserved:
             elsewhere = not given or _nodes() > 1  # a cluster of one node may grow
-            joined = Workers(count=cores, task={"num_cpus": 1}, elsewhere=elsewhere, reserved=reserved)
-            if isinstance(workers, int):
-                count = min(workers, cores)
-                joined = replace(joined, count=count, task=reserved.task(count))
-            yield joined
+            count = cores if workers == "all" else min(workers, cores)
+            task = {"num_cpus": 1} if workers == "all" else reserved.task(count)
+            yield Workers(count=count, task=task, elsewhere=elsewhere, reserved=reserved)
         return
 
     check_shared_memory()

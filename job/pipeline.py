@@ -50,8 +50,6 @@ def data_settings() -> Generator[None]:
 
     They are the process's, and it may be somebody's who uses Ray for more than this.
     """
-    # Until 2.64 there is no other way to hand over a placement group.
-    warnings.filterwarnings("ignore", "`ray_remote_args` is deprecated")
     context = DataContext.get_current().copy()
     context.enable_progress_bars = False
     context.target_max_block_size = _BLOCK_BYTES
@@ -59,7 +57,9 @@ def data_settings() -> Generator[None]:
     # is free: of a joined Ray's two CPUs 1.5 were at work on average, and 1.0 with it.
     context.op_resource_reservation_enabled = False
     context.execution_no_progress_timeout_s = -1  # others may have a joined Ray's CPUs for longer than its half hour
-    with DataContext.current(context):
+    with DataContext.current(context), warnings.catch_warnings():
+        # Until 2.64 there is no other way to hand over a placement group.
+        warnings.filterwarnings("ignore", "`ray_remote_args` is deprecated")
         yield
 
 

@@ -183,7 +183,7 @@ class _Round:
                     f"{self.output.root} (by {platform.node()})\n"
                     "when this machine sees what the others have written there, run the same command again"
                 )
-            time.sleep(_LOOK_S)
+            time.sleep(self.output.store.poll_s)
         return records
 
     def _show(self, at: Snapshot | Fetch) -> None:

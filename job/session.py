@@ -126,8 +126,8 @@ def end_working(folder: str) -> None:
     All else is left to Ray: a driver whose node process has been ended is itself ended by Ray, without a word, when it
     asks for an object meanwhile; and a node process ends with its agents.
     """
-    of_workers = [found for found in _processes_of(folder) if found[1].startswith("ray::")]
-    _kill(process for process, command in of_workers if "Agent" not in command)
+    found = _processes_of(folder)
+    _kill(process for process, command in found if command.startswith("ray::") and "Agent" not in command)
 
 
 def end_all(folder: str) -> None:

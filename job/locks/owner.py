@@ -94,12 +94,12 @@ def owner_in(lock: bytes) -> Owner | None:
 
 def machine() -> str:
     """Returns what tells this machine from others, and from a container on it that has process numbers of its own."""
-    name = f"{platform.node()}/{uuid.getnode():x}"
+    number, numbers = f"{uuid.getnode():x}", ""
     for path in (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id")):
         with contextlib.suppress(OSError):
             if found := path.read_text(encoding="ascii").strip():
-                name = f"{platform.node()}/{found}"
+                number = found
                 break
     with contextlib.suppress(OSError):  # as on macOS
-        name += f"/{Path('/proc/self/ns/pid').readlink()}"
-    return name
+        numbers = f"/{Path('/proc/self/ns/pid').readlink()}"
+    return f"{platform.node()}/{number}{numbers}"
