@@ -10,7 +10,7 @@ def main() -> None:
     """Runs the command. Until what it needs is imported, Ctrl-C ends it without a word."""
     before = signal.signal(signal.SIGINT, lambda *_: os._exit(130))
     try:
-        from job import cli
+        from job.cli import app as cli
     except ModuleNotFoundError as error:
         from job.errors import known
 

@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from job.address import located
-from job.config import JobConfig, load_config
+from job.config.addresses import located
+from job.config.load import load_config
+from job.config.models import JobConfig
 from job.errors import UsageError
-from job.manifest import CategoryTotals
-from job.output import OutputFolder
-from job.recipe.price_prompt import test_prompt
+from job.output.folder import OutputFolder
+from job.output.records import CategoryTotals
+from job.recipe.course_2024.recipe import test_prompt
 from job.run import run_job
 from job.storage.filesystem import opened
 
@@ -114,7 +115,7 @@ class ItemLoader:
         if not ray.is_initialized():
             address = os.environ.get("RAY_ADDRESS", "local")
             if address == "local":
-                from job.cluster import ask_for_token
+                from job.cluster.start import ask_for_token
 
                 ask_for_token()
             ray.init(address=address, include_dashboard=False if address == "local" else None, log_to_driver=False)

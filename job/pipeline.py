@@ -25,18 +25,18 @@ import pyarrow.compute as pc
 import ray.data
 from ray.data import DataContext, TaskPoolStrategy
 
-from job.cluster import Workers
-from job.config import JobConfig, RecipeConfig
+from job.cluster.workers import Workers
+from job.config.models import JobConfig, RecipeConfig
 from job.errors import WorkersDiedError
-from job.manifest import CategoryPlan
-from job.output import OutputFolder
-from job.recipe.price_prompt import PricePrompt
+from job.output.folder import OutputFolder
+from job.output.records import CategoryPlan
+from job.recipe.course_2024.recipe import PricePrompt
 from job.recipe.tokenizer import load_tokenizer
-from job.recipe.verdict import KEPT
+from job.recipe.verdicts import KEPT
 from job.sink import ShardSink
-from job.source.partitions import MAX_PARQUET_ROWS, Partition
-from job.source.reader import PartitionReader
-from job.source.rows import KEEP_PREFIX
+from job.source.read.partitions import MAX_PARQUET_ROWS, Partition
+from job.source.read.reader import PartitionReader
+from job.source.read.rows import KEEP_PREFIX
 
 _BLOCK_BYTES = 4 << 20
 """Between its steps a task gathers so much. With Ray's 128 MiB that would be all rows of a partition."""

@@ -16,9 +16,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from job.errors import CurateError
-from job.manifest import CategoryPlan
-from job.output import OutputFolder
-from job.recipe.verdict import KEPT
+from job.output.folder import OutputFolder
+from job.output.records import CategoryPlan
+from job.recipe.verdicts import KEPT
 
 _LINE_EVERY_S = 10.0
 

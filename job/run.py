@@ -13,19 +13,20 @@ from pathlib import Path
 
 import msgspec
 
-from job.address import located
-from job.budget import check_budget, check_damage
-from job.card import card
-from job.config import JobConfig
+from job.cluster.processes import clear_dead_sessions
+from job.config.addresses import located
+from job.config.models import JobConfig
 from job.errors import CurateError, RefusedError, known
-from job.lock import Owner, check_owner, sole_owner
-from job.manifest import CategoryPlan, LastRun, Manifest, Plan, add_up, complete
-from job.output import CARD, LAST_RUN, MANIFEST, PLAN, OutputFolder
-from job.permit import check_room, check_same_work
-from job.plan import Task, find_sources, make_task, moved
+from job.output.card import card
+from job.output.folder import CARD, LAST_RUN, MANIFEST, PLAN, OutputFolder
+from job.output.limits import check_budget, check_damage
+from job.output.lock.owner import Owner
+from job.output.lock.ownership import check_owner, sole_owner
+from job.output.records import CategoryPlan, LastRun, Manifest, Plan, add_up, complete
+from job.plan.checks import check_room, check_same_work
+from job.plan.planning import Task, find_sources, make_task, moved
 from job.schedule import curate_categories
-from job.session import clear_dead_sessions
-from job.source.cache import check_cache_room, missing_bytes
+from job.source.fetch.cache import check_cache_room, missing_bytes
 from job.source.files import CategorySource
 
 

@@ -20,18 +20,18 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from job.budget import check_budget
-from job.config import JobConfig, RecipeConfig
+from job.cluster.places import check_nodes, places, streams
+from job.config.models import JobConfig, RecipeConfig
 from job.errors import CurateError, WorkersDiedError, causes, known
-from job.manifest import Record
-from job.output import OutputFolder
-from job.places import check_nodes, places, streams
-from job.plan import Task
+from job.output.folder import OutputFolder
+from job.output.limits import check_budget
+from job.output.records import Record
+from job.plan.planning import Task
 from job.progress import Face, Fetch, Snapshot, face, watched
 from job.source.files import Place
 
 if TYPE_CHECKING:
-    from job.cluster import Workers
+    from job.cluster.workers import Workers
 
 _T = TypeVar("_T")
 
@@ -67,12 +67,12 @@ def curate_categories(
     Raises:
         CurateError: the first one that a category ended with. What was finished is kept.
     """
-    from job.cluster import started_ray  # Ray is slow to import, and a complete output needs none
+    from job.cluster.start import started_ray  # Ray is slow to import, and a complete output needs none
 
     # Ray Data is imported while Ray starts, which is mostly waiting.
     threading.Thread(target=importlib.import_module, args=("job.pipeline",), daemon=True).start()
     with started_ray(config.workers, say, functools.partial(_prepare, config.recipe)) as workers:
-        from job.actors import without_actors
+        from job.cluster.actors import without_actors
         from job.pipeline import data_settings
 
         tasks = [task for task in tasks if left[task.plan.category]]

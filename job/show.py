@@ -11,13 +11,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from job.address import located
-from job.budget import damage_lines
-from job.config import JobConfig, RecipeConfig
+from job.config.addresses import located
+from job.config.models import JobConfig, RecipeConfig
 from job.errors import UsageError, printable, quoted
-from job.manifest import Manifest
-from job.output import opened
-from job.recipe.verdict import KEPT, MALFORMED
+from job.output.folder import opened
+from job.output.limits import damage_lines
+from job.output.records import Manifest
+from job.recipe.verdicts import KEPT, MALFORMED
 from job.run import Outcome, Prospect
 
 

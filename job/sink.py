@@ -21,13 +21,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from ray.data.datasource import Datasink
 
-from job.budget import check_budget
-from job.lock import check_owner
-from job.manifest import CategoryPlan, Record, check_adds_up
-from job.output import OutputFolder
-from job.recipe.verdict import END, KEPT, MALFORMED
-from job.shard import ITEM_FIELDS, REJECTS_SCHEMA, content_digest, items_schema, parquet_bytes
-from job.source.rows import KEEP_PREFIX
+from job.output.folder import OutputFolder
+from job.output.limits import check_budget
+from job.output.lock.ownership import check_owner
+from job.output.records import CategoryPlan, Record, check_adds_up
+from job.output.shard import ITEM_FIELDS, REJECTS_SCHEMA, content_digest, items_schema, parquet_bytes
+from job.recipe.verdicts import END, KEPT, MALFORMED
+from job.source.read.rows import KEEP_PREFIX
 
 
 class ShardSink(Datasink[None]):

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from job import cli
-from job.catalogue.files import make_catalogue
-from job.cluster import started_ray
-from tests.hub.server import Hub
-from tests.storage.server import environment, reserved
+from job.cli import app as cli
+from job.cluster.start import started_ray
+from job.source.sample.catalogue import make_catalogue
+from tests.servers.hub import Hub
+from tests.servers.s3 import S3, environment, reserved, s3_server
 
 RAY_CORES = 4
 """More than the machine may have, so that any number of workers up to this can be tried."""
@@ -26,6 +26,22 @@ def s3_socket() -> Iterator[socket.socket]:
     """Where the S3 server of the tests will be, if one asks for it."""
     with reserved() as held:
         yield held
+
+
+@pytest.fixture(scope="session")
+def server(s3_socket: socket.socket) -> Iterator[S3]:
+    """One S3 server for all tests of storage."""
+    with s3_server(s3_socket) as s3:
+        yield s3
+
+
+@pytest.fixture
+def s3(server: S3) -> Iterator[S3]:
+    """The server, its bucket `bucket` empty, without faults."""
+    server.bucket("bucket")
+    server.requests.clear()
+    yield server
+    server.fault = lambda _: None
 
 
 @pytest.fixture(scope="session", autouse=True)

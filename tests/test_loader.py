@@ -18,10 +18,12 @@ import ray
 import rich.console
 
 import job
-from job import Item, ItemLoader, cluster, loader, progress
-from job.config import JobConfig
+from job import Item, loader, progress
+from job.cluster import start as cluster
+from job.config.models import JobConfig
 from job.errors import RefusedError, UsageError
-from job.output import OutputFolder
+from job.loader import ItemLoader
+from job.output.folder import OutputFolder
 from job.progress import Face, Fetch, Snapshot
 from job.run import Outcome, run_job
 from tests.conftest import shards, tree

@@ -13,15 +13,14 @@ import pytest
 import ray.data
 from ray.data import DataContext
 
-from job.config import load_config
-from job.output import OutputFolder
-from job.recipe.verdict import KEPT
+from job.config.load import load_config
+from job.output.folder import OutputFolder
+from job.recipe.verdicts import KEPT
 from job.run import Outcome, run_job
 from tests.conftest import shards, tree
+from tests.paths import REAL
 
 pytestmark = pytest.mark.usefixtures("shared_ray")
-
-REAL = Path(__file__).parents[2] / "shared" / "real"
 
 
 def curated(source: Path, output: Path, **settings: object) -> Outcome:

@@ -9,23 +9,25 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[1] / "job"
+from tests.paths import PACKAGE
 
 ROOMS = (
-    {"errors", "yaml_file", "address", "config", "recipe"},
+    {"errors", "signals"},
+    {"recipe"},
+    {"config"},
     {"storage"},
-    {"source", "manifest"},
-    {"catalogue", "output"},
-    {"locks"},
-    {"plan", "lock", "progress", "card", "budget", "shard", "session", "bundle", "actors"},
-    {"permit", "sink", "join", "seen"},
-    {"cluster", "places"},
+    {"source"},
+    {"output"},
+    {"plan"},
+    {"progress"},
+    {"cluster"},
+    {"sink"},
     {"pipeline"},
     {"schedule"},
     {"run"},
-    {"show", "loader", "status", "bench", "submit"},
-    {"verify", "__init__", "signals"},
-    {"cli"},
+    {"show", "loader"},
+    {"bench"},
+    {"cli", "__init__"},
     {"__main__"},
 )
 LEVELS = {name: level for level, names in enumerate(ROOMS) for name in names}
@@ -60,7 +62,7 @@ def test_a_module_imports_only_from_rooms_to_its_left(path: Path) -> None:
 
 def test_the_recipe_knows_no_ray_and_a_complete_output_starts_none() -> None:
     code = (
-        "import sys, job.recipe.price_prompt, job.run, job.verify, job.cli\n"
+        "import sys, job.recipe.course_2024.recipe, job.run, job.output.verify, job.cli.app\n"
         "sys.exit(', '.join(sorted(set(sys.modules) & {'ray', 'datasets', 'torch'})) or 0)"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -18,14 +18,14 @@ import ray.exceptions
 from ray.data import DataContext
 
 from job import pipeline
-from job.catalogue.files import make_catalogue
-from job.config import load_config
+from job.config.load import load_config
 from job.errors import CurateError, MalformedBudgetError, RefusedError, UsageError
-from job.output import OutputFolder
-from job.plan import find_sources, make_task
+from job.output.folder import OutputFolder
+from job.output.verify import verify_output
+from job.plan.planning import find_sources, make_task
 from job.run import Outcome, run_job
-from job.source.partitions import Partition
-from job.verify import verify_output
+from job.source.read.partitions import Partition
+from job.source.sample.catalogue import make_catalogue
 from tests.conftest import Curate, shards, tree
 
 pytestmark = pytest.mark.usefixtures("shared_ray")
@@ -441,7 +441,7 @@ def test_what_a_run_has_left_that_was_killed_at_its_very_end_is_cleared(
     session = tmp_path / "curate-dead"
     session.mkdir()
     (session / "owned").touch()
-    monkeypatch.setattr("job.session._parent", lambda: tmp_path)
+    monkeypatch.setattr("job.cluster.processes._parent", lambda: tmp_path)
     assert curated(catalogue, out, limit=100).new_partitions == 0
     assert not session.exists()
     assert shards(out) == before

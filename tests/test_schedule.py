@@ -16,11 +16,11 @@ import ray.exceptions
 from ray.util import placement_group_table
 
 from job import pipeline, schedule
-from job.config import load_config
+from job.config.load import load_config
 from job.errors import CurateError
-from job.manifest import Record
-from job.output import OutputFolder
-from job.plan import Task
+from job.output.folder import OutputFolder
+from job.output.records import Record
+from job.plan.planning import Task
 from job.progress import Fetch, Snapshot, watched
 from job.run import run_job
 from job.storage.folder import Folder

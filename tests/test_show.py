@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from job.config import JobConfig, load_config
-from job.manifest import CategoryTotals, Manifest, complete
-from job.recipe.verdict import KEPT, MALFORMED
+from job.config.load import load_config
+from job.config.models import JobConfig
+from job.output.records import CategoryTotals, Manifest, complete
+from job.recipe.verdicts import KEPT, MALFORMED
 from job.show import published_lines
 
 

@@ -12,17 +12,17 @@ from pathlib import Path
 
 import msgspec
 
-from job.bench.kernel import kernel_lines, measure_kernel
-from job.bench.machine import commit, this_machine, versions
-from job.bench.measure import make_spec, measure, methods
-from job.bench.method import CURATE, PARQUET_BASELINES, Method
+from job.bench.baselines.method import CURATE, PARQUET_BASELINES, Method
+from job.bench.measure.kernel import kernel_lines, measure_kernel
+from job.bench.measure.machine import commit, this_machine, versions
+from job.bench.measure.results import DEFINITIONS, Bench, Input, Memory, PeakMemory, Run, figures, spread
+from job.bench.measure.rounds import make_spec, measure, methods
+from job.bench.measure.scaling import LAWS, fit, why_no_fit
+from job.bench.measure.source import BenchSource, check_baselines_can, from_config, sample
 from job.bench.picture import draw
 from job.bench.report import bench_lines, memory_lines
 from job.bench.request import Request
-from job.bench.results import DEFINITIONS, Bench, Input, Memory, PeakMemory, Run, figures, spread
-from job.bench.scaling import LAWS, fit, why_no_fit
-from job.bench.source import BenchSource, check_baselines_can, from_config, sample
-from job.cluster import check_shared_memory
+from job.cluster.start import check_shared_memory
 from job.errors import quoted, write_failed
 from job.progress import counted
 

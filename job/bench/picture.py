@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import ScalarFormatter
 
-from job.bench.method import COPIES, CURATE, ONE_ROW
-from job.bench.results import Bench, Figures
-from job.bench.scaling import throughput
+from job.bench.baselines.method import COPIES, CURATE, ONE_ROW
+from job.bench.measure.results import Bench, Figures
+from job.bench.measure.scaling import throughput
 
 _SIZE_INCHES = (11, 4.5)
 _DOTS_PER_INCH = 120

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.table import Table
 
-from job.bench.method import COPIES, CURATE, ONE_ROW
-from job.bench.process import MEMORY_KIND
-from job.bench.results import Bench, Figures, Memory, Spread
-from job.bench.scaling import Interval
+from job.bench.baselines.method import COPIES, CURATE, ONE_ROW
+from job.bench.measure.process import MEMORY_KIND
+from job.bench.measure.results import Bench, Figures, Memory, Spread
+from job.bench.measure.scaling import Interval
 
 _WIDTH = 200
 

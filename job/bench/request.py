@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from job.bench.method import BASELINES, PARQUET_BASELINES
-from job.cluster import usable_cores
+from job.bench.baselines.method import BASELINES, PARQUET_BASELINES
+from job.cluster.start import usable_cores
 from job.errors import UsageError, cannot_be_written, nearest
 
 Form = Literal["parquet", "jsonl"]

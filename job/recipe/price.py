@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from job.recipe.verdict import DropReason
+from job.recipe.verdicts import DropReason
 
 
 def judge_price(text: str | None, lowest: float, highest: float) -> float | DropReason:

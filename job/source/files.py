@@ -7,10 +7,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from job.source.layout import Form
-from job.source.remote import HubFile
-from job.source.stored_file import StoredFile
-from job.source.unpack import is_packed
+from job.source.bucket_file import StoredFile
+from job.source.fetch.unpack import is_packed
+from job.source.find.layout import Form
+from job.source.hub_file import HubFile
 
 Place = Path | HubFile | StoredFile
 """Where a file is read: all open with `open("rb")`."""

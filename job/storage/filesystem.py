@@ -45,7 +45,7 @@ def opened(address: str) -> tuple[fs.FileSystem, str]:
     """Returns the file system of an address, and the path in it.
 
     Args:
-        address: as `job.address.located` has it.
+        address: as `job.config.models.addresses.located` has it.
 
     Raises:
         UsageError: when a package is missing, or there is no such kind of storage.

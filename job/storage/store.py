@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
+from job.storage.bucket import ObjectStore
 from job.storage.folder import Folder
-from job.storage.objects import ObjectStore
 
 
 class Store(Protocol):

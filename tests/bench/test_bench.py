@@ -17,12 +17,12 @@ import pytest
 import yaml
 
 from job.bench import command
-from job.bench.kernel import recipe_timed
-from job.bench.method import BASELINES, COPIES, CURATE, ONE_ROW, Method
-from job.bench.results import DEFINITIONS, Bench, Memory, Run
-from job.config import RecipeConfig
+from job.bench.baselines.method import BASELINES, COPIES, CURATE, ONE_ROW, Method
+from job.bench.measure.kernel import recipe_timed
+from job.bench.measure.results import DEFINITIONS, Bench, Memory, Run
+from job.config.models import RecipeConfig
 from job.pipeline import make_recipe
-from job.recipe import price_prompt
+from job.recipe.course_2024 import recipe as price_prompt
 from tests.bench.test_results import run
 from tests.conftest import Curate
 
@@ -86,7 +86,7 @@ def two_methods(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(BASELINES, "wrong", "tests.bench.wrong")
     two = [Method(name=name, form="parquet", workers=1) for name in ("no-ray", "wrong")]
     monkeypatch.setattr(command, "methods", lambda *_: two)
-    monkeypatch.setattr("job.bench.measure.PARQUET_BASELINES", {"wrong"})
+    monkeypatch.setattr("job.bench.measure.rounds.PARQUET_BASELINES", {"wrong"})
 
 
 @pytest.mark.usefixtures("two_methods")

@@ -10,10 +10,10 @@ import tokenizers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from job.bench.course import load_tokenizer, make_item
-from job.bench.hf_tokenizer import write_tokenizer
-from job.catalogue.listings import RowMaker
-from job.config import RecipeConfig
+from job.bench.baselines.course import load_tokenizer, make_item
+from job.bench.baselines.hf_tokenizer import write_tokenizer
+from job.config.models import RecipeConfig
+from job.source.sample.listings import RowMaker
 from tests.recipe import plain
 
 ODD = [

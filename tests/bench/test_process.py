@@ -10,8 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from job.bench import process
-from job.bench.process import watch
+from job.bench.measure import process
+from job.bench.measure.process import watch
 from job.errors import CurateError
 
 BUSY = "import time\nend = time.process_time() + 1.2\nwhile time.process_time() < end: pass\n"

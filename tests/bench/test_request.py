@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from job.bench.request import read_request
-from job.cluster import usable_cores
+from job.cluster.start import usable_cores
 from tests.conftest import Curate
+from tests.paths import ROOT
 
-CONFIG = Path(__file__).parents[2] / "configs" / "sample.yaml"
+CONFIG = ROOT / "configs" / "sample.yaml"
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from job.bench.machine import this_machine, versions
-from job.bench.measure import check_same
-from job.bench.method import COPIES, CURATE, ONE_ROW
+from job.bench.baselines.method import COPIES, CURATE, ONE_ROW
+from job.bench.measure.machine import this_machine, versions
+from job.bench.measure.results import DEFINITIONS, Bench, Input, Run, figures
+from job.bench.measure.rounds import check_same
+from job.bench.measure.scaling import LAWS, fit
 from job.bench.picture import draw
 from job.bench.report import bench_lines
-from job.bench.results import DEFINITIONS, Bench, Input, Run, figures
-from job.bench.scaling import LAWS, fit
 from job.errors import CurateError
 
 

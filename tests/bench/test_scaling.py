@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from job.bench.scaling import Law, fit, throughput, why_no_fit
+from job.bench.measure.scaling import Law, fit, throughput, why_no_fit
 
 COUNTS = (1, 2, 4, 8, 16)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from job.bench.measure import check_same
-from job.bench.results import figures
-from tests.bench.section import MEASURED, README, read_benches, read_memory, section, with_section
+from job.bench.measure.results import figures
+from job.bench.measure.rounds import check_same
+from job.bench.section import MEASURED, README, read_benches, read_memory, section, with_section
 
 
 def test_the_readme_says_what_was_measured() -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import msgspec
 
-from job.bench import process_pool
-from job.bench.child import Done, Spec
+from job.bench.baselines import process_pool
+from job.bench.baselines.child import Done, Spec
 
 
 def work(spec: Spec, form: str, workers: int, output: Path) -> Done:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from job.recipe.price import judge_price, whole_dollars
-from job.recipe.verdict import DropReason
+from job.recipe.verdicts import DropReason
 
 LOWEST, HIGHEST = 0.5, 999.49
 

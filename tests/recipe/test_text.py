@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from job.recipe.text import contents, details_text, scrub, tidy, untidy
+from job.recipe.course_2024.text import contents, details_text, scrub, tidy, untidy
 from tests.recipe import plain
 
 WHITE_SPACE = [chr(code) for code in range(sys.maxunicode + 1) if chr(code).isspace()]

@@ -14,14 +14,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from job.config import RecipeConfig
+from job.config.models import RecipeConfig
 from job.pipeline import make_recipe
-from job.recipe import words as words_module
-from job.recipe.price_prompt import PricePrompt
-from job.recipe.scrubbed import scrubbed
-from job.recipe.text import is_part_number, pieces_of, scrub, words_of
+from job.recipe.course_2024 import words as words_module
+from job.recipe.course_2024.recipe import PricePrompt
+from job.recipe.course_2024.scrubbed import scrubbed
+from job.recipe.course_2024.text import is_part_number, pieces_of, scrub, words_of
+from job.recipe.course_2024.words import WordTokenizer
 from job.recipe.tokenizer import TiktokenTokenizer, load_tokenizer
-from job.recipe.words import WordTokenizer
 from tests.recipe import plain
 
 ENCODING = plain.ENCODING

@@ -9,7 +9,7 @@ from huggingface_hub import constants
 from huggingface_hub.utils import _http as client_http  # pyright: ignore[reportPrivateUsage]
 from huggingface_hub.utils import build_hf_headers
 
-from job.source import remote
+from job.source import hub_file as remote
 
 
 @pytest.fixture

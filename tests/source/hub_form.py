@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from job.source.parquet import ParquetReader
+from job.source.read.parquet import ParquetReader
 
 NEEDED = pa.schema(
     [

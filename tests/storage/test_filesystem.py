@@ -9,8 +9,8 @@ import pytest
 
 from job.errors import CurateError, UsageError
 from job.storage import filesystem
-from job.storage.objects import ObjectStore
-from tests.storage.server import S3, Fault, Request
+from job.storage.bucket import ObjectStore
+from tests.servers.s3 import S3, Fault, Request
 
 PART_BYTES = 10 << 20
 """Of what is larger pyarrow makes an upload of several parts."""

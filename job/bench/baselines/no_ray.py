@@ -1,0 +1,131 @@
+"""The job without Ray: the same reader, recipe and sink over the same partitions, in a plain process pool.
+
+The difference to `curate run` is what Ray costs. The modules that hold the job's functions import `ray.data`, which
+this method has no use for; so the time of that import is not counted as its own. No Ray is started.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import importlib
+import time
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from job.bench.baselines.child import Done, Spec
+from job.config.load import load_config
+from job.config.models import JobConfig
+from job.output.folder import MANIFEST, PLAN, OutputFolder
+from job.output.lock.ownership import sole_owner
+from job.output.records import CategoryPlan, Plan, add_up, complete
+from job.plan.planning import find_sources, local_files, make_task
+from job.source.read.partitions import Partition
+from job.source.read.reader import PartitionReader
+
+if TYPE_CHECKING:
+    from job.sink import ShardSink
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kernel:
+    """The work on one partition, as a Ray task of the job does it."""
+
+    plan: CategoryPlan
+    reader: PartitionReader
+    file_names: tuple[str, ...]
+    config: JobConfig
+    output: Path
+    run: str = ""
+    """Whose output folder it is; see `owned`."""
+
+    @contextlib.contextmanager
+    def owned(self) -> Generator[Kernel]:
+        """Yields the kernel that may write into its output folder while the context lasts."""
+        with sole_owner(OutputFolder(self.output)) as owner:
+            yield dataclasses.replace(self, run=owner.run)
+
+    def curate(self, index: int) -> None:
+        """Reads, judges and commits a partition."""
+        self.sink().write(self._judged(index), None)
+
+    def sink(self) -> ShardSink:
+        """Returns what commits the partitions."""
+        from job.sink import ShardSink
+
+        settings = (self.config.keep_columns, self.config.max_malformed)
+        return ShardSink(self.output, self.plan, self.file_names, *settings, self.run)
+
+    def _judged(self, index: int) -> Iterator[pa.Table]:
+        from job.pipeline import judge_batch
+
+        size = self.config.batch_size
+        for rows in self.reader.read(Partition(index, *self.plan.partitions[index])):
+            for start in range(0, rows.num_rows, size):
+                yield judge_batch(rows.slice(start, size), self.config.recipe)
+
+
+def make_kernel(spec: Spec, form: str, output: Path) -> Kernel:
+    """Plans the category as the job does.
+
+    Args:
+        spec: what to do.
+        form: which form to read.
+        output: the output folder.
+
+    Returns:
+        What does the work on any of its partitions.
+    """
+    overrides = {"source.path": spec.places[form], "categories": [spec.category], "output": str(output)}
+    config = load_config(spec.config, overrides)
+    (source,) = find_sources(config)
+    task = make_task(config, source, None, OutputFolder(output), lambda _: None)
+    places = local_files(source, task.scratch, lambda _: None, lambda _: None)
+    names = tuple(file.name for file in source.files)
+    return Kernel(plan=task.plan, reader=task.reader(places), file_names=names, config=config, output=output)
+
+
+def import_ray() -> tuple[float, float]:
+    """Imports Ray as the job's own modules do; returns the seconds it took, and those of CPU."""
+    for name in ("pyarrow.compute", "pyarrow.parquet"):  # which the job needs without Ray too
+        importlib.import_module(name)
+    began, began_cpu = time.perf_counter(), time.process_time()
+    importlib.import_module("ray.data")
+    return time.perf_counter() - began, time.process_time() - began_cpu
+
+
+def work(spec: Spec, form: str, workers: int, output: Path) -> Done:
+    """See `Work`."""
+    import_s, import_cpu_s = import_ray()
+    importlib.import_module("job.pipeline")  # before the pool forks
+    kernel = make_kernel(spec, form, output)
+    folder, plan = OutputFolder(output), kernel.plan
+    with kernel.owned() as owned:
+        config = kernel.config.model_dump(mode="json")
+        folder.write_json(PLAN, Plan(config=config, categories={plan.category: plan}))
+        began = time.time()
+        with ProcessPoolExecutor(workers) as pool:
+            _wait(pool, owned, range(len(plan.partitions)))
+        ended = time.time()
+        manifest = complete({plan.category: add_up(plan, folder.records(plan))})
+        folder.write_json(MANIFEST, manifest)
+    return Done(
+        content_digest=manifest.content_digest,
+        num_rows=manifest.num_rows,
+        num_items=manifest.num_items,
+        began=began,
+        ended=ended,
+        not_counted_s=import_s,
+        not_counted_cpu_s=import_cpu_s,
+        apart_s={},
+    )
+
+
+def _wait(pool: ProcessPoolExecutor, kernel: Kernel, partitions: Sequence[int]) -> None:
+    for _ in pool.map(kernel.curate, partitions):
+        pass

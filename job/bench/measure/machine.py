@@ -1,0 +1,75 @@
+"""What the figures were measured on: the machine, the versions, the commit."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import msgspec
+import psutil
+
+from job.cluster.start import usable_cores
+
+_PACKAGES = ("item-curator", "ray", "pyarrow", "msgspec", "tiktoken", "datasets", "tokenizers", "llama-models")
+
+
+class Machine(msgspec.Struct, frozen=True, kw_only=True):
+    """A machine, as far as it decides how fast a job is."""
+
+    processor: str
+    cores: int
+    """That this process may use."""
+    memory_bytes: int
+    swap_bytes: int
+    system: str
+    python: str
+
+
+def this_machine() -> Machine:
+    """Returns what this machine is."""
+    return Machine(
+        processor=_processor(),
+        cores=usable_cores(),
+        memory_bytes=psutil.virtual_memory().total,
+        swap_bytes=psutil.swap_memory().total,
+        system=f"{platform.system()} {platform.release()} {platform.machine()}",
+        python=platform.python_version(),
+    )
+
+
+def versions() -> dict[str, str]:
+    """Returns the versions of the packages that do the work."""
+    found: dict[str, str] = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:  # one that only a baseline needs
+            continue
+    return found
+
+
+def commit() -> str | None:
+    """Returns the commit of this program's own source, with `-dirty` when it was changed since; None without git."""
+    folder = Path(__file__).parent
+    try:
+        told = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],  # noqa: S607
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return told.stdout.strip()
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()

@@ -1,0 +1,78 @@
+"""Joins a Ray that runs already, and takes the program's code along to its nodes."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from job.cluster.code_archive import write_bundle
+from job.errors import UsageError
+from job.output.lock.ownership import SUBMITTED
+
+_ANSWER_S = 10.0
+
+
+def join(address: str, say: Callable[[str], None]) -> None:
+    """Makes this process a driver of the Ray that `RAY_ADDRESS` names.
+
+    Args:
+        address: what it names.
+        say: told in a line what takes a while.
+
+    Raises:
+        UsageError: when no Ray answers there.
+    """
+    import ray
+
+    say(f"joining Ray at {address}")
+    _check_answers(address)
+    with tempfile.TemporaryDirectory() as folder:
+        environment: dict[str, str] = {}
+        if not _has_code():
+            bundle = Path(folder) / "curate.zip"
+            write_bundle(bundle)
+            environment["working_dir"] = str(bundle)
+        try:
+            ray.init(runtime_env=environment, logging_level=logging.ERROR, log_to_driver=False)
+        except Exception as error:
+            raise _no_ray_at(address, " ".join(str(error).split())) from None
+
+
+def _has_code() -> bool:
+    """Tells whether this is a job that was submitted with its code, which is then on all nodes."""
+    job = json.loads(os.environ.get(SUBMITTED) or "{}")
+    return "working_dir" in (job.get("runtime_env") or {})
+
+
+def _check_answers(address: str) -> None:
+    """Raises UsageError when nobody listens at `host:port`; Ray would try for minutes."""
+    if address.startswith("ray://"):
+        raise UsageError(
+            f"RAY_ADDRESS={address} is for Ray's client, which cannot run Ray Data\n"
+            "name the head itself, as in RAY_ADDRESS=HEAD:6379, from a machine of the cluster; or from anywhere: "
+            "curate submit CONFIG --address http://HEAD:8265"
+        )
+    if address.startswith(("http://", "https://")):
+        raise UsageError(
+            f"RAY_ADDRESS={address} is a dashboard's, which a run cannot join\n"
+            f"submit the job there: curate submit CONFIG --address {address}"
+        )
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdigit():
+        return  # `auto`, `local`
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_S).close()
+    except (OSError, OverflowError) as error:
+        raise _no_ray_at(address, str(error)) from None
+
+
+def _no_ray_at(address: str, why: str) -> UsageError:
+    return UsageError(
+        f"no Ray answers at RAY_ADDRESS={address}: {why}\n"
+        "start it, correct the address, or unset RAY_ADDRESS to use this machine alone"
+    )

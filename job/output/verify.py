@@ -1,0 +1,142 @@
+"""Is an output what it says it is? Everything is read back and compared: bytes, rows, digests, totals, strangers."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Container, Iterator, Sequence
+from pathlib import Path
+
+from job.errors import CurateError, quoted
+from job.output.card import card
+from job.output.folder import CARD, LAST_RUN, LEFT_OVER, MANIFEST, PLAN, OutputFolder, opened, sealed, table_in
+from job.output.lock.ownership import live_owner
+from job.output.records import CategoryPlan, CategoryTotals, Record, add_up, complete, digest_of
+from job.output.shard import REJECTS_SCHEMA, content_digest, items_schema
+from job.recipe.verdicts import KEPT, MALFORMED
+
+
+def verify_output(root: Path | str) -> str:
+    """Reads an output back and compares it with its records.
+
+    Args:
+        root: the output folder.
+
+    Returns:
+        How many files are intact.
+
+    Raises:
+        CurateError: naming all that is wrong.
+    """
+    output, plan = opened(root)
+    if owner := live_owner(output):
+        raise CurateError(f"a run is working on {output.root}: {owner}\nverify it when that has ended")
+    files = set(output.store.names())
+    is_complete = MANIFEST in files
+    wrong: list[str] = []
+    unfinished: list[str] = []
+    named = {PLAN, MANIFEST, CARD, LAST_RUN}
+    totals: dict[str, CategoryTotals] = {}
+    for category in plan.categories.values():
+        records = output.records(category)
+        unfinished += _unfinished(output, files, category)
+        wrong += _odd_records(output, files, category, records)
+        for record in records:
+            wrong += _shard(output, record, category.determines["keep_columns"])
+            named.add(record.shard)
+            if record.rejects is not None:
+                named.add(record.rejects)
+                wrong += _rejects(output, record)
+        count = len(category.partitions)
+        named |= {output.record_name(category.category, partition) for partition in range(count)}
+        if not is_complete:  # a run may have been killed between a shard and its record
+            named |= {output.shard_name(category.category, partition, count) for partition in range(count)}
+            named |= {output.rejects_name(category.category, partition) for partition in range(count)}
+        if len(records) == count:
+            try:
+                totals[category.category] = add_up(category, records)
+            except RuntimeError as error:
+                wrong.append(str(error))
+    strangers = sorted(files - named)
+    if not is_complete:
+        strangers = [name for name in strangers if name.partition("/")[0] not in LEFT_OVER]
+    wrong += [f"{name}: belongs to nothing" for name in strangers]
+    if LAST_RUN in files and output.last_run() is None:
+        wrong.append(f"{LAST_RUN}: damaged")
+    if is_complete:
+        wrong += unfinished
+        if len(totals) == len(plan.categories):
+            wrong += _written_last(output, totals)
+    if wrong:
+        raise CurateError(
+            f"{output.root} is not intact:\n" + "\n".join(wrong) + "\nto mend it: remove the files that are damaged, "
+            "move away those that belong to nothing, then run the same command again"
+        )
+    if not is_complete:
+        why = unfinished or ["all partitions are done, but there is no manifest.json"]
+        raise CurateError(
+            f"{output.root} is not complete; what there is of it is intact:\n" + "\n".join(why) + "\n"
+            f"to go on, run the same command again; what the last run said: curate status {quoted(output.root)}"
+        )
+    return f"intact: {len(files)} files, {sum(each.num_items for each in totals.values()):,} items"
+
+
+def _unfinished(output: OutputFolder, files: Container[str], category: CategoryPlan) -> Iterator[str]:
+    """Says which partitions have no record."""
+    count = len(category.partitions)
+    absent = [number for number in range(count) if output.record_name(category.category, number) not in files]
+    if absent:
+        names = ", ".join(map(str, absent[:5])) + (", ..." if len(absent) > 5 else "")
+        yield f"{category.category}: {len(absent)} of {count} partitions are not done: {names}"
+
+
+def _odd_records(
+    output: OutputFolder, files: Container[str], category: CategoryPlan, records: Sequence[Record]
+) -> Iterator[str]:
+    """Says which records are not what the plan, or the files they speak of, make them."""
+    if digest_of(category.determines) != category.digest:
+        yield f"plan.json: {category.category}: its digest is not that of what determines it"
+    counting = {record.partition: record for record in records}
+    for partition, (_, start, end) in enumerate(category.partitions):
+        record, name = counting.get(partition), output.record_name(category.category, partition)
+        if record is None and name in files:
+            yield f"{name}: damaged, of other work, or its shard is gone or of another size"
+        elif record is not None and (record.start, record.end) != (start, end):
+            yield f"{name}: of another range than the plan has"
+
+
+def _shard(output: OutputFolder, record: Record, keep_columns: Sequence[str]) -> Iterator[str]:
+    content = output.store.read(record.shard) or b""
+    if hashlib.sha256(content).hexdigest() != record.shard_sha256:
+        yield f"{record.shard}: its bytes are not those that were written"
+        return
+    items = table_in(content)
+    if not items.schema.equals(items_schema(keep_columns), check_metadata=True):
+        yield f"{record.shard}: its schema is another"
+        return
+    if items.num_rows != record.funnel.get(KEPT, 0):
+        yield f"{record.shard}: not as many items as its record says"
+    if content_digest(items) != record.content_digest:
+        yield f"{record.shard}: its items are not those that its record says"
+    if sum(record.funnel.values()) != record.num_rows:
+        yield f"{record.shard}: its record does not add up"
+
+
+def _rejects(output: OutputFolder, record: Record) -> Iterator[str]:
+    content = output.store.read(str(record.rejects)) or b""
+    if hashlib.sha256(content).hexdigest() != record.rejects_sha256:
+        yield f"{record.rejects}: its bytes are not those that were written"
+        return
+    rejects = table_in(content)
+    if not rejects.schema.equals(REJECTS_SCHEMA) or rejects.num_rows != record.funnel.get(MALFORMED, 0):
+        yield f"{record.rejects}: not the rows that its record says"
+
+
+def _written_last(output: OutputFolder, totals: dict[str, CategoryTotals]) -> Iterator[str]:
+    """Compares the manifest and the card, byte for byte, with what follows from the records."""
+    manifest = complete(totals)
+    for name, expected in ((MANIFEST, sealed(manifest)), (CARD, card(manifest))):
+        found = output.store.read(name)
+        if found is None:
+            yield f"{name}: missing"
+        elif found != expected:
+            yield f"{name}: damaged, or its totals are not those of the records"

@@ -1,0 +1,1 @@
+"""What is to be done: partitions, the identity of the work, and the checks before it starts."""

@@ -1,0 +1,193 @@
+"""Which of a source's files are a category's: told from their names alone, the same on the Hub and in a folder.
+
+A complete set of Parquet shards is preferred over JSONL, since it is smaller and faster to read; half a set is an
+error, because the other half's rows would be lost in silence. So are two files or sets that both may be the category.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from job.config.names import check_category
+from job.errors import UsageError, nearest, printable
+
+Form = Literal["jsonl", "parquet"]
+
+LOOKED_FOR = (
+    "raw/meta_categories/meta_<Category>.jsonl, raw_meta_<Category>/full-00000-of-0000N.parquet, and at the top "
+    "<Category>.jsonl, .jsonl.gz, .jsonl.zst and .parquet"
+)
+
+_JSONL = re.compile(r"(?:meta_)?(?P<category>[^/]+?)\.jsonl(?P<packing>\.gz|\.zst)?")
+_SHARD = re.compile(r"(?P<stem>[^/]+?)-(?P<index>\d{5})-of-(?P<count>\d{5})\.parquet")
+_PARQUET = re.compile(r"(?:raw_meta_|meta_)?(?P<category>[^/]+?)\.parquet")
+_CATEGORY_FOLDER = re.compile(r"raw_meta_(?P<category>[^/]+)")
+JSONL_FOLDER = "raw/meta_categories"
+
+SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet")
+
+_NO_ONES_STEMS = {"full", "train", "data"}
+"""Of shards: names that do not say which category they are of."""
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryFiles:
+    """The files of a category, in the order of their rows; names relative to the source, with forward slashes."""
+
+    category: str
+    form: Form
+    names: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Found:
+    """What a source has of one category."""
+
+    jsonl: list[str] = field(default_factory=list)
+    parquet: list[str] = field(default_factory=list)
+    shards: dict[tuple[str, str, int], dict[int, str]] = field(default_factory=dict)
+    """By folder, stem and number of shards in the set; then by the shard's own number."""
+
+
+def neither_form(where: object) -> UsageError:
+    """Makes the message for a file that is not of a catalogue, by its name."""
+    return UsageError(f"{where} is neither JSONL (.jsonl, .jsonl.gz, .jsonl.zst) nor Parquet (.parquet)")
+
+
+def is_category_folder(name: str) -> str | None:
+    """Returns the category that a folder of this name holds, None if it holds none."""
+    match = _CATEGORY_FOLDER.fullmatch(name)
+    return match["category"] if match else None
+
+
+def choose_files(
+    names: Iterable[str], wanted: Sequence[str], where: str, *, own_category: str = "", prefer_whole: bool = False
+) -> list[CategoryFiles]:
+    """Finds the files of categories.
+
+    Args:
+        names: of all files, relative to the source, with forward slashes.
+        wanted: the categories' names; none for all that are there, by name.
+        where: the source, for messages.
+        own_category: whose the files at the top are, where their names do not say it.
+        prefer_whole: pass over a set of shards that is not complete where there is JSONL, instead of an error.
+
+    Returns:
+        The categories with their files, in the order wanted.
+
+    Raises:
+        UsageError: when a category is not there, a set of shards is not complete, or more than one file or set may
+            be the category.
+    """
+    found: dict[str, _Found] = {}
+    names = sorted(names)
+    for name in names:
+        _sort_in(name, own_category, found)
+    if not found:
+        others = f"; it has {', '.join(map(printable, names[:5]))}" if names else ""
+        raise UsageError(
+            f"{where} has no catalogue files: looked for {LOOKED_FOR}{others}\n"
+            "to make a sample catalogue: curate sample DIR"
+        )
+    if "" in found:  # shards that do not say whose they are
+        if len(wanted) == 1 and wanted[0] not in found:
+            found[wanted[0]] = found.pop("")
+        elif wanted and len(found) > 1:
+            found.pop("")
+        else:
+            (key, *_) = found[""].shards
+            raise UsageError(
+                f"{where}: the names of {_set_name(key)} do not say which category they are\nname it: --category NAME"
+            )
+    for name in wanted:
+        if name not in found:
+            there = [printable(category) for category in sorted(found)]
+            hint = nearest(name, there) or f"; it has: {', '.join(there)}"
+            raise UsageError(f"no category {name!r} in {where}{hint}")
+    chosen = [
+        _choose(_checked(name, where), found[name], where, prefer_whole=prefer_whole)
+        for name in wanted or sorted(found)
+    ]
+    for name in (name for category in chosen for name in category.names):
+        if name != printable(name):  # it would stand in the plan and with each reject
+            raise UsageError(f"a file in {where} has control characters or bytes in its name: {name!r}\nrename it")
+    return chosen
+
+
+def _checked(category: str, where: str) -> str:
+    try:
+        return check_category(category)
+    except ValueError as error:
+        raise UsageError(
+            f"a file in {where}: {error}\nrename it, or name the categories wanted: --category NAME"
+        ) from None
+
+
+def _sort_in(name: str, own_category: str, found: dict[str, _Found]) -> None:
+    folder, _, base = name.rpartition("/")
+    if base.startswith("."):
+        return
+    category = is_category_folder(folder) or (own_category if not folder else "")
+    if folder not in {"", JSONL_FOLDER} and not category:
+        return
+    if match := _SHARD.fullmatch(base):
+        if folder == JSONL_FOLDER:
+            return
+        stem = match["stem"].removeprefix("raw_meta_").removeprefix("meta_")
+        owner = category or ("" if stem in _NO_ONES_STEMS else stem)
+        sets = found.setdefault(owner, _Found()).shards
+        sets.setdefault((folder, match["stem"], int(match["count"])), {})[int(match["index"])] = name
+    elif match := _PARQUET.fullmatch(base):
+        if folder != JSONL_FOLDER:
+            found.setdefault(category or match["category"], _Found()).parquet.append(name)
+    elif (match := _JSONL.fullmatch(base)) and not is_category_folder(folder):
+        found.setdefault(match["category"], _Found()).jsonl.append(name)
+
+
+def _choose(category: str, found: _Found, where: str, *, prefer_whole: bool) -> CategoryFiles:
+    """Decides which of a category's files are read."""
+    sets = found.shards
+    if prefer_whole and found.jsonl:
+        sets = {key: shards for key, shards in sets.items() if not _missing(key[2], shards)}
+    candidates = [_set_name(key) for key in sets] + [printable(name) for name in found.parquet]
+    if len(candidates) > 1:
+        raise UsageError(
+            f"{category}: more than one file or set of shards in {where}: {', '.join(candidates)}\n"
+            "remove what is not wanted"
+        )
+    for key, shards in sets.items():
+        _check_whole(category, key, shards, where)
+        return CategoryFiles(category, "parquet", tuple(shards[index] for index in sorted(shards)))
+    if found.parquet:
+        return CategoryFiles(category, "parquet", tuple(found.parquet))
+    plain = [name for name in found.jsonl if name.endswith(".jsonl")] or found.jsonl
+    # Toys.jsonl beside meta_Toys.jsonl.gz may be anything, such as the reviews of the same products.
+    if len(plain) > 1 or len({name.removesuffix(".gz").removesuffix(".zst") for name in found.jsonl}) > 1:
+        raise UsageError(f"{category}: more than one file in {where}: {', '.join(found.jsonl)}\nkeep the one to read")
+    return CategoryFiles(category, "jsonl", tuple(plain))
+
+
+def _set_name(key: tuple[str, str, int]) -> str:
+    folder, stem, count = key
+    return printable(f"{folder}/{stem}-*-of-{count:05d}.parquet".removeprefix("/"))
+
+
+def _missing(count: int, shards: Mapping[int, str]) -> list[int]:
+    return [index for index in range(count) if index not in shards]
+
+
+def _check_whole(category: str, key: tuple[str, str, int], shards: Mapping[int, str], where: str) -> None:
+    folder, _, count = key
+    if missing := _missing(count, shards):
+        names = ", ".join(f"{index:05d}-of-{count:05d}" for index in missing[:5])
+        more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+        raise UsageError(
+            f"{category}: the set of Parquet shards in {where}{'/' + folder if folder else ''} is not complete: "
+            f"{len(missing)} of {count} missing: {names}{more}\n"
+            "fetch what is missing, or remove the set to read JSONL"
+        )
+    if extra := [index for index in shards if index >= count]:
+        raise UsageError(f"{category}: shard {extra[0]:05d} of a set of {count}: {where}/{printable(shards[extra[0]])}")

@@ -1,0 +1,1 @@
+"""Reads rows: how files are cut into partitions, and how a partition becomes Arrow tables."""

@@ -1,0 +1,224 @@
+"""Makes a sample catalogue of any size from a seed, in the layout and the forms that the Hub's data set has.
+
+So the job can be tried, tested and timed without a download and without a row of anybody's listings: every word here
+is the project's own, every brand invented. The rows are like the real ones in what decides how the job fares: how
+many have a price, how long the texts are, how many become items, and what odd characters and values turn up.
+
+A chunk of rows depends on the seed, its category and its number alone. So the same seed gives the same bytes, however
+many processes make them, and a smaller catalogue's category is the beginning of a bigger one's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import math
+import multiprocessing
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, BinaryIO, Literal, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from job.config.names import check_category
+from job.errors import UsageError, write_failed
+from job.source.find.layout import is_category_folder
+from job.source.sample.listings import RowMaker
+
+_CHUNK_ROWS = 1000
+_MAX_ROWS_WITHOUT_POOL = 5000
+_MAX_WORKERS = 8
+_CHUNKS_AHEAD = 2
+"""So many more chunks than workers are in flight: nobody waits, and memory stays flat."""
+_CHUNKS_PER_SHARD = 150
+"""So many have about 110 MB of Parquet; the Hub's shards have 60 to 230."""
+
+_TEXTS = pa.list_(pa.string())
+_IMAGE_KEYS = ("hi_res", "large", "thumb", "variant")
+_VIDEO_KEYS = ("title", "url", "user_id")
+_COLUMN_TYPES = {
+    **dict.fromkeys(("main_category", "title"), pa.string()),
+    "average_rating": pa.float64(),
+    "rating_number": pa.int64(),
+    "features": _TEXTS,
+    "description": _TEXTS,
+    "price": pa.string(),
+    "images": pa.struct([(key, _TEXTS) for key in _IMAGE_KEYS]),
+    "videos": pa.struct([(key, _TEXTS) for key in _VIDEO_KEYS]),
+    "store": pa.string(),
+    "categories": _TEXTS,
+    **dict.fromkeys(("details", "parent_asin", "bought_together", "subtitle", "author"), pa.string()),
+}
+_SCHEMA = pa.schema(list(_COLUMN_TYPES.items()))
+
+
+def _parquet_row(row: dict[str, Any]) -> dict[str, Any]:
+    """Turns a row's JSON object into what the Parquet form has of it."""
+    return row | {
+        "price": str(row["price"]),
+        "details": json.dumps(row["details"]),
+        "author": json.dumps(row["author"]) if "author" in row else None,
+        "images": {key: [image[key] for image in row["images"]] for key in _IMAGE_KEYS},
+        "videos": {key: [video[key] for video in row["videos"]] for key in _VIDEO_KEYS},
+    }
+
+
+class _Chunk(NamedTuple):
+    """A piece of a category that is made at once, in whatever process."""
+
+    seed: int
+    category: str
+    number: int
+    num_rows: int
+    form: Literal["jsonl", "parquet", "both"]
+
+
+def _make_chunk(chunk: _Chunk) -> tuple[bytes, pa.Table]:
+    """Makes a chunk's JSON lines and its table; what the form does not ask for is empty."""
+    maker = RowMaker(chunk.seed, chunk.category, chunk.number)
+    rows = [maker.row() for _ in range(chunk.num_rows)]
+    texts = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows] if chunk.form != "parquet" else []
+    parquet_rows = [_parquet_row(row) for row in rows] if chunk.form != "jsonl" else []
+    return "".join(texts).encode(), pa.Table.from_pylist(parquet_rows, schema=_SCHEMA)
+
+
+def _make_chunks(chunks: Sequence[_Chunk]) -> Iterator[tuple[bytes, pa.Table]]:
+    """Yields the chunks' data in order, made by several processes when that is worth their start."""
+    if sum(chunk.num_rows for chunk in chunks) <= _MAX_ROWS_WITHOUT_POOL:
+        yield from map(_make_chunk, chunks)
+        return
+    num_workers = min(os.cpu_count() or 1, _MAX_WORKERS)
+    with ProcessPoolExecutor(num_workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        in_flight: deque[Future[tuple[bytes, pa.Table]]] = deque()
+        for chunk in chunks:
+            in_flight.append(pool.submit(_make_chunk, chunk))
+            if len(in_flight) >= num_workers + _CHUNKS_AHEAD:
+                yield in_flight.popleft().result()
+        while in_flight:
+            yield in_flight.popleft().result()
+
+
+def sample_files(folder: Path, category: str, num_rows: int, form: str) -> list[Path]:
+    """Returns the files that a category of a sample catalogue has in one form, in the order of their rows.
+
+    Args:
+        folder: the catalogue's.
+        category: its name.
+        num_rows: how many rows it has.
+        form: `jsonl` or `parquet`.
+    """
+    if form == "jsonl":
+        return [folder / "raw" / "meta_categories" / f"meta_{category}.jsonl"]
+    count = math.ceil(num_rows / _CHUNK_ROWS / _CHUNKS_PER_SHARD)
+    return [folder / f"raw_meta_{category}" / f"full-{shard:05d}-of-{count:05d}.parquet" for shard in range(count)]
+
+
+def _check_free(category: str, paths: Sequence[Path]) -> None:
+    """Checks that a category can have its files: its name is one, and nothing is there. Raises UsageError."""
+    try:
+        check_category(category)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    for path in paths:
+        for found in (path, *sorted(path.parent.glob("full-*.parquet"))):
+            if found.exists():
+                raise UsageError(f"already there: {found}\nname another folder, or move that file away")
+        for parent in path.parents:
+            if parent.exists() and not parent.is_dir():
+                raise UsageError(f"a file, not a folder: {parent}\nname another folder")
+
+
+def _check_folder(folder: Path) -> None:
+    """Keeps made-up listings out of a folder that holds something else. Raises UsageError."""
+    if not folder.is_dir():
+        return
+    if others := sorted(
+        path.name for path in folder.iterdir() if path.name != "raw" and not is_category_folder(path.name)
+    ):
+        raise UsageError(f"{folder} holds something else ({', '.join(others[:5])})\nname another folder")
+
+
+def make_catalogue(
+    folder: Path,
+    *,
+    rows: int,
+    seed: int = 0,
+    categories: Sequence[str] = ("Appliances", "Musical_Instruments"),
+    form: Literal["jsonl", "parquet", "both"] = "both",
+    report: Callable[[int], None] = lambda _: None,
+) -> list[Path]:
+    """Makes a sample catalogue. No file has its name before all are whole.
+
+    Args:
+        folder: where to; made when it is not there.
+        rows: how many in all, split evenly; the first category gets the remainder.
+        seed: the same one gives the same bytes.
+        categories: their names.
+        form: which files to write.
+        report: told how many rows are done so far.
+
+    Returns:
+        The files.
+
+    Raises:
+        UsageError: when an argument is wrong, or a file is already there.
+    """
+    if rows < len(categories):
+        raise UsageError(f"rows is {rows}: ask for 1 or more" + (" of each category" if len(categories) > 1 else ""))
+    if not categories or len(set(categories)) < len(categories):
+        raise UsageError(f"categories are {', '.join(categories) or 'missing'}: name one or more, each once")
+    _check_folder(folder)
+    each, remainder = divmod(rows, len(categories))
+    sizes = dict(zip(categories, [each + remainder, *[each] * (len(categories) - 1)], strict=True))
+    forms = ["jsonl", "parquet"] if form == "both" else [form]
+    targets = {
+        category: {each: sample_files(folder, category, num_rows, each) for each in forms}
+        for category, num_rows in sizes.items()
+    }
+    for category, paths in targets.items():
+        _check_free(category, list(itertools.chain(*paths.values())))
+    chunks = [
+        _Chunk(seed, category, start // _CHUNK_ROWS, min(_CHUNK_ROWS, num_rows - start), form)
+        for category, num_rows in sizes.items()
+        for start in range(0, num_rows, _CHUNK_ROWS)
+    ]
+    parts: dict[Path, Path] = {}
+    num_done = 0
+    try:
+        made = _make_chunks(chunks)
+        for (category, shard), its_chunks in itertools.groupby(
+            chunks, key=lambda chunk: (chunk.category, chunk.number // _CHUNKS_PER_SHARD)
+        ):
+            with ExitStack() as stack:
+                files: dict[str, BinaryIO] = {}
+                for name, paths in targets[category].items():
+                    path = paths[shard if name == "parquet" else 0]
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    mode = "ab" if path in parts else "wb"
+                    parts[path] = path.with_name(f"{path.name}.{os.getpid()}.part")
+                    files[name] = stack.enter_context(parts[path].open(mode))
+                parquet = files.get("parquet")
+                writer = parquet and stack.enter_context(pq.ParquetWriter(parquet, _SCHEMA, compression="zstd"))
+                for chunk in its_chunks:
+                    lines, table = next(made)
+                    if jsonl := files.get("jsonl"):
+                        jsonl.write(lines)
+                    if writer and table.num_rows:
+                        writer.write_table(table, row_group_size=_CHUNK_ROWS)
+                    num_done += chunk.num_rows
+                    report(num_done)
+        for path, part in parts.items():
+            part.rename(path)
+    except OSError as error:
+        raise write_failed(error, error.filename or folder, "nothing is left of it") from None
+    finally:
+        for part in parts.values():
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
+    return list(parts)

@@ -1,0 +1,113 @@
+"""Workers: how many cores really work, seen from outside, in a Ray that a run starts for itself."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from job.cluster import start as cluster
+from tests.conftest import shards
+
+ONE_TASK = "ray::MapBatches(read_partitions)->MapBatches(judge_batch)->Write"
+
+
+class BusyTasks:
+    """Sees which of a run's Ray tasks are at work at the same time, by what their processes call themselves."""
+
+    def __init__(self, run: int) -> None:
+        self._run = psutil.Process(run)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._sample, daemon=True)
+        self.seen: list[list[str]] = []
+        self.workers: set[psutil.Process] = set()
+        """Ray's worker processes, whatever they do."""
+
+    def _sample(self) -> None:
+        while not self._stop.wait(0.005):
+            self.seen.append(list(self._busy()))
+
+    def _below(self) -> list[psutil.Process]:
+        """Returns the run's own processes, not those of another on this machine."""
+        try:
+            return self._run.children(recursive=True)
+        except psutil.Error:
+            return []
+
+    def _busy(self) -> Iterator[str]:
+        for process in self._below():
+            try:
+                title = " ".join(process.cmdline()).strip()
+            except psutil.Error:  # it has ended meanwhile
+                continue
+            if title.startswith("ray::") and not title.endswith("Agent"):
+                self.workers.add(process)
+            if title.startswith("ray::") and ("MapBatches" in title or "Write" in title):
+                yield title
+
+    def __enter__(self) -> BusyTasks:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+
+@pytest.fixture(scope="module")
+def long_source(jsonl_only: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """So many partitions that work goes on long after the last worker has started."""
+    folder = tmp_path_factory.mktemp("long")
+    (folder / "Toys.jsonl").write_bytes((jsonl_only / "meta_Appliances.jsonl").read_bytes() * 6)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def first_shards() -> dict[str, bytes]:
+    """The shards of the first of the runs, to compare the others with."""
+    return {}
+
+
+@pytest.mark.parametrize("workers", [1, 2, pytest.param(4, marks=pytest.mark.slow)])
+def test_workers_decide_how_many_tasks_run_at_once(
+    long_source: Path, first_shards: dict[str, bytes], tmp_path: Path, workers: int
+) -> None:
+    output = tmp_path / "out"
+    command = [sys.executable, "-m", "job", "run", "--source", long_source, "--output", output, "--workers", workers]
+    with (
+        subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True) as run,
+        BusyTasks(run.pid) as tasks,
+    ):
+        _, err = run.communicate()
+    assert run.returncode == 0, err
+    cores = cluster.usable_cores()
+    assert (f"{workers} workers on {cores} cores: some will share a core" in err) == (workers > cores)
+    assert max(map(len, tasks.seen)) == workers
+    if workers <= cores:  # else Ray starts no more at once than there are cores, and one too many in the end
+        assert len(tasks.workers) == workers  # and no other process that imports Ray Data while they start
+    assert {title for titles in tasks.seen for title in titles} == {ONE_TASK}  # no row goes from process to process
+    if not first_shards:
+        first_shards.update(shards(output))
+    assert shards(output) == first_shards
+
+
+def test_fewer_at_once_are_fewer_each_time() -> None:
+    """As when memory runs out more than once: a share is one of all CPUs, not of those that work by then."""
+    workers = cluster.Workers(count=8, task={"num_cpus": 1}, elsewhere=False, cpus=8)
+    for at_once in (4, 2, 1):
+        workers = workers.at_most(workers.count // 2)
+        assert (workers.count, workers.task) == (at_once, {"num_cpus": 8 // at_once})
+
+
+@pytest.mark.usefixtures("shared_ray")
+def test_a_ray_of_our_own_asks_for_a_token_that_is_written_nowhere() -> None:
+    (raylet,) = [each for each in psutil.Process().children() if each.name() == "raylet"]
+    environment = raylet.environ()
+    assert environment["RAY_AUTH_MODE"] == "token"
+    assert len(environment["RAY_AUTH_TOKEN"]) == 64
+    assert not (Path.home() / ".ray/auth_token").exists()

@@ -1,0 +1,646 @@
+"""The test Hub, seen through the unmodified client: what it serves, and what the client makes of each fault.
+
+The client's waits are not waited for: its clock is replaced, and the table below says how long it would have waited.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import httpx2
+import pytest
+from huggingface_hub import HfApi, HfFileSystem, constants, file_download, hf_hub_download, snapshot_download
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HfHubHTTPError,
+    LocalEntryNotFoundError,
+    RemoteEntryNotFoundError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+from huggingface_hub.hf_api import RepoFile, RepoFolder
+from huggingface_hub.utils import _http as client_http  # pyright: ignore[reportPrivateUsage]
+from huggingface_hub.utils import build_hf_headers, get_session
+
+from tests.servers.hub import (
+    Drop,
+    Fault,
+    Html,
+    Hub,
+    IgnoreRange,
+    Refuse,
+    Short,
+    Slow,
+    Stall,
+    Status,
+    TooManyRequests,
+    WrongBytes,
+    WrongRange,
+    WrongSize,
+)
+
+REPO = "someone/catalogue"
+BIG = "raw/meta categories/meta_Ä.jsonl"
+"""A path that must be quoted, of a file for the CDN."""
+CONTENT = b"".join(b'{"row": %06d}\n' % number for number in range(18_750))
+"""300,000 bytes."""
+
+
+@pytest.fixture(autouse=True)
+def _online(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    build_hf_headers()  # looks up a list that the client needs once in each process, which is not on the test Hub
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+
+
+@pytest.fixture
+def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds that the client wanted to wait, which it does not."""
+    asked: list[float] = []
+    for module in (client_http, file_download):
+        monkeypatch.setattr(module, "time", SimpleNamespace(sleep=asked.append))
+    return asked
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A small file, a big one, and one that is a link."""
+    folder = tmp_path / "published"
+    (folder / BIG).parent.mkdir(parents=True)
+    (folder / BIG).write_bytes(CONTENT)
+    (folder / "README.md").write_text("# Catalogue\n")
+    (tmp_path / "elsewhere").write_bytes(CONTENT[:5000])
+    (folder / "raw/link.jsonl").symlink_to(tmp_path / "elsewhere")
+    return folder
+
+
+@pytest.fixture
+def hub(folder: Path) -> Iterator[Hub]:
+    with Hub() as hub:
+        hub.put(REPO, folder)
+        yield hub
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    return tmp_path / "cache"
+
+
+def api(hub: Hub, token: str | bool = False) -> HfApi:
+    return HfApi(endpoint=hub.endpoint, token=token)
+
+
+def download(hub: Hub, cache: Path, path: str = BIG, token: str | bool = False, **settings: Any) -> Path:
+    return Path(
+        hf_hub_download(
+            REPO, path, repo_type="dataset", endpoint=hub.endpoint, cache_dir=cache, token=token, **settings
+        )
+    )
+
+
+def cdn_url(hub: Hub, path: str = BIG) -> str:
+    """Returns the signed address that the Hub sends a reader to."""
+    url = f"{hub.endpoint}/datasets/{REPO}/resolve/main/{path}"
+    return get_session().head(url, follow_redirects=False).headers["Location"]
+
+
+def get(url: str, range_: str | None = None, method: str = "GET", **headers: str) -> httpx2.Response:
+    if range_ is not None:
+        headers["Range"] = f"bytes={range_}"
+    return get_session().request(method, url, headers=headers, timeout=10)
+
+
+# What it serves.
+
+
+def test_a_download_arrives_whole_from_the_cdn_and_is_named_by_its_commit_and_hash(
+    hub: Hub, cache: Path, folder: Path
+) -> None:
+    commit = hub.put(REPO, folder)
+    path = download(hub, cache)
+    assert path.read_bytes() == CONTENT
+    assert path == cache / "datasets--someone--catalogue/snapshots" / commit / BIG
+    assert path.resolve().name == hashlib.sha256(CONTENT).hexdigest()
+    assert [(request.server, request.method, request.status) for request in hub.requests] == [
+        ("hub", "HEAD", 302),
+        ("cdn", "GET", 200),
+    ]
+    assert hub.bytes_sent == {f"/repos/{REPO}/{commit}/{BIG}": len(CONTENT)}
+
+
+def test_a_small_file_comes_from_the_hub_itself_named_by_git_s_hash(hub: Hub, cache: Path) -> None:
+    path = download(hub, cache, "README.md")
+    assert path.read_text() == "# Catalogue\n"
+    assert path.resolve().name == hashlib.sha1(b"blob 12\0# Catalogue\n").hexdigest()
+    assert {request.server for request in hub.requests} == {"hub"}
+
+
+def test_another_process_finds_the_hub_by_hf_endpoint(hub: Hub, cache: Path) -> None:
+    code = f"import huggingface_hub as hub; print(hub.hf_hub_download({REPO!r}, {BIG!r}, repo_type='dataset'))"
+    settings = {"HF_ENDPOINT": hub.endpoint, "HF_HUB_CACHE": str(cache), "HF_HUB_OFFLINE": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | settings, capture_output=True, text=True, check=True
+    )
+    assert Path(done.stdout.strip()).read_bytes() == CONTENT
+
+
+def test_a_snapshot_holds_every_file(hub: Hub, cache: Path) -> None:
+    found = Path(
+        snapshot_download(REPO, repo_type="dataset", endpoint=hub.endpoint, cache_dir=cache, token=False, max_workers=2)
+    )
+    assert {path.relative_to(found).as_posix() for path in found.rglob("*") if path.is_file()} == {
+        "README.md",
+        "raw/link.jsonl",
+        BIG,
+    }
+    assert (found / "raw/link.jsonl").read_bytes() == CONTENT[:5000]
+
+
+def test_a_moved_branch_names_the_new_commit_and_the_old_one_stays(hub: Hub, cache: Path, folder: Path) -> None:
+    first = api(hub).dataset_info(REPO).sha
+    (folder / "README.md").unlink()
+    (folder / "README.md").write_text("# Another\n")
+    (folder / "raw/link.jsonl").unlink()
+    second = hub.put(REPO, folder)
+    side = hub.put(REPO, folder, revision="refs/convert/parquet")
+    assert len({first, second, side}) == 3
+    assert api(hub).dataset_info(REPO, revision="main").sha == second
+    assert api(hub).dataset_info(REPO, revision="refs/convert/parquet").sha == side
+    assert api(hub).resolve_revision(REPO, repo_type="dataset", cache_dir=cache).resolved == second
+    branches = api(hub).list_repo_refs(REPO, repo_type="dataset").branches
+    assert {branch.name: branch.target_commit for branch in branches} == {"main": second, "refs/convert/parquet": side}
+    assert download(hub, cache, "raw/link.jsonl", revision=first).read_bytes() == CONTENT[:5000]
+    with pytest.raises(RemoteEntryNotFoundError):
+        download(hub, cache, "raw/link.jsonl")
+
+
+def test_information_lists_the_files_with_sizes_when_asked(hub: Hub) -> None:
+    info = api(hub).dataset_info(REPO)
+    assert (info.id, info.private, info.gated) == (REPO, False, False)
+    assert [sibling.rfilename for sibling in info.siblings or []] == ["README.md", "raw/link.jsonl", BIG]
+    info = api(hub).dataset_info(REPO, files_metadata=True)
+    small, _, big = info.siblings or []
+    assert (small.size, small.lfs) == (12, None)
+    assert big.lfs is not None
+    assert (big.size, big.lfs.sha256) == (len(CONTENT), hashlib.sha256(CONTENT).hexdigest())
+    assert api(hub).dataset_info(REPO, expand=["sha"]).siblings is None
+
+
+@pytest.mark.parametrize("page_size", [1, 2, 1000])
+def test_a_tree_is_the_same_whatever_the_page_size(hub: Hub, page_size: int) -> None:
+    hub.page_size = page_size
+    tree = list(api(hub).list_repo_tree(REPO, repo_type="dataset", recursive=True))
+    assert [entry.path for entry in tree] == ["README.md", "raw", "raw/link.jsonl", "raw/meta categories", BIG]
+    assert [type(entry) for entry in tree] == [RepoFile, RepoFolder, RepoFile, RepoFolder, RepoFile]
+    assert len(hub.requests) == -(-5 // page_size)
+
+
+def test_a_tree_tells_hashes_and_stays_in_the_folder_asked_for(hub: Hub) -> None:
+    inside = api(hub).list_repo_tree(REPO, "raw/meta categories", repo_type="dataset", expand=True)
+    (big,) = inside
+    assert isinstance(big, RepoFile)
+    assert big.lfs is not None
+    assert (big.path, big.size, big.lfs.size) == (BIG, len(CONTENT), len(CONTENT))
+    assert big.lfs.sha256 == hashlib.sha256(CONTENT).hexdigest()
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{big.lfs.sha256}\nsize {len(CONTENT)}\n".encode()
+    assert big.lfs.pointer_size == len(pointer)
+    assert big.blob_id == hashlib.sha1(b"blob %d\0" % len(pointer) + pointer).hexdigest()
+    assert big.last_commit is not None
+    assert [entry.path for entry in api(hub).list_repo_tree(REPO, "raw", repo_type="dataset")] == [
+        "raw/link.jsonl",
+        "raw/meta categories",
+    ]
+    known = api(hub).get_paths_info(REPO, [BIG, "raw", "absent"], repo_type="dataset")
+    assert [entry.path for entry in known] == [BIG, "raw"]
+
+
+def test_the_file_system_reads_any_bytes(hub: Hub) -> None:
+    files = HfFileSystem(endpoint=hub.endpoint, token=False, skip_instance_cache=True)
+    path = f"datasets/{REPO}/{BIG}"
+    assert files.read_bytes(path) == CONTENT
+    assert files.info(path)["size"] == len(CONTENT)
+    with files.open(path, "rb", block_size=1000, cache_type="none") as opened:
+        opened.seek(123_456)
+        assert opened.read(2000) == CONTENT[123_456:125_456]
+    assert {request.range for request in hub.requests if request.server == "cdn"} == {None, "bytes=123456-125455"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "start", "end"),
+    [("0-0", 0, 1), ("10-19", 10, 20), ("299000-", 299_000, None), ("-7", -7, None), ("299990-999999", 299_990, None)],
+)
+def test_both_servers_answer_a_range_with_its_bytes(hub: Hub, asked: str, start: int, end: int | None) -> None:
+    answer = get(cdn_url(hub), asked)
+    assert (answer.status_code, answer.content) == (206, CONTENT[start:end])
+    begin = start % len(CONTENT)
+    assert answer.headers["Content-Range"] == f"bytes {begin}-{begin + len(answer.content) - 1}/300000"
+    assert answer.headers["ETag"] == f'"{hashlib.sha256(CONTENT).hexdigest()}"'
+    assert get(cdn_url(hub), asked, "HEAD").headers["Content-Range"] == answer.headers["Content-Range"]
+    through_hub = get_session().get(
+        f"{hub.endpoint}/datasets/{REPO}/resolve/main/{BIG}", headers={"Range": f"bytes={asked}"}, follow_redirects=True
+    )
+    assert through_hub.content == answer.content
+
+
+def test_ranges_that_cannot_be_served_are_refused_and_odd_ones_answered_whole(hub: Hub) -> None:
+    url = cdn_url(hub)
+    for asked in ("300000-", "300000-300001", "-0"):
+        assert get(url, asked).status_code == 416
+    assert get(url, "300000-").headers["Content-Range"] == "bytes */300000"
+    for asked in ("0-1,5-6", "9-3", "x"):
+        assert (get(url, asked).status_code, get(url, asked).content) == (200, CONTENT)
+    assert get(f"{hub.endpoint}/datasets/{REPO}/resolve/main/README.md", "2-4").content == b"Cat"
+
+
+def test_the_cdn_serves_nothing_without_the_signature(hub: Hub) -> None:
+    url = cdn_url(hub)
+    assert get(url.partition("?")[0]).status_code == 403
+    assert get(url.replace("meta_", "other_")).status_code == 404
+
+
+def test_what_is_missing_raises_the_error_that_names_it(hub: Hub, cache: Path) -> None:
+    with pytest.raises(RepositoryNotFoundError) as anonymous:
+        api(hub).dataset_info("no/such")
+    with pytest.raises(RepositoryNotFoundError) as known:
+        api(hub, "hf_any").dataset_info("no/such")
+    assert (anonymous.value.response.status_code, known.value.response.status_code) == (401, 404)
+    with pytest.raises(RevisionNotFoundError):
+        api(hub).dataset_info(REPO, revision="v9")
+    with pytest.raises(RevisionNotFoundError):
+        download(hub, cache, revision="v9")
+    with pytest.raises(RemoteEntryNotFoundError):
+        download(hub, cache, "raw/meta_X.jsonl")
+    with pytest.raises(RemoteEntryNotFoundError):
+        list(api(hub).list_repo_tree(REPO, "no/folder", repo_type="dataset"))
+
+
+def test_a_private_repository_is_not_there_without_its_token(hub: Hub, cache: Path) -> None:
+    hub.private(REPO, token="hf_right")
+    for token in (False, "hf_wrong"):
+        with pytest.raises(RepositoryNotFoundError):
+            api(hub, token).dataset_info(REPO)
+        with pytest.raises(RepositoryNotFoundError):
+            download(hub, cache, token=token)
+    assert api(hub, "hf_right").dataset_info(REPO).private
+    assert download(hub, cache, token="hf_right").read_bytes() == CONTENT
+    assert not any(request.token for request in hub.requests if request.server == "cdn")
+    assert {request.token for request in hub.requests} == {True, False}
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_gated_repository_keeps_its_files_and_only_if_wanted_its_listing(hub: Hub, cache: Path, listed: bool) -> None:
+    hub.gated(REPO, token="hf_right", listed=listed)
+    for token, status in ((False, 401), ("hf_wrong", 403)):
+        with pytest.raises(GatedRepoError, match=f"Access to dataset {REPO} is restricted") as refused:
+            download(hub, cache, token=token)
+        assert refused.value.response.status_code == status
+        with pytest.raises(GatedRepoError):
+            api(hub, token).auth_check(REPO, repo_type="dataset")
+        if listed:
+            assert api(hub, token).dataset_info(REPO).gated == "auto"
+        else:
+            with pytest.raises(GatedRepoError):
+                api(hub, token).dataset_info(REPO)
+    assert download(hub, cache, token="hf_right").read_bytes() == CONTENT
+
+
+def test_a_client_that_insists_on_xet_gets_nothing_and_a_plain_one_the_file(
+    hub: Hub, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.xet = True
+    assert all(
+        (entry.xet_hash is not None) == (entry.path != "README.md")
+        for entry in api(hub).list_repo_tree(REPO, repo_type="dataset", recursive=True)
+        if isinstance(entry, RepoFile)
+    )
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", False)
+    with pytest.raises(HfHubHTTPError, match="404"):
+        download(hub, cache)
+    assert hub.requests[-1].path.startswith(f"/api/datasets/{REPO}/xet-read-token/")
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    assert download(hub, cache).read_bytes() == CONTENT
+
+
+def test_a_file_that_changed_after_it_was_published_fails_the_test_that_did_it(folder: Path) -> None:
+    def careless() -> None:
+        with Hub() as hub:
+            hub.put(REPO, folder)
+            (folder / "README.md").write_text("# Another one\n")
+            with pytest.raises(httpx2.RemoteProtocolError):
+                get(f"{hub.endpoint}/datasets/{REPO}/resolve/main/README.md")
+
+    with pytest.raises(RuntimeError, match="failed to answer"):
+        careless()
+
+
+def test_nothing_stays_behind_even_when_an_answer_hangs(folder: Path) -> None:
+    before = set(threading.enumerate())
+    ended: list[Exception] = []
+
+    def ask(url: str) -> None:
+        try:
+            httpx2.get(url, timeout=60)
+        except httpx2.TransportError as error:
+            ended.append(error)
+
+    with Hub() as hub:
+        hub.put(REPO, folder)
+        url = cdn_url(hub)
+        hub.fail(Stall(3600), server="hub")
+        hub.fail(Slow(3600, piece_bytes=10), server="cdn")
+        askers = [threading.Thread(target=ask, args=(address,)) for address in (hub.endpoint, url)]
+        for asker in askers:
+            asker.start()
+        while len(hub.applied) < 2:
+            threading.Event().wait(0.001)
+    for asker in askers:
+        asker.join(timeout=10)
+    assert len(ended) == 2
+    assert set(threading.enumerate()) == before
+
+
+# Faults, as a plain reader sees them.
+
+
+def test_faults_apply_in_order_where_they_fit_and_as_often_as_asked(hub: Hub) -> None:
+    url = cdn_url(hub)
+    hub.forget()
+    hub.fail(Status(503), path="other", times=None)
+    hub.fail(Status(500), method="HEAD")
+    hub.fail(Status(502), server="cdn", times=2, after=1)
+    hub.fail(IgnoreRange(), times=None)
+    assert [get(url, "0-9").status_code for _ in range(5)] == [200, 502, 502, 200, 200]
+    assert [get(url).status_code, get(url, method="HEAD").status_code] == [200, 500]
+    whole = IgnoreRange()
+    assert hub.applied == [whole, Status(502), Status(502), whole, whole, Status(500)]
+    hub.forget()
+    assert (hub.requests, hub.applied, hub.bytes_sent) == ([], [], {})
+    assert get(url, "0-9").status_code == 206
+
+
+@pytest.mark.parametrize(
+    ("asked", "content"),
+    [("10-19", CONTENT[11:21]), ("299990-", CONTENT[299_989:-1]), ("0-", CONTENT[1:])],
+)
+def test_a_wrong_range_is_next_to_the_one_asked_for(hub: Hub, asked: str, content: bytes) -> None:
+    url = cdn_url(hub)
+    hub.fail(WrongRange())
+    assert get(url, asked).content == content
+    assert get(url, asked).content != content
+
+
+def test_a_short_answer_agrees_with_itself(hub: Hub) -> None:
+    url = cdn_url(hub)
+    hub.fail(Short(3), times=2)
+    part, whole = get(url, "10-19"), get(url)
+    assert (part.headers["Content-Range"], part.content) == ("bytes 10-16/300000", CONTENT[10:17])
+    assert (whole.headers["Content-Length"], whole.content) == ("299997", CONTENT[:-3])
+
+
+@pytest.mark.parametrize(("reset", "error"), [(True, httpx2.ReadError), (False, httpx2.RemoteProtocolError)])
+def test_a_dropped_connection_brings_exactly_the_bytes_before(hub: Hub, reset: bool, error: type[Exception]) -> None:
+    url = cdn_url(hub)
+    hub.fail(Drop(after_bytes=200_001, reset=reset))
+    received = bytearray()
+
+    def read() -> None:
+        with get_session().stream("GET", url) as answer:
+            assert answer.headers["Content-Length"] == "300000"
+            for piece in answer.iter_raw():
+                received.extend(piece)
+
+    with pytest.raises(error):
+        read()
+    assert received == CONTENT[:200_001]
+
+
+def test_wrong_bytes_are_one_byte(hub: Hub) -> None:
+    url = cdn_url(hub)
+    hub.fail(WrongBytes())
+    content = get(url).content
+    assert [at for at in range(300_000) if content[at] != CONTENT[at]] == [150_000]
+
+
+def test_a_slow_body_is_whole(hub: Hub) -> None:
+    url = cdn_url(hub)
+    hub.fail(Slow(0.001, piece_bytes=10_000))
+    assert get(url).content == CONTENT
+    assert hub.applied
+
+
+def test_a_wrong_size_stands_in_listings_too(hub: Hub) -> None:
+    hub.fail(WrongSize(by=-5, file="meta"), path="/tree/", times=None)
+    sizes = {
+        entry.path: entry.size
+        for entry in api(hub).list_repo_tree(REPO, repo_type="dataset", recursive=True)
+        if isinstance(entry, RepoFile)
+    }
+    assert sizes == {"README.md": 12, "raw/link.jsonl": 5000, BIG: 299_995}
+
+
+# Faults, as the client takes them. This is what the program has to add to or may rely on.
+
+WHOLE = "the file"
+BACKOFF = [1, 2, 4, 8, 8]
+"""What `http_backoff` waits between its six tries, in seconds."""
+
+
+def outcome(call: Callable[[], object]) -> str:
+    """Returns the name of what a call raises, or what it gave."""
+    try:
+        result = call()
+    except Exception as error:
+        return type(error).__name__
+    if isinstance(result, Path):
+        return WHOLE if result.read_bytes() == CONTENT else "another file"
+    return "an answer"
+
+
+@pytest.mark.parametrize(
+    ("fault", "times", "expected", "waits"),
+    [
+        (TooManyRequests(), 1, WHOLE, []),
+        (TooManyRequests(), None, "LocalEntryNotFoundError", BACKOFF),
+        (TooManyRequests(ratelimit=True, retry_after=30), None, "LocalEntryNotFoundError", [31] * 5),
+        (TooManyRequests(retry_after=30), None, "LocalEntryNotFoundError", [31] * 5),
+        (Status(403), 1, "LocalEntryNotFoundError", []),
+        (Status(404), 1, "LocalEntryNotFoundError", []),
+        (Status(401), 1, "HfHubHTTPError", []),
+        (Status(500), 1, WHOLE, []),
+        (Status(503), None, "LocalEntryNotFoundError", BACKOFF),
+        (Refuse(), 1, "RemoteProtocolError", []),
+        (WrongSize(by=1), 1, "OSError", []),
+        (WrongSize(by=-1), 1, "OSError", []),
+        (Stall(60), 1, WHOLE, []),
+        (Html(), 1, "LocalEntryNotFoundError", []),
+    ],
+    ids=repr,
+)
+def test_a_fault_of_the_head_request_of_a_download(
+    hub: Hub, cache: Path, naps: list[float], fault: Fault, times: int | None, expected: str, waits: list[float]
+) -> None:
+    hub.fail(fault, method="HEAD", server="hub", times=times)
+    timeout_s = 0.1 if isinstance(fault, Stall) else 60
+    assert (outcome(lambda: download(hub, cache, etag_timeout=timeout_s)), naps) == (expected, waits)
+    assert hub.applied
+
+
+@pytest.mark.parametrize(
+    ("fault", "times", "expected", "waits"),
+    [
+        (TooManyRequests(), 1, WHOLE, [1]),
+        (TooManyRequests(), None, "HfHubHTTPError", BACKOFF),
+        (TooManyRequests(ratelimit=True, retry_after=30), 1, WHOLE, [31]),
+        (TooManyRequests(retry_after=30), 1, WHOLE, [31]),
+        (Status(403), 1, "HfHubHTTPError", []),
+        (Status(404), 1, "HfHubHTTPError", []),
+        (Status(500), 1, "HfHubHTTPError", []),
+        (Status(503), 1, "HfHubHTTPError", []),
+        (Drop(100_000), 1, "ReadError", []),
+        (Drop(100_000, reset=False), 1, WHOLE, [1]),
+        (Refuse(), 1, WHOLE, [1]),
+        (Refuse(), None, "RemoteProtocolError", [1] * 5),
+        (Short(1), 1, "OSError", []),
+        (WrongBytes(), 1, "another file", []),
+        (Slow(0.001, piece_bytes=10_000), 1, WHOLE, []),
+        (Stall(60), None, "ReadTimeout", [1] * 5),
+        (Html(), 1, "OSError", []),
+    ],
+    ids=repr,
+)
+def test_a_fault_of_the_content_of_a_download(
+    hub: Hub,
+    cache: Path,
+    naps: list[float],
+    monkeypatch: pytest.MonkeyPatch,
+    fault: Fault,
+    times: int | None,
+    expected: str,
+    waits: list[float],
+) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 0.1 if isinstance(fault, Stall) else 60)
+    hub.fail(fault, method="GET", server="cdn", times=times)
+    assert (outcome(lambda: download(hub, cache)), naps) == (expected, waits)
+    assert hub.applied
+
+
+def test_content_that_stalls_once_is_asked_for_again(hub: Hub, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def sleep(seconds: float) -> None:
+        monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 60)  # only the first request is to run into it
+
+    monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 0.1)
+    monkeypatch.setattr(file_download, "time", SimpleNamespace(sleep=sleep))
+    hub.fail(Stall(60), server="cdn")
+    assert outcome(lambda: download(hub, cache)) == WHOLE
+    assert hub.applied == [Stall(60)]
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected", "waits"),
+    [(IgnoreRange(), WHOLE, [1]), (WrongRange(), "another file", [1]), (Short(1), "OSError", [1])],
+    ids=repr,
+)
+def test_a_fault_of_a_resumed_download(
+    hub: Hub,
+    cache: Path,
+    naps: list[float],
+    monkeypatch: pytest.MonkeyPatch,
+    fault: Fault,
+    expected: str,
+    waits: list[float],
+) -> None:
+    monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 10_000)  # else nothing of this small file is kept
+    hub.fail(Drop(100_000, reset=False))
+    hub.fail(fault, server="cdn")
+    assert (outcome(lambda: download(hub, cache)), naps) == (expected, waits)
+    assert hub.applied[-1] == fault
+    assert hub.requests[-1].range == "bytes=100000-"
+
+
+def _information(hub: Hub, timeout_s: float = 60) -> object:
+    return api(hub).dataset_info(REPO, timeout=timeout_s)
+
+
+def _tree(hub: Hub) -> object:
+    return list(api(hub).list_repo_tree(REPO, repo_type="dataset", recursive=True))
+
+
+@pytest.mark.parametrize(
+    ("fault", "times", "information", "tree", "tree_waits"),
+    [
+        (TooManyRequests(), 1, "HfHubHTTPError", "an answer", [1]),
+        (TooManyRequests(ratelimit=True, retry_after=30), 1, "HfHubHTTPError", "an answer", [31]),
+        (TooManyRequests(retry_after=30), 1, "HfHubHTTPError", "an answer", [31]),
+        (TooManyRequests(), None, "HfHubHTTPError", "HfHubHTTPError", BACKOFF),
+        (Status(403), 1, "HfHubHTTPError", "HfHubHTTPError", []),
+        (Status(404), 1, "HfHubHTTPError", "HfHubHTTPError", []),
+        (Status(500), 1, "HfHubHTTPError", "an answer", [1]),
+        (Status(503), None, "HfHubHTTPError", "HfHubHTTPError", BACKOFF),
+        (Drop(100), 1, "ReadError", "an answer", [1]),
+        (Drop(100, reset=False), 1, "RemoteProtocolError", "an answer", [1]),
+        (Refuse(), 1, "RemoteProtocolError", "an answer", [1]),
+        (Short(1), 1, "JSONDecodeError", "JSONDecodeError", []),
+        (Html(), 1, "JSONDecodeError", "JSONDecodeError", []),
+    ],
+    ids=repr,
+)
+def test_a_fault_of_a_call_to_the_api(
+    hub: Hub,
+    naps: list[float],
+    fault: Fault,
+    times: int | None,
+    information: str,
+    tree: str,
+    tree_waits: list[float],
+) -> None:
+    hub.fail(fault, times=times)
+    assert (outcome(lambda: _information(hub)), naps) == (information, [])
+    hub.forget()
+    hub.fail(fault, times=times)
+    assert (outcome(lambda: _tree(hub)), naps) == (tree, tree_waits)
+    assert hub.applied
+
+
+def test_information_without_a_timeout_would_wait_for_ever_and_with_one_it_is_not_tried_again(hub: Hub) -> None:
+    hub.fail(Stall(3600))
+    assert outcome(lambda: _information(hub, 0.1)) == "ReadTimeout"
+    assert len(hub.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected", "waits"),
+    [
+        (TooManyRequests(), CONTENT[1000:1100], [1]),
+        (Status(503), CONTENT[1000:1100], [1]),
+        (Drop(50), CONTENT[1000:1100], [1]),
+        (Drop(50, reset=False), CONTENT[1000:1100], [1]),
+        (Refuse(), CONTENT[1000:1100], [1]),
+        (Short(1), CONTENT[1000:1099], []),
+        (WrongRange(), CONTENT[1001:1101], []),
+        (IgnoreRange(), CONTENT, []),
+    ],
+    ids=repr,
+)
+def test_a_fault_of_a_range_that_the_file_system_reads(
+    hub: Hub, naps: list[float], fault: Fault, expected: bytes, waits: list[float]
+) -> None:
+    files = HfFileSystem(endpoint=hub.endpoint, token=False, skip_instance_cache=True)
+    with files.open(f"datasets/{REPO}/{BIG}", "rb", block_size=1000, cache_type="none") as opened:
+        opened.seek(1000)
+        hub.fail(fault, server="cdn")
+        assert (opened.read(100), naps) == (expected, waits)
+    assert hub.applied
+
+
+def test_the_portal_s_page_is_not_taken_for_a_file(hub: Hub, cache: Path) -> None:
+    hub.fail(Html(), times=None)
+    with pytest.raises(LocalEntryNotFoundError, match="X-Repo-Commit"):
+        download(hub, cache)
