@@ -47,7 +47,7 @@ class WorkersDiedError(CurateError):
     """Workers died again and again, as they do when memory runs out."""
 
 
-class MalformedBudgetError(CurateError):
+class MalformedLimitError(CurateError):
     """More malformed rows than `max_malformed` allows."""
 
     exit_code = 3

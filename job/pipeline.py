@@ -102,7 +102,7 @@ def curate_category(
         batch_size=None,
         batch_format="pyarrow",
         compute=TaskPoolStrategy(),
-        **workers.task,
+        **workers.ray_options,
     )
     judged = rows.map_batches(
         functools.partial(judge_batch, settings=config.recipe),
@@ -110,10 +110,10 @@ def curate_category(
         batch_format="pyarrow",
         zero_copy_batch=True,
         compute=TaskPoolStrategy(),
-        **workers.task,
+        **workers.ray_options,
     )
     sink = ShardSink(output, plan, file_names, reader.keep_columns, config.max_malformed, run)
-    judged.write_datasink(sink, ray_remote_args=workers.task)
+    judged.write_datasink(sink, ray_remote_args=workers.ray_options)
 
 
 def read_partitions(

@@ -19,7 +19,7 @@ from job.config.models import JobConfig
 from job.errors import CurateError, RefusedError, known
 from job.output.card import card
 from job.output.folder import CARD, LAST_RUN, MANIFEST, PLAN, OutputFolder
-from job.output.limits import check_budget, check_damage
+from job.output.limits import check_damage, check_malformed
 from job.output.lock.owner import Owner
 from job.output.lock.ownership import check_owner, sole_owner
 from job.output.records import CategoryPlan, LastRun, Manifest, Plan, add_up, complete
@@ -182,7 +182,7 @@ def _complete_already(config: JobConfig, output: OutputFolder, sources: Sequence
             return None
         if category.damage(records) and not config.skip_damaged_files:
             return None
-        check_budget(output, category.category, records, config.max_malformed)
+        check_malformed(output, category.category, records, config.max_malformed)
     return Outcome(manifest=manifest, new_partitions=0, unfinished=())
 
 
@@ -220,7 +220,7 @@ def _finish(
     unfinished = tuple(name for name, found in records.items() if len(found) < len(categories[name].partitions))
     for name, found in records.items():
         if name not in unfinished:
-            check_budget(output, name, found, config.max_malformed)
+            check_malformed(output, name, found, config.max_malformed)
     names = mine if unfinished else list(categories)
     manifest = complete({name: add_up(categories[name], records[name]) for name in names})
     check_damage(config, manifest.damaged)

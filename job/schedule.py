@@ -24,7 +24,7 @@ from job.cluster.places import check_nodes, places, streams
 from job.config.models import JobConfig, RecipeConfig
 from job.errors import CurateError, WorkersDiedError, causes, known
 from job.output.folder import OutputFolder
-from job.output.limits import check_budget
+from job.output.limits import check_malformed
 from job.output.records import Record
 from job.plan.planning import Task
 from job.progress import Face, Fetch, Snapshot, face, watched
@@ -76,9 +76,9 @@ def curate_categories(
         from job.pipeline import data_settings
 
         tasks = [task for task in tasks if left[task.plan.category]]
-        if workers.elsewhere:
+        if workers.has_other_nodes:
             check_nodes(config, output, tasks)
-        if any(streams(config, task, elsewhere=workers.elsewhere) for task in tasks):
+        if any(streams(config, task, has_other_nodes=workers.has_other_nodes) for task in tasks):
             workers = workers.at_most(config.source.max_hub_readers)
         of_our_own = contextlib.nullcontext() if workers.reserved else without_actors()
         with face(quiet=quiet) as show, data_settings(), of_our_own:
@@ -138,7 +138,7 @@ class _Round:
             wait(begun, _STOP_S)
 
     def _places(self, task: Task) -> Sequence[Place]:
-        streamed = streams(self.config, task, elsewhere=self.workers.elsewhere)
+        streamed = streams(self.config, task, has_other_nodes=self.workers.has_other_nodes)
         return places(task, streamed=streamed, show=self.face, say=self.say)
 
     def _has_too_few(self) -> bool:
@@ -170,7 +170,7 @@ class _Round:
                 )
         self._left[category] = 0
         task.check_unchanged()
-        check_budget(self.output, category, self._records(task), self.config.max_malformed)
+        check_malformed(self.output, category, self._records(task), self.config.max_malformed)
 
     def _records(self, task: Task) -> list[Record]:
         """Returns the records of a category that is done: a disk that machines share may show them a minute late."""

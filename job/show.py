@@ -30,7 +30,7 @@ def prospect_lines(config: JobConfig, found: Sequence[Prospect]) -> Iterator[str
         else:
             cut = f"{prospect.partitions} partitions, {prospect.done} done"
         size = f"{source.size_bytes / 1e6:,.1f} MB"
-        yield f"{source.category}: {len(source.files)} {source.form} file(s), {size}, {cut}"
+        yield f"{source.category}: {len(source.files)} {source.file_format} file(s), {size}, {cut}"
     yield f"output: {printable(config.output)}"
     yield "nothing was touched; to do it, leave --dry-run out"
 
@@ -39,7 +39,7 @@ def prospects_json(config: JobConfig, found: Sequence[Prospect]) -> dict[str, An
     """Returns what a run would do, for a program to read."""
     categories = {
         prospect.source.category: {
-            "form": prospect.source.form,
+            "form": prospect.source.file_format,
             "files": [file.name for file in prospect.source.files],
             "size_bytes": prospect.source.size_bytes,
             "partitions": prospect.partitions,

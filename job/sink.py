@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 from ray.data.datasource import Datasink
 
 from job.output.folder import OutputFolder
-from job.output.limits import check_budget
+from job.output.limits import check_malformed
 from job.output.lock.ownership import check_owner
 from job.output.records import CategoryPlan, Record, check_adds_up
 from job.output.shard import ITEM_FIELDS, REJECTS_SCHEMA, content_digest, items_schema, parquet_bytes
@@ -129,7 +129,7 @@ class ShardSink(Datasink[None]):
         self._output.write_json(self._output.record_name(category, partition), record)
         self._output.unmark_running(category, partition)
         if rejects and isinstance(self._max_malformed, int):
-            check_budget(self._output, category, self._output.records(self._plan), self._max_malformed)
+            check_malformed(self._output, category, self._output.records(self._plan), self._max_malformed)
 
     def _items(self, rows: pa.Table) -> pa.Table:
         category = pa.array([self._plan.category] * rows.num_rows, pa.string())

@@ -19,7 +19,7 @@ from ray.data import DataContext
 
 from job import pipeline
 from job.config.load import load_config
-from job.errors import CurateError, MalformedBudgetError, RefusedError, UsageError
+from job.errors import CurateError, MalformedLimitError, RefusedError, UsageError
 from job.output.folder import OutputFolder
 from job.output.verify import verify_output
 from job.plan.planning import find_sources, make_task
@@ -132,7 +132,7 @@ def test_the_same_source_elsewhere_and_other_workers_are_the_same_job(
 
 def test_a_category_may_be_added(tmp_path: Path) -> None:
     source = tmp_path / "source"
-    make_catalogue(source, rows=600, categories=["Appliances", "Toys"], form="jsonl")
+    make_catalogue(source, rows=600, categories=["Appliances", "Toys"], file_format="jsonl")
     one = curated(source, tmp_path / "out", categories=["Toys"])
     both = curated(source, tmp_path / "out", categories=["Appliances"])
     assert both.new_partitions == 1
@@ -177,7 +177,7 @@ BAD_LINES = [b'{"title": "cut o', b"[1, 2]", b'{"title": 7}', b'{"title": "\xff"
 
 
 def test_a_malformed_line_is_one_reject(tmp_path: Path, curate: Curate) -> None:
-    make_catalogue(tmp_path / "good", rows=400, categories=["Toys"], form="jsonl")
+    make_catalogue(tmp_path / "good", rows=400, categories=["Toys"], file_format="jsonl")
     good = (tmp_path / "good/raw/meta_categories/meta_Toys.jsonl").read_bytes().splitlines()
     lines = [*good[:100], *BAD_LINES, *good[100:]]
     (tmp_path / "bad").mkdir()
@@ -209,7 +209,7 @@ def test_the_budget_of_malformed_rows(tmp_path: Path, budget: float, bad_rows: i
     if passes:
         assert curated(source, tmp_path / "out", max_malformed=budget).manifest.funnel["malformed"] == bad_rows
         return
-    with pytest.raises(MalformedBudgetError, match=f"{bad_rows} of {50 + bad_rows} rows are malformed"):
+    with pytest.raises(MalformedLimitError, match=f"{bad_rows} of {50 + bad_rows} rows are malformed"):
         curated(source, tmp_path / "out", max_malformed=budget)
     assert not (tmp_path / "out" / "manifest.json").exists()
     again = curated(source, tmp_path / "out", max_malformed=bad_rows)
@@ -242,8 +242,8 @@ ZSTD = "import sys, zstandard; sys.stdout.buffer.write(zstandard.compress(sys.st
 def test_what_was_unpacked_of_another_file_is_not_read(tmp_path: Path) -> None:
     """A run that ends between unpacking and its plan leaves the unpacked file; then the packed one is replaced."""
     source, output = tmp_path / "source", tmp_path / "out"
-    make_catalogue(tmp_path / "old", rows=50, categories=["Toys"], form="jsonl")
-    make_catalogue(tmp_path / "new", rows=60, categories=["Toys"], form="jsonl")
+    make_catalogue(tmp_path / "old", rows=50, categories=["Toys"], file_format="jsonl")
+    make_catalogue(tmp_path / "new", rows=60, categories=["Toys"], file_format="jsonl")
     source.mkdir()
     for name in ("old", "new"):
         plain = (tmp_path / name / "raw/meta_categories/meta_Toys.jsonl").read_bytes()
@@ -255,7 +255,7 @@ def test_what_was_unpacked_of_another_file_is_not_read(tmp_path: Path) -> None:
 
 
 def test_a_file_cut_off_while_the_job_runs_is_an_error(tmp_path: Path) -> None:
-    make_catalogue(tmp_path / "source", rows=3_000, categories=["Toys"], form="jsonl")
+    make_catalogue(tmp_path / "source", rows=3_000, categories=["Toys"], file_format="jsonl")
     path = tmp_path / "source/raw/meta_categories/meta_Toys.jsonl"
     config = load_config(None, {"source.path": str(tmp_path / "source"), "output": str(tmp_path / "out")})
     (found,) = find_sources(config)
@@ -289,7 +289,7 @@ def test_a_file_replaced_while_the_job_runs_gives_no_manifest(tmp_path: Path, mo
 
 def test_fresh_destroys_nothing_before_the_new_job_is_known_to_be_right(tmp_path: Path) -> None:
     source, out = tmp_path / "source", tmp_path / "out"
-    make_catalogue(tmp_path / "made", rows=300, categories=["Toys"], form="jsonl")
+    make_catalogue(tmp_path / "made", rows=300, categories=["Toys"], file_format="jsonl")
     plain = (tmp_path / "made/raw/meta_categories/meta_Toys.jsonl").read_bytes()
     source.mkdir()
     (source / "Toys.jsonl.gz").write_bytes(gzip.compress(plain))
@@ -310,9 +310,9 @@ def test_a_category_over_its_budget_is_not_let_in_by_another_run(tmp_path: Path)
     source.mkdir()
     (source / "A.jsonl").write_bytes(b'{"title": "plain"}\n')
     (source / "B.jsonl").write_bytes(b"broken\n" * 20 + b'{"title": "plain"}\n')
-    with pytest.raises(MalformedBudgetError, match="B: 20 of 21"):
+    with pytest.raises(MalformedLimitError, match="B: 20 of 21"):
         curated(source, tmp_path / "out")
-    with pytest.raises(MalformedBudgetError, match="B: 20 of 21"):
+    with pytest.raises(MalformedLimitError, match="B: 20 of 21"):
         curated(source, tmp_path / "out", categories=["A"])
     assert not (tmp_path / "out" / "manifest.json").exists()
 
@@ -321,7 +321,7 @@ def test_a_budget_that_is_a_count_stops_the_job_at_once(tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.mkdir()
     (source / "Toys.jsonl").write_bytes(b"broken\n" * 20 + b'{"title": "plain"}\n' * 1_000_000)
-    with pytest.raises(MalformedBudgetError, match="20 of"):
+    with pytest.raises(MalformedLimitError, match="20 of"):
         curated(source, tmp_path / "out", max_malformed=0, workers=1)
     assert len(list((tmp_path / "out/_partitions/Toys").iterdir())) < 3
 
@@ -338,7 +338,7 @@ def test_a_record_of_other_work_counts_for_nothing(catalogue: Path, whole: Path,
 
 def test_a_category_that_is_not_done_is_named(tmp_path: Path, curate: Curate) -> None:
     source, out = tmp_path / "source", tmp_path / "out"
-    make_catalogue(source, rows=200, categories=["Games", "Toys"], form="jsonl")
+    make_catalogue(source, rows=200, categories=["Games", "Toys"], file_format="jsonl")
     curated(source, out)
     (out / "manifest.json").unlink()
     (out / "_partitions/Toys/00000.json").unlink()
@@ -361,7 +361,7 @@ def test_rows_that_are_all_malformed_are_no_success(tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.mkdir()
     (source / "Toys.jsonl").write_bytes(b"title,price\nspoon,5\n")
-    with pytest.raises(MalformedBudgetError, match="every row is malformed: is it JSONL"):
+    with pytest.raises(MalformedLimitError, match="every row is malformed: is it JSONL"):
         curated(source, tmp_path / "out")
     assert curated(source, tmp_path / "out", max_malformed=2).manifest.funnel["malformed"] == 2
 

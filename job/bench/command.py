@@ -49,11 +49,11 @@ def run_bench(request: Request, say: Callable[[str], None]) -> Iterator[str]:
 
 def _bench(request: Request, scratch: Path, say: Callable[[str], None]) -> list[str]:
     source = _source(request, request.source, scratch, say)
-    forms = request.forms if isinstance(request.source, int) else tuple(source.files)
+    file_formats = request.file_formats if isinstance(request.source, int) else tuple(source.files)
     machine = this_machine()
-    runs = measure(request, source, methods(request, forms, machine.cores), scratch, say)
+    runs = measure(request, source, methods(request, file_formats, machine.cores), scratch, say)
     whole = next(run for run in runs if run.as_method.is_whole)
-    sizes = {form: source.size_bytes(form) for form in source.files}
+    sizes = {file_format: source.size_bytes(file_format) for file_format in source.files}
     no_fit = why_no_fit(request.workers, machine.cores, request.repeat)
     bench = Bench(
         command=command_line(),
@@ -69,7 +69,10 @@ def _bench(request: Request, scratch: Path, say: Callable[[str], None]) -> list[
         figures=figures(runs, sizes, machine.cores),
         fits={}
         if no_fit
-        else {form: [fit(law, _throughput(runs, form, machine.cores)) for law in LAWS] for form in forms},
+        else {
+            file_format: [fit(law, _throughput(runs, file_format, machine.cores)) for law in LAWS]
+            for file_format in file_formats
+        },
         no_fit=no_fit,
         definitions=DEFINITIONS,
     )
@@ -82,16 +85,19 @@ def _bench(request: Request, scratch: Path, say: Callable[[str], None]) -> list[
 def _memory(request: Request, scratch: Path, say: Callable[[str], None]) -> list[str]:
     workers = max(request.workers)
     runs: list[Run] = []
-    wanted = [Method(name=CURATE, form=form, workers=workers) for form in request.forms]
+    wanted = [Method(name=CURATE, file_format=file_format, workers=workers) for file_format in request.file_formats]
     for rows in request.memory_rows:
         runs += measure(request, _source(request, rows, scratch, say), wanted, scratch, say)
     peaks = [
         _peak(group)
-        for form in request.forms
+        for file_format in request.file_formats
         for rows in request.memory_rows
-        if (group := [run for run in runs if (run.form, run.num_rows) == (form, rows)])
+        if (group := [run for run in runs if (run.file_format, run.num_rows) == (file_format, rows)])
     ]
-    by_form = {form: [peak.peak_bytes.median for peak in peaks if peak.form == form] for form in request.forms}
+    by_form = {
+        file_format: [peak.peak_bytes.median for peak in peaks if peak.file_format == file_format]
+        for file_format in request.file_formats
+    }
     memory = Memory(
         command=command_line(),
         finished=_now(),
@@ -100,7 +106,7 @@ def _memory(request: Request, scratch: Path, say: Callable[[str], None]) -> list
         commit=commit(),
         runs=runs,
         peaks=peaks,
-        largest_over_smallest={form: max(found) / min(found) for form, found in by_form.items()},
+        largest_over_smallest={file_format: max(found) / min(found) for file_format, found in by_form.items()},
         most_bytes_per_worker=max(peak.peak_bytes.median for peak in peaks) / workers,
         definitions=DEFINITIONS,
     )
@@ -111,7 +117,7 @@ def _memory(request: Request, scratch: Path, say: Callable[[str], None]) -> list
 def _peak(runs: Sequence[Run]) -> PeakMemory:
     return PeakMemory(
         num_rows=runs[0].num_rows,
-        form=runs[0].form,
+        file_format=runs[0].file_format,
         workers=runs[0].workers,
         peak_bytes=spread(runs, lambda run: run.peak_bytes),
         disturbed=sum(run.is_disturbed for run in runs),
@@ -131,23 +137,23 @@ def _kernel(request: Request, scratch: Path, say: Callable[[str], None]) -> list
 def _source(request: Request, wanted: Path | int, scratch: Path, say: Callable[[str], None]) -> BenchSource:
     own_recipe = PARQUET_BASELINES & {*request.baselines}
     if isinstance(wanted, int):
-        return _sample(request, wanted, {*request.forms, *(["parquet"] if own_recipe else [])}, say)
+        return _sample(request, wanted, {*request.file_formats, *(["parquet"] if own_recipe else [])}, say)
     source = from_config(request.output / "input", scratch, wanted, say)
     check_baselines_can(source, {*own_recipe})
     return source
 
 
-def _sample(request: Request, rows: int, forms: set[str], say: Callable[[str], None]) -> BenchSource:
+def _sample(request: Request, rows: int, file_formats: set[str], say: Callable[[str], None]) -> BenchSource:
     say(f"the input: a sample catalogue of {rows:,} rows")
     with counted("rows", rows) as report:
-        return sample(request.output / "input", rows, forms, report)
+        return sample(request.output / "input", rows, file_formats, report)
 
 
-def _throughput(runs: Sequence[Run], form: str, cores: int) -> dict[int, list[float]]:
+def _throughput(runs: Sequence[Run], file_format: str, cores: int) -> dict[int, list[float]]:
     """Returns the steady rows per second of each repeat of the job, by the number of workers within the cores."""
     found: dict[int, list[float]] = {}
     for run in runs:
-        if (run.method, run.form) == (CURATE, form) and run.workers <= cores:
+        if (run.method, run.file_format) == (CURATE, file_format) and run.workers <= cores:
             found.setdefault(run.workers, []).append(run.rows_per_s)
     return found
 

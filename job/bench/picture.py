@@ -65,13 +65,13 @@ def draw(bench: Bench, path: Path) -> None:
 
 
 def _draw_time(axes: Axes, bench: Bench, jobs: list[Figures]) -> None:
-    for form, colour in _COLOURS.items():
-        alike = [one for one in jobs if one.form == form]
+    for file_format, colour in _COLOURS.items():
+        alike = [one for one in jobs if one.file_format == file_format]
         if alike:
-            _range(axes, alike, f"{CURATE}, {form}", colour, "o-")
+            _range(axes, alike, f"{CURATE}, {file_format}", colour, "o-")
     others = [one for one in bench.figures if one.method not in {CURATE, ONE_ROW, COPIES}]
     for number, one in enumerate(others):
-        _range(axes, [one], f"{one.method}, {one.form}", "0.3", _MARKERS[number % len(_MARKERS)])
+        _range(axes, [one], f"{one.method}, {one.file_format}", "0.3", _MARKERS[number % len(_MARKERS)])
     axes.set_ylim(bottom=0)
     axes.set_ylabel("wall time in s: median, lowest to highest")
 
@@ -87,21 +87,25 @@ def _range(axes: Axes, figures: list[Figures], label: str, colour: str, line: st
 def _draw_speed_up(axes: Axes, bench: Bench, jobs: list[Figures]) -> None:
     workers = sorted({one.workers for one in jobs})
     axes.plot(workers, workers, "--", color="0.5", label="ideal")
-    for form, colour in _COLOURS.items():
-        alike = [one for one in jobs if one.form == form]
+    for file_format, colour in _COLOURS.items():
+        alike = [one for one in jobs if one.file_format == file_format]
         if not alike:
             continue
         counts = [one.workers for one in alike]
-        axes.plot(counts, [one.speed_up or 0.0 for one in alike], "o-", color=colour, label=f"whole process, {form}")
+        axes.plot(
+            counts, [one.speed_up or 0.0 for one in alike], "o-", color=colour, label=f"whole process, {file_format}"
+        )
         steady = [one.steady_speed_up or 0.0 for one in alike]
-        axes.plot(counts, steady, "o:", color=colour, label=f"start-up apart, {form}")
-        copies = [one for one in bench.figures if (one.method, one.form) == (COPIES, form)]
+        axes.plot(counts, steady, "o:", color=colour, label=f"start-up apart, {file_format}")
+        copies = [one for one in bench.figures if (one.method, one.file_format) == (COPIES, file_format)]
         gains = [one.rows_per_s.median / copies[0].rows_per_s.median for one in copies]
-        axes.plot([one.workers for one in copies], gains, "x", color=colour, label=f"copies of the kernel, {form}")
-        for fit in bench.fits.get(form, []):
+        axes.plot(
+            [one.workers for one in copies], gains, "x", color=colour, label=f"copies of the kernel, {file_format}"
+        )
+        for fit in bench.fits.get(file_format, []):
             law = (fit.rows_per_s_of_one.value, fit.sigma.value, fit.kappa.value)
             ahead = [*workers, *fit.expected_rows_per_s]
             gains = [throughput(count, *law) / law[0] for count in ahead]
-            axes.plot(ahead, gains, _LINES[fit.law], color=colour, label=f"{_LAW_NAMES[fit.law]}, {form}")
+            axes.plot(ahead, gains, _LINES[fit.law], color=colour, label=f"{_LAW_NAMES[fit.law]}, {file_format}")
     axes.set_ylim(bottom=0)
     axes.set_ylabel("speed-up")

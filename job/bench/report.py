@@ -27,7 +27,7 @@ def bench_lines(bench: Bench) -> Iterator[str]:
         f"{machine.processor}, {machine.cores} cores, {machine.memory_bytes / 1e9:.0f} GB, {machine.system}, "
         f"Python {machine.python}, Ray {bench.versions['ray']}, commit {(bench.commit or 'unknown')[:12]}"
     )
-    sizes = ", ".join(f"{size / 1e6:,.1f} MB of {form}" for form, size in bench.input.size_bytes.items())
+    sizes = ", ".join(f"{size / 1e6:,.1f} MB of {file_format}" for file_format, size in bench.input.size_bytes.items())
     yield f"{bench.input.name}: {bench.input.num_rows:,} rows, {sizes}"
     yield (
         f"all outputs are equal: {bench.num_items:,} items, content digest {bench.content_digest[:16]}; medians of "
@@ -64,7 +64,7 @@ def _table(bench: Bench) -> str:
             continue
         workers = f"{one.workers} > {bench.machine.cores} cores" if one.more_than_cores else str(one.workers)
         table.add_row(
-            f"{one.method}, {one.form}" + (" (disturbed)" if one.disturbed else ""),
+            f"{one.method}, {one.file_format}" + (" (disturbed)" if one.disturbed else ""),
             workers,
             _spread(one.wall_s, 1),
             f"{one.startup_s.median:.1f}",
@@ -90,31 +90,35 @@ def _compared(bench: Bench, baseline: Figures) -> str:
         for one in bench.figures
         if one.method == CURATE and one.workers == baseline.workers and baseline.method in one.times_as_fast
     ]
-    same_form = [one for one in jobs if one.form == baseline.form] or jobs
+    same_form = [one for one in jobs if one.file_format == baseline.file_format] or jobs
     return ", ".join(f"{one.times_as_fast[baseline.method]:.2f}x as fast" for one in same_form)
 
 
 def _form_lines(bench: Bench) -> Iterator[str]:
     for jsonl in bench.figures:
         parquet = bench.figures_of(CURATE, "parquet", jsonl.workers)
-        if (jsonl.method, jsonl.form) == (CURATE, "jsonl") and parquet is not None:
+        if (jsonl.method, jsonl.file_format) == (CURATE, "jsonl") and parquet is not None:
             ratio = jsonl.rows_per_s.median / parquet.rows_per_s.median
             yield f"with --workers {jsonl.workers}, JSONL is read at {ratio:.2f} of the rows/s of Parquet"
 
 
 def _ceiling_lines(bench: Bench) -> Iterator[str]:
     """Says how the job's scaling compares with that of copies of its kernel that know nothing of each other."""
-    for form in bench.input.size_bytes:
-        jobs = [one for one in bench.figures if (one.method, one.form) == (CURATE, form) and not one.more_than_cores]
-        alone = bench.figures_of(COPIES, form, 1)
+    for file_format in bench.input.size_bytes:
+        jobs = [
+            one
+            for one in bench.figures
+            if (one.method, one.file_format) == (CURATE, file_format) and not one.more_than_cores
+        ]
+        alone = bench.figures_of(COPIES, file_format, 1)
         for one in jobs[1:]:
-            copies = bench.figures_of(COPIES, form, one.workers)
+            copies = bench.figures_of(COPIES, file_format, one.workers)
             first = jobs[0]
             if alone is None or copies is None or one.steady_speed_up is None or first.workers != 1:
                 continue
             ceiling = copies.rows_per_s.median / alone.rows_per_s.median
             yield (
-                f"{form}, from 1 to {one.workers} workers, start-up apart: {one.steady_speed_up:.2f} times as fast; "
+                f"{file_format}, from 1 to {one.workers} workers, start-up apart: {one.steady_speed_up:.2f} times as fast; "
                 f"{one.workers} independent copies of the kernel: {ceiling:.2f}; "
                 f"that is {one.steady_speed_up / ceiling:.0%} of it"
             )
@@ -123,19 +127,19 @@ def _ceiling_lines(bench: Bench) -> Iterator[str]:
 def _one_row_lines(bench: Bench) -> Iterator[str]:
     for one in bench.figures:
         if one.method == ONE_ROW:
-            yield f"{one.form}, one row (--limit 1), --workers {one.workers}: {_spread(one.wall_s, 1)} s"
+            yield f"{one.file_format}, one row (--limit 1), --workers {one.workers}: {_spread(one.wall_s, 1)} s"
         no_ray = one.times_as_fast.get("no-ray")
         if no_ray:
-            yield f"{one.form}, --workers {one.workers}: with Ray it takes {1 / no_ray:.2f} times as long as without"
+            yield f"{one.file_format}, --workers {one.workers}: with Ray it takes {1 / no_ray:.2f} times as long as without"
 
 
 def _fit_lines(bench: Bench) -> Iterator[str]:
     if bench.no_fit:
         yield bench.no_fit
-    for form, fit in [(form, fit) for form, fits in bench.fits.items() for fit in fits]:
+    for file_format, fit in [(file_format, fit) for file_format, fits in bench.fits.items() for fit in fits]:
         name = {"amdahl": "Amdahl's law", "usl": "the Universal Scalability Law"}[fit.law]
         kappa = f", kappa {_interval(fit.kappa, 5)}" if fit.law == "usl" else ""
-        yield f"{form}, {name}: sigma {_interval(fit.sigma, 4)}{kappa} (in parentheses the range of 90% of draws)"
+        yield f"{file_format}, {name}: sigma {_interval(fit.sigma, 4)}{kappa} (in parentheses the range of 90% of draws)"
         for workers, expected in fit.expected_rows_per_s.items():
             yield f"  {workers} workers would do {_interval(expected, 0)} rows/s, if the law holds that far"
 
@@ -156,11 +160,11 @@ def memory_lines(memory: Memory) -> Iterator[str]:
     for peak in memory.peaks:
         disturbed = " (disturbed)" if peak.disturbed else ""
         yield (
-            f"  {peak.num_rows:>12,} rows, {peak.form}, --workers {peak.workers}: "
+            f"  {peak.num_rows:>12,} rows, {peak.file_format}, --workers {peak.workers}: "
             f"{_spread(peak.peak_bytes, 0, 1e6)} MB{disturbed}"
         )
-    for form, ratio in memory.largest_over_smallest.items():
-        yield f"{form}: the largest is {ratio:.2f} times the smallest"
+    for file_format, ratio in memory.largest_over_smallest.items():
+        yield f"{file_format}: the largest is {ratio:.2f} times the smallest"
     yield f"at most {memory.most_bytes_per_worker / 1e6:,.0f} MB for each worker"
 
 

@@ -13,7 +13,7 @@ from job.bench.baselines.method import BASELINES, PARQUET_BASELINES
 from job.cluster.start import usable_cores
 from job.errors import UsageError, cannot_be_written, nearest
 
-Form = Literal["parquet", "jsonl"]
+FileFormat = Literal["parquet", "jsonl"]
 
 _APPLIANCES_ROWS = 94_327
 """As many listings as the data set's Appliances have."""
@@ -27,7 +27,7 @@ class Request:
 
     source: Path | int
     """A job's config, whose first category is the input; or how many rows of a sample catalogue are."""
-    forms: tuple[Form, ...]
+    file_formats: tuple[FileFormat, ...]
     """Which forms of the sample catalogue the job reads; of a config's category it is the one that is there."""
     workers: tuple[int, ...]
     """Numbers of workers, ascending."""
@@ -47,7 +47,7 @@ def read_request(
     *,
     config: Path | None,
     rows: int | None,
-    form: str | None,
+    file_format: str | None,
     workers: str | None,
     repeat: int,
     baselines: Sequence[str],
@@ -75,14 +75,14 @@ def read_request(
         UsageError: when a word is wrong, two exclude each other, a package is not installed, or the folder cannot be
             written.
     """
-    if config is not None and (rows is not None or form is not None or memory is not None):
+    if config is not None and (rows is not None or file_format is not None or memory is not None):
         raise UsageError("a config names its input itself: leave --rows, --form and --memory out, or the config")
     if kernel and (memory is not None or baselines or workers is not None):
         raise UsageError("--kernel measures one process: leave --workers, --baseline and --memory out")
     if memory is not None and (baselines or rows is not None):
         raise UsageError("--memory measures `curate run` at its own numbers of rows: leave --baseline and --rows out")
-    if form not in {None, "parquet", "jsonl", "both"}:
-        raise UsageError(f"--form {form}: must be parquet, jsonl or both")
+    if file_format not in {None, "parquet", "jsonl", "both"}:
+        raise UsageError(f"--form {file_format}: must be parquet, jsonl or both")
     if rows is not None and rows < 1:
         raise UsageError(f"--rows {rows}: must be a whole number from 1 up")
     if repeat < 1:
@@ -98,7 +98,11 @@ def read_request(
     _make_folder(output)
     return Request(
         source=config.absolute() if config else rows or (_KERNEL_ROWS if kernel else _APPLIANCES_ROWS),
-        forms=("parquet", "jsonl") if form == "both" else ("jsonl",) if form == "jsonl" else ("parquet",),
+        file_formats=("parquet", "jsonl")
+        if file_format == "both"
+        else ("jsonl",)
+        if file_format == "jsonl"
+        else ("parquet",),
         workers=counts,
         repeat=repeat,
         baselines=tuple(dict.fromkeys(baselines)),

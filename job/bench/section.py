@@ -71,23 +71,26 @@ def _rows(benches: Sequence[Bench]) -> Iterator[str]:
     def row(name: str, cell: Callable[[Bench], str]) -> str:
         return f"| {name} | " + " | ".join(map(cell, benches)) + " |"
 
-    def of(method: str, form: str, cell: Callable[[Figures], str]) -> Callable[[Bench], str]:
+    def of(method: str, file_format: str, cell: Callable[[Figures], str]) -> Callable[[Bench], str]:
         def found(bench: Bench) -> str:
-            figures = bench.figures_of(method, form, _most(bench))
+            figures = bench.figures_of(method, file_format, _most(bench))
             return "" if figures is None else cell(figures)
 
         return found
 
-    for form in ("parquet", "jsonl"):
-        yield row(f"`curate run`, {_NAMES[form]}", of(CURATE, form, lambda one: _spread(one.wall_s, 1, "s")))
+    for file_format in ("parquet", "jsonl"):
+        yield row(
+            f"`curate run`, {_NAMES[file_format]}", of(CURATE, file_format, lambda one: _spread(one.wall_s, 1, "s"))
+        )
     for name, words in _BASELINES.items():
         yield row(words, of(name, "parquet", lambda one: _spread(one.wall_s, 1, "s")))
     for name, words in _TIMES_AS_FAST.items():
         yield row(words, of(CURATE, "parquet", lambda one, name=name: _times(one, name)))
     yield row("with Ray / without", of(CURATE, "parquet", lambda one: f"{1 / one.times_as_fast['no-ray']:.2f}"))
-    for form in ("parquet", "jsonl"):
+    for file_format in ("parquet", "jsonl"):
         yield row(
-            f"rows/s, {_NAMES[form]}, start-up apart", of(CURATE, form, lambda one: f"{one.rows_per_s.median:,.0f}")
+            f"rows/s, {_NAMES[file_format]}, start-up apart",
+            of(CURATE, file_format, lambda one: f"{one.rows_per_s.median:,.0f}"),
         )
     yield row("JSONL's rows/s / Parquet's", _jsonl_over_parquet)
     yield row("speed-up from 1 worker, start-up apart", of(CURATE, "parquet", lambda one: f"{one.steady_speed_up:.2f}"))
@@ -119,7 +122,7 @@ def _times(job: Figures, baseline: str) -> str:
 
 
 def _jsonl_over_parquet(bench: Bench) -> str:
-    parquet, jsonl = (bench.figures_of(CURATE, form, _most(bench)) for form in ("parquet", "jsonl"))
+    parquet, jsonl = (bench.figures_of(CURATE, file_format, _most(bench)) for file_format in ("parquet", "jsonl"))
     return "" if parquet is None or jsonl is None else f"{jsonl.rows_per_s.median / parquet.rows_per_s.median:.2f}"
 
 
@@ -131,7 +134,7 @@ def _ceiling(bench: Bench) -> str:
 
 
 def _peaks(memory: Memory) -> str:
-    peaks = [peak for peak in memory.peaks if peak.form == "parquet"]
+    peaks = [peak for peak in memory.peaks if peak.file_format == "parquet"]
     return ", ".join(f"{peak.peak_bytes.median / 1e9:.2f} GB at {peak.num_rows:,} rows" for peak in peaks)
 
 

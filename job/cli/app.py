@@ -132,7 +132,7 @@ def sample(
     rows: Annotated[int, typer.Option(help="How many rows in all.")] = 20_000,
     seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 0,
     category: Annotated[list[str] | None, typer.Option(help="A category; may be given again.")] = None,
-    form: Annotated[str, typer.Option(help="jsonl, parquet or both.")] = "both",
+    file_format: Annotated[str, typer.Option("--form", help="jsonl, parquet or both.")] = "both",
 ) -> None:
     """Make a sample catalogue in the Hub's layout."""
     from job.progress import counted
@@ -141,11 +141,11 @@ def sample(
     if is_address(place):
         raise UsageError(f"{without_secrets(place)}: a sample is made in a folder; copy it from there to its address")
     folder = Path(place)
-    if form not in {"jsonl", "parquet", "both"}:
-        raise UsageError(f"--form {form}: must be jsonl, parquet or both")
+    if file_format not in {"jsonl", "parquet", "both"}:
+        raise UsageError(f"--form {file_format}: must be jsonl, parquet or both")
     names = {"categories": category} if category else {}
     with counted("rows", rows) as report:
-        paths = make_catalogue(folder, rows=rows, seed=seed, form=form, report=report, **names)  # pyright: ignore[reportArgumentType]
+        paths = make_catalogue(folder, rows=rows, seed=seed, file_format=file_format, report=report, **names)  # pyright: ignore[reportArgumentType]
     for path in paths:
         typer.echo(f"{path}  {path.stat().st_size / 1e6:,.1f} MB")
     typer.echo(f"made {rows:,} rows; curate them: curate run --source {quoted(folder)}")
@@ -225,7 +225,9 @@ def config(
 def bench(
     config: Annotated[Path | None, typer.Argument(help="A YAML file, whose first category is read.")] = None,
     rows: Annotated[int | None, typer.Option(help="So many rows of a sample catalogue.")] = None,
-    form: Annotated[str | None, typer.Option(help="Of the sample catalogue: parquet, jsonl or both.")] = None,
+    file_format: Annotated[
+        str | None, typer.Option("--form", help="Of the sample catalogue: parquet, jsonl or both.")
+    ] = None,
     workers: Annotated[str | None, typer.Option(help="Numbers of workers, such as 1,2,4.")] = None,
     repeat: Annotated[int, typer.Option(help="How many times each run is done.")] = 3,
     baseline: Annotated[
@@ -243,7 +245,7 @@ def bench(
     request = read_request(
         config=config,
         rows=rows,
-        form=form,
+        file_format=file_format,
         workers=workers,
         repeat=repeat,
         baselines=baseline or [],

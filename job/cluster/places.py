@@ -14,7 +14,7 @@ from job.source.fetch.cache import cache_folder, missing_bytes
 from job.source.files import Place
 
 
-def streams(config: JobConfig, task: Task, *, elsewhere: bool) -> bool:
+def streams(config: JobConfig, task: Task, *, has_other_nodes: bool) -> bool:
     """Decides whether a category is read from the Hub, without a copy on this machine.
 
     Args:
@@ -26,7 +26,7 @@ def streams(config: JobConfig, task: Task, *, elsewhere: bool) -> bool:
         return False
     if config.source.stream is not None:
         return config.source.stream
-    if elsewhere:
+    if has_other_nodes:
         return True
     return config.limit is not None and missing_bytes(task.source) > 0  # not 18 GB for 1,000 rows
 
@@ -71,6 +71,6 @@ def check_nodes(config: JobConfig, output: OutputFolder, tasks: Sequence[Task]) 
     }
     if any(task.source.is_packed for task in tasks):
         folders[output.scratch] = "where packed source files are unpacked (you can unpack them yourself)"
-    if any(task.source.repository and not streams(config, task, elsewhere=True) for task in tasks):
+    if any(task.source.repository and not streams(config, task, has_other_nodes=True) for task in tasks):
         folders[cache_folder()] = "the Hugging Face cache (source.stream=true reads without it)"
     check_seen_by_all_nodes(files, folders)

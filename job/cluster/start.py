@@ -97,10 +97,10 @@ def started_ray(
         if isinstance(workers, int) and workers > cores:
             say(f"{workers} workers asked for: this Ray has {cores} CPUs, so {cores} will work")
         with Reserved(say) as reserved:
-            elsewhere = not given or _nodes() > 1  # a cluster of one node may grow
+            has_other_nodes = not given or _nodes() > 1  # a cluster of one node may grow
             count = cores if workers == "all" else min(workers, cores)
-            task = {"num_cpus": 1} if workers == "all" else reserved.task(count)
-            yield Workers(count=count, task=task, elsewhere=elsewhere, reserved=reserved)
+            ray_options = {"num_cpus": 1} if workers == "all" else reserved.ray_options(count)
+            yield Workers(count=count, ray_options=ray_options, has_other_nodes=has_other_nodes, reserved=reserved)
         return
 
     check_shared_memory()
@@ -116,7 +116,7 @@ def started_ray(
             _hush_ray_data()
             for _ in range(count):
                 ray.remote(num_cpus=1)(_call).remote(prepare)
-            yield Workers(count=count, task={"num_cpus": 1}, elsewhere=False, cpus=count)
+            yield Workers(count=count, ray_options={"num_cpus": 1}, has_other_nodes=False, cpus=count)
         finally:
             watch.end()
             with _unheard():

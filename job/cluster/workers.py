@@ -21,7 +21,7 @@ class Reserved:
         self._say = say
         self._group: Any = None
 
-    def task(self, count: int) -> dict[str, Any]:
+    def ray_options(self, count: int) -> dict[str, Any]:
         """Returns what tasks ask for that are to run on so many CPUs together; those kept before are given back."""
         from ray.util.placement_group import placement_group
         from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
@@ -51,9 +51,9 @@ class Workers:
     """The cores that may work at once."""
 
     count: int
-    task: dict[str, Any]
+    ray_options: dict[str, Any]
     """What a task has to ask Ray for, so that no more of them run."""
-    elsewhere: bool
+    has_other_nodes: bool
     """Whether other machines have some of them, or may have some later."""
     reserved: Reserved | None = None
     """Keeps fewer than all CPUs of a Ray that was joined; None for a Ray of our own."""
@@ -62,7 +62,7 @@ class Workers:
 
     def by_now(self) -> int:
         """Returns how many may work by now: where all of a joined Ray's CPUs may, it may have grown."""
-        if self.reserved is None or "scheduling_strategy" in self.task:
+        if self.reserved is None or "scheduling_strategy" in self.ray_options:
             return self.count
         import ray
 
@@ -73,6 +73,6 @@ class Workers:
         if self.by_now() <= count:
             return self
         if self.reserved is not None:
-            return replace(self, count=count, task=self.reserved.task(count))
+            return replace(self, count=count, ray_options=self.reserved.ray_options(count))
         share = math.ceil(self.cpus / count)  # whole numbers only, says Ray, above 1
-        return replace(self, count=self.cpus // share, task={"num_cpus": share})
+        return replace(self, count=self.cpus // share, ray_options={"num_cpus": share})

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from job.config.models import JobConfig
-from job.errors import CurateError, MalformedBudgetError, quoted
+from job.errors import CurateError, MalformedLimitError, quoted
 from job.output.folder import OutputFolder
 from job.output.records import Damage, Record
 from job.recipe.verdicts import MALFORMED
@@ -19,7 +19,7 @@ _CAUSES_SHOWN = 3
 _DAMAGES_SHOWN = 5
 
 
-def check_budget(output: OutputFolder, category: str, records: Sequence[Record], max_malformed: float) -> None:
+def check_malformed(output: OutputFolder, category: str, records: Sequence[Record], max_malformed: float) -> None:
     """Compares a category's malformed rows with what is put up with.
 
     Args:
@@ -36,13 +36,13 @@ def check_budget(output: OutputFolder, category: str, records: Sequence[Record],
     share = Fraction(str(max_malformed)) * rows  # 0.29 of 100 is 29, and not 28 as in binary fractions
     allowed = max_malformed if isinstance(max_malformed, int) else max(_LEAST_ROWS, int(share))
     if rows and malformed == rows and not isinstance(max_malformed, int):
-        raise MalformedBudgetError(
+        raise MalformedLimitError(
             f"{category}: every row is malformed: is it JSONL, one object in each line?\n"
             f"{_worst(output, records)}"
             f"to see them: curate rejects {quoted(output.root)}; then mend the file, and begin anew with --fresh"
         )
     if malformed > allowed:
-        raise MalformedBudgetError(
+        raise MalformedLimitError(
             f"{category}: {malformed:,} of {rows:,} rows are malformed, and max_malformed allows {allowed:,}\n"
             f"{_worst(output, records)}"
             f"all that was done is kept; to see them: curate rejects {quoted(output.root)}\n"

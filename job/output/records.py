@@ -26,11 +26,11 @@ class Damage(msgspec.Struct, frozen=True, kw_only=True):
     end: int | None = None
 
 
-class CategoryPlan(msgspec.Struct, frozen=True, kw_only=True):
+class CategoryPlan(msgspec.Struct, frozen=True, kw_only=True, rename={"file_format": "form"}):
     """What is to be done for one category."""
 
     category: str
-    form: Literal["jsonl", "parquet"]
+    file_format: Literal["jsonl", "parquet"]
     digest: str
     """SHA-256 over `determines`, in hexadecimal."""
     determines: dict[str, Any]

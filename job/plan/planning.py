@@ -17,7 +17,7 @@ from job.errors import CurateError, DamagedFileError, UsageError
 from job.output.folder import OutputFolder
 from job.output.records import CategoryPlan, Plan, digest_of
 from job.recipe.tokenizer import LLAMA3_VOCABULARY_SHA256
-from job.source.bucket_file import StoredFile
+from job.source.bucket_file import BucketFile
 from job.source.fetch.cache import cached_path, fetch_files
 from job.source.fetch.unpack import is_packed, unpack
 from job.source.files import CategorySource, Place, SourceFile, fingerprint, size_of
@@ -59,16 +59,16 @@ class Task:
         """
         remote = [place for place in places if not isinstance(place, Path)]
         return PartitionReader(
-            form=self.source.form,
+            file_format=self.source.file_format,
             paths=tuple(place.absolute() if isinstance(place, Path) else place for place in places),
             sizes_bytes=tuple(map(size_of, places)),
             keep_columns=self.config.keep_columns,
             max_row_bytes=self.config.max_row_bytes,
             fields=self.config.source.fields,
-            metadata=tuple(map(self._metadata, remote)) if self.source.form == "parquet" else (),
+            metadata=tuple(map(self._metadata, remote)) if self.source.file_format == "parquet" else (),
         )
 
-    def _metadata(self, file: HubFile | StoredFile) -> pq.FileMetaData | None:
+    def _metadata(self, file: HubFile | BucketFile) -> pq.FileMetaData | None:
         return None if file.name in self.plan.damaged_files else read_metadata(file)
 
     def check_unchanged(self) -> None:
@@ -113,7 +113,7 @@ def find_sources(config: JobConfig, before: Plan | None = None) -> list[Category
         sources = _find_on_hub(config, before)
     for source in sources:
         known = before.categories.get(source.category) if before else None
-        if source.form == "parquet" and known is None:
+        if source.file_format == "parquet" and known is None:
             for file in source.files:
                 with _damage_noted(config, file, {}):
                     open_checked(_nearest_place(source, file), config.keep_columns, config.source.fields)
@@ -273,7 +273,7 @@ def make_task(
         partitions = _cut(config, source, places, damaged)
         plan = CategoryPlan(
             category=source.category,
-            form=source.form,
+            file_format=source.file_format,
             digest=digest_of(determines),
             determines=determines,
             partitions=partitions,
@@ -292,14 +292,14 @@ def _cut(
 ) -> list[tuple[int, int, int]]:
     """Cuts a category's files, but not those that are damaged; adds to these what cannot be opened."""
     groups: dict[int, RowGroups] = {}
-    if source.form == "parquet":
+    if source.file_format == "parquet":
         for index, (file, place) in enumerate(zip(source.files, places, strict=True)):
             with _damage_noted(config, file, damaged):
                 groups[index] = row_groups(open_checked(place, config.keep_columns, config.source.fields))
     whole = [index for index, file in enumerate(source.files) if file.name not in damaged]
     if not whole:
         raise DamagedFileError(f"{source.category}: every file of it is damaged:\n" + "\n".join(damaged.values()))
-    if source.form == "jsonl":
+    if source.file_format == "jsonl":
         cut = cut_jsonl([places[index] for index in whole], config.limit, config.max_row_bytes)
     else:
         cut = cut_parquet([groups[index] for index in whole], config.limit)

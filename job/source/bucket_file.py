@@ -14,7 +14,7 @@ _CHUNK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class StoredFile:
+class BucketFile:
     """A file under an address."""
 
     address: str

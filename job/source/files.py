@@ -7,12 +7,12 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from job.source.bucket_file import StoredFile
+from job.source.bucket_file import BucketFile
 from job.source.fetch.unpack import is_packed
-from job.source.find.layout import Form
+from job.source.find.layout import FileFormat
 from job.source.hub_file import HubFile
 
-Place = Path | HubFile | StoredFile
+Place = Path | HubFile | BucketFile
 """Where a file is read: all open with `open("rb")`."""
 
 _FINGERPRINT_BYTES = 1 << 16
@@ -54,7 +54,7 @@ class CategorySource:
     """All files of a category, in the order of their rows."""
 
     category: str
-    form: Form
+    file_format: FileFormat
     files: tuple[SourceFile, ...]
     repository: tuple[str, str] | None = None
     """On the Hub: the data set and the commit."""

@@ -84,7 +84,7 @@ def test_all_methods_make_the_same_items_and_are_measured(output: Path, curate: 
 def two_methods(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes a bench of two methods, neither of which starts a Ray, and one of which is wrong."""
     monkeypatch.setitem(BASELINES, "wrong", "tests.bench.wrong")
-    two = [Method(name=name, form="parquet", workers=1) for name in ("no-ray", "wrong")]
+    two = [Method(name=name, file_format="parquet", workers=1) for name in ("no-ray", "wrong")]
     monkeypatch.setattr(command, "methods", lambda *_: two)
     monkeypatch.setattr("job.bench.measure.rounds.PARQUET_BASELINES", {"wrong"})
 
@@ -110,7 +110,7 @@ def test_a_config_is_measured_by_its_first_category_and_its_rules(
     refused = curate("bench", tmp_path / "job.yaml", "--baseline", "process-pool", "--output", output)
     assert (refused.exit_code, "JSONL only: process-pool can read Parquet only" in refused.err) == (2, True)
 
-    monkeypatch.setattr(command, "methods", lambda *_: [Method(name="no-ray", form="jsonl", workers=1)])
+    monkeypatch.setattr(command, "methods", lambda *_: [Method(name="no-ray", file_format="jsonl", workers=1)])
     result = curate("bench", tmp_path / "job.yaml", "--repeat", 2, "--output", output)
     assert result.exit_code == 0, result.err
     bench = msgspec.json.decode((output / "bench.json").read_bytes(), type=Bench)
@@ -131,7 +131,9 @@ def test_the_process_pool_and_datasets_map_obey_the_rules_of_a_config(
     job = {"source": {"path": str(tmp_path / "cat")}, "categories": ["Toys"], "recipe": recipe, "limit": 800}
     (tmp_path / "job.yaml").write_text(yaml.safe_dump(job))
     names = ("process-pool", "datasets-map")
-    monkeypatch.setattr(command, "methods", lambda *_: [Method(name=name, form="parquet", workers=2) for name in names])
+    monkeypatch.setattr(
+        command, "methods", lambda *_: [Method(name=name, file_format="parquet", workers=2) for name in names]
+    )
     result = curate("bench", tmp_path / "job.yaml", "--repeat", 1, "--output", tmp_path / "bench")
     assert result.exit_code == 0, result.err
     bench = msgspec.json.decode((tmp_path / "bench" / "bench.json").read_bytes(), type=Bench)
@@ -177,7 +179,13 @@ def test_memory_is_compared_over_numbers_of_rows(
         rows = int(str(source).split("rows-")[1].split("-")[0])
         assert {(method.name, method.workers) for method in wanted} == {(CURATE, 2)}
         return [
-            run(workers=2, form=method.form, num_rows=rows, round=number, peak_bytes=int(peaks[method.form, rows]))
+            run(
+                workers=2,
+                file_format=method.file_format,
+                num_rows=rows,
+                round=number,
+                peak_bytes=int(peaks[method.file_format, rows]),
+            )
             for number in (1, 2)
             for method in wanted
         ]
@@ -187,7 +195,7 @@ def test_memory_is_compared_over_numbers_of_rows(
     result = curate("bench", *words)
     assert result.exit_code == 0, result.err
     memory = msgspec.json.decode((tmp_path / "memory.json").read_bytes(), type=Memory)
-    found = {(peak.form, peak.num_rows): peak.peak_bytes.median for peak in memory.peaks}
+    found = {(peak.file_format, peak.num_rows): peak.peak_bytes.median for peak in memory.peaks}
     assert found == peaks
     assert memory.largest_over_smallest == {"parquet": 1.125, "jsonl": 1.0}
     assert memory.most_bytes_per_worker == 5e8
@@ -208,8 +216,12 @@ def test_the_kernel_is_measured_stage_by_stage_in_both_forms(output: Path, curat
     result = curate("bench", "--kernel", "--rows", 400, "--output", output)
     assert result.exit_code == 0, result.err
     lines = [line.split() for line in result.out.splitlines()[2:]]
-    for form in ("jsonl", "parquet"):
-        stages = {" ".join(line[: line.index(form)]): line[line.index(form) + 1 :] for line in lines if form in line}
+    for file_format in ("jsonl", "parquet"):
+        stages = {
+            " ".join(line[: line.index(file_format)]): line[line.index(file_format) + 1 :]
+            for line in lines
+            if file_format in line
+        }
         assert {"read", "judge", "commit", "Parquet bytes", "content digest", "all of it"} <= stages.keys()
         assert any(name.startswith("text.") for name in stages)
         for rows, *_, rows_per_s, _ in stages.values():

@@ -80,7 +80,7 @@ def test_what_holds_when_nothing_is_said(tmp_path: Path) -> None:
     asked = read_request(
         config=None,
         rows=None,
-        form=None,
+        file_format=None,
         workers=None,
         repeat=3,
         baselines=[],
@@ -88,6 +88,6 @@ def test_what_holds_when_nothing_is_said(tmp_path: Path) -> None:
         memory=None,
         output=tmp_path,
     )
-    assert (asked.source, asked.forms) == (94_327, ("parquet",))
+    assert (asked.source, asked.file_formats) == (94_327, ("parquet",))
     assert asked.workers[0] == 1
     assert max(asked.workers) <= usable_cores() < 2 * max(asked.workers)

@@ -90,8 +90,8 @@ def test_speed_up_without_one_worker_counts_from_the_fewest() -> None:
 
 
 def test_a_baseline_of_the_jobs_own_form_is_compared_with_that_form_only() -> None:
-    runs = [run(form=form, wall_s=wall_s) for form, wall_s in (("parquet", 10.0), ("jsonl", 12.0))]
-    runs += [run("no-ray", form="jsonl", wall_s=6.0), run("process-pool", wall_s=60.0)]
+    runs = [run(file_format=file_format, wall_s=wall_s) for file_format, wall_s in (("parquet", 10.0), ("jsonl", 12.0))]
+    runs += [run("no-ray", file_format="jsonl", wall_s=6.0), run("process-pool", wall_s=60.0)]
     parquet, jsonl, *_ = figures(runs, {"parquet": 1, "jsonl": 1}, 1)
     assert parquet.times_as_fast == {"process-pool": 6.0}
     assert jsonl.times_as_fast == {"process-pool": 5.0, "no-ray": 0.5}
@@ -165,7 +165,7 @@ def test_a_bench_of_many_workers_has_laws_and_is_drawn(tmp_path: Path) -> None:
 
 def test_jsonl_is_compared_with_parquet() -> None:
     sizes = {"parquet": 1, "jsonl": 1}
-    runs = [run(wall_s=10.0), run(form="jsonl", wall_s=13.0)]
+    runs = [run(wall_s=10.0), run(file_format="jsonl", wall_s=13.0)]
     bench = msgspec.structs.replace(bench_of(runs[:1]), figures=figures(runs, sizes, 2))
     assert "with --workers 1, JSONL is read at 0.70 of the rows/s of Parquet" in list(bench_lines(bench))
 

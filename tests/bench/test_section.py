@@ -30,7 +30,11 @@ def test_the_committed_figures_follow_from_the_committed_runs() -> None:
         assert (MEASURED / str(bench.input.num_rows) / "bench.png").stat().st_size > 0
     memory = read_memory()
     for peak in memory.peaks:
-        found = [run.peak_bytes for run in memory.runs if (run.form, run.num_rows) == (peak.form, peak.num_rows)]
+        found = [
+            run.peak_bytes
+            for run in memory.runs
+            if (run.file_format, run.num_rows) == (peak.file_format, peak.num_rows)
+        ]
         assert (peak.peak_bytes.lowest, peak.peak_bytes.highest) == (min(found), max(found))
     assert memory.largest_over_smallest["parquet"] == pytest.approx(
         max(peak.peak_bytes.median for peak in memory.peaks) / min(peak.peak_bytes.median for peak in memory.peaks)

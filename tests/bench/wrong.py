@@ -10,6 +10,6 @@ from job.bench.baselines import process_pool
 from job.bench.baselines.child import Done, Spec
 
 
-def work(spec: Spec, form: str, workers: int, output: Path) -> Done:
-    done = process_pool.work(spec, form, workers, output)
+def work(spec: Spec, file_format: str, workers: int, output: Path) -> Done:
+    done = process_pool.work(spec, file_format, workers, output)
     return msgspec.structs.replace(done, num_items=done.num_items - 1, content_digest="0" * 64)

@@ -98,10 +98,10 @@ def test_workers_decide_how_many_tasks_run_at_once(
 
 def test_fewer_at_once_are_fewer_each_time() -> None:
     """As when memory runs out more than once: a share is one of all CPUs, not of those that work by then."""
-    workers = cluster.Workers(count=8, task={"num_cpus": 1}, elsewhere=False, cpus=8)
+    workers = cluster.Workers(count=8, ray_options={"num_cpus": 1}, has_other_nodes=False, cpus=8)
     for at_once in (4, 2, 1):
         workers = workers.at_most(workers.count // 2)
-        assert (workers.count, workers.task) == (at_once, {"num_cpus": 8 // at_once})
+        assert (workers.count, workers.ray_options) == (at_once, {"num_cpus": 8 // at_once})
 
 
 @pytest.mark.usefixtures("shared_ray")

@@ -29,7 +29,7 @@ COLUMNS = ["category", "parent_asin", "title", "price", "prompt", "token_count"]
 def output(shared_ray: int, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two categories, one of them with rejects, and one partition without an item."""
     folder = tmp_path_factory.mktemp("output")
-    make_catalogue(folder / "source", rows=5_000, categories=["Appliances", "Toys"], form="jsonl")
+    make_catalogue(folder / "source", rows=5_000, categories=["Appliances", "Toys"], file_format="jsonl")
     toys = folder / "source/raw/meta_categories/meta_Toys.jsonl"
     toys.write_bytes(toys.read_bytes() + b"broken\n" + b'{"title": "%s"}\n' % (b"no price " * 100) * 15_000)
     run_job(load_config(None, {"source.path": str(folder / "source"), "output": str(folder / "out")}), quiet=True)

@@ -16,7 +16,7 @@ from tests.conftest import Curate
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("source")
-    make_catalogue(folder, rows=30_000, categories=["Appliances"], form="jsonl")
+    make_catalogue(folder, rows=30_000, categories=["Appliances"], file_format="jsonl")
     return folder
 
 

@@ -22,7 +22,7 @@ from tests.conftest import tree
 def whole(shared_ray: int, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two categories, several partitions, rejects, a column carried along."""
     folder = tmp_path_factory.mktemp("verified")
-    make_catalogue(folder / "source", rows=7_000, categories=["Appliances", "Toys"], form="jsonl")
+    make_catalogue(folder / "source", rows=7_000, categories=["Appliances", "Toys"], file_format="jsonl")
     toys = folder / "source/raw/meta_categories/meta_Toys.jsonl"
     toys.write_bytes(b"broken\n" + toys.read_bytes())
     settings = {"source.path": str(folder / "source"), "output": str(folder / "out"), "keep_columns": ["store"]}

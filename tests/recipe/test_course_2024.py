@@ -633,11 +633,11 @@ def test_the_plain_version_gives_every_expected_text_too(expected: list[dict[str
 
 
 @pytest.mark.parametrize("form", ["jsonl", "parquet"])
-def test_the_first_real_item_has_its_published_prompt(form: str, tmp_path: Path) -> None:
+def test_the_first_real_item_has_its_published_prompt(file_format: str, tmp_path: Path) -> None:
     if not REAL.is_dir():
         pytest.skip("the real rows are not on this machine")
     first = json.loads((REAL / "first_item.json").read_bytes())
-    if form == "jsonl":
+    if file_format == "jsonl":
         rows = read_jsonl(tmp_path / "first.jsonl", [json.dumps(first["row"]).encode()])
     else:
         rows = read_parquet(tmp_path / "first.parquet", [first["row"]])

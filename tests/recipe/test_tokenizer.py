@@ -118,11 +118,11 @@ def test_another_vocabulary_is_refused_by_its_hash(monkeypatch: pytest.MonkeyPat
     changed.parent.mkdir()
     changed.write_bytes(original.removesuffix(b"\n"))
 
-    def elsewhere(package: str) -> Path:
+    def has_other_nodes(package: str) -> Path:
         assert package == "llama_models"
         return tmp_path
 
-    monkeypatch.setattr(importlib.resources, "files", elsewhere)
+    monkeypatch.setattr(importlib.resources, "files", has_other_nodes)
     with pytest.raises(CurateError) as raised:
         load_tokenizer.__wrapped__("llama3")
     message = str(raised.value)

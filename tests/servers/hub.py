@@ -255,12 +255,12 @@ class _Call:
     path: str
     parts: list[str]
     query: dict[str, list[str]]
-    form: dict[str, list[str]]
+    file_format: dict[str, list[str]]
     range: str | None
     authorization: str | None
 
     def flag(self, name: str) -> bool:
-        return self.query.get(name, self.form.get(name, [""]))[-1].lower() in ("true", "1")
+        return self.query.get(name, self.file_format.get(name, [""]))[-1].lower() in ("true", "1")
 
 
 class _Refusal(Exception):  # noqa: N818  # an answer, not an error
@@ -614,7 +614,7 @@ class Hub:
     def _paths_information(self, call: _Call, commit: _Commit) -> _Answer:
         known = set(_entries(commit.files, "", recursive=True))
         expand = call.flag("expand")
-        paths = [path for path in call.form.get("paths", []) if path in known]
+        paths = [path for path in call.file_format.get("paths", []) if path in known]
         return _json([self._entry(path, commit, expand=expand) for path in paths], sizes=True)
 
     def _entry(self, path: str, commit: _Commit, *, expand: bool) -> dict[str, Any]:
@@ -1032,7 +1032,7 @@ class _Handler(BaseHTTPRequestHandler):
             path=unquote(address.path),
             parts=[unquote(part) for part in address.path.split("/")[1:]],
             query=parse_qs(address.query),
-            form=parse_qs(content.decode()),
+            file_format=parse_qs(content.decode()),
             range=self.headers.get("Range"),
             authorization=self.headers.get("Authorization"),
         )

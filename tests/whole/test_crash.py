@@ -38,7 +38,7 @@ def temporary() -> Iterator[Path]:
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two categories, eight partitions or so, a packed file, and some malformed rows."""
     folder = tmp_path_factory.mktemp("source")
-    make_catalogue(folder / "made", rows=16_000, categories=["Appliances", "Toys"], form="jsonl")
+    make_catalogue(folder / "made", rows=16_000, categories=["Appliances", "Toys"], file_format="jsonl")
     made = folder / "made/raw/meta_categories"
     appliances = (made / "meta_Appliances.jsonl").read_bytes()
     subprocess.run(["gzip", "-1"], input=appliances, stdout=(folder / "Appliances.jsonl.gz").open("wb"), check=True)

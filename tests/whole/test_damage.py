@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("shared_ray")
 
 
 def whole_parquet(folder: Path) -> Path:
-    make_catalogue(folder, rows=7_000, categories=["Toys"], form="parquet")
+    make_catalogue(folder, rows=7_000, categories=["Toys"], file_format="parquet")
     return next(folder.rglob("*.parquet"))
 
 
@@ -78,7 +78,7 @@ def garbled(content: bytes) -> bytes:
 
 @pytest.mark.parametrize("damage", [cut_off, garbled])
 def test_a_damaged_packed_file(damage: Callable[[bytes], bytes], tmp_path: Path, curate: Curate) -> None:
-    make_catalogue(tmp_path / "made", rows=6_000, categories=["Games", "Toys"], form="jsonl")
+    make_catalogue(tmp_path / "made", rows=6_000, categories=["Games", "Toys"], file_format="jsonl")
     source = tmp_path / "source"
     source.mkdir()
     made = tmp_path / "made/raw/meta_categories"
@@ -129,7 +129,7 @@ def test_a_packed_file_that_is_damaged_after_its_plan_was_made_is_an_error(
     tmp_path: Path, curate: Curate, more: list[str]
 ) -> None:
     """Its partitions are planned: nothing else may be read in their place, nor may they be left out in silence."""
-    make_catalogue(tmp_path / "made", rows=6_000, categories=["Toys"], form="jsonl")
+    make_catalogue(tmp_path / "made", rows=6_000, categories=["Toys"], file_format="jsonl")
     whole = gzip.compress((tmp_path / "made/raw/meta_categories/meta_Toys.jsonl").read_bytes())
     source = tmp_path / "source"
     source.mkdir()

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("shared_ray")
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("source")
-    make_catalogue(folder, rows=14_000, categories=["Appliances"], form="jsonl")
+    make_catalogue(folder, rows=14_000, categories=["Appliances"], file_format="jsonl")
     return folder
 
 

@@ -71,17 +71,17 @@ def test_folder_cache_and_stream_give_the_same_bytes(
     catalogue: Path,
     jsonl_tree: Path,
     tmp_path: Path,
-    form: str,
+    file_format: str,
     stream: bool,
     faults: list[tuple[Drop | Short | TooManyRequests | Status | Refuse, int]],
 ) -> None:
-    commit = hub.put(DATASET, catalogue if form == "parquet" else jsonl_tree)
+    commit = hub.put(DATASET, catalogue if file_format == "parquet" else jsonl_tree)
     for fault, times in faults:
         hub.fail(fault, server="cdn", method="GET", times=times)
     outcome = curated(tmp_path / "out", {"source.stream": stream})
     assert len(hub.applied) == sum(times for _, times in faults)
-    assert shards(tmp_path / "out") == shards(expected / form)
-    reference = OutputFolder(expected / form).manifest()
+    assert shards(tmp_path / "out") == shards(expected / file_format)
+    reference = OutputFolder(expected / file_format).manifest()
     assert reference is not None
     assert outcome.manifest.content_digest == reference.content_digest
     assert outcome.manifest.categories["Appliances"].repository == (DATASET, commit)

@@ -313,7 +313,7 @@ def items(output: Path, category: str) -> list[dict[str, Any]]:
 @pytest.fixture(scope="module")
 def runs(shared_ray: int, tmp_path_factory: pytest.TempPathFactory) -> Runs:
     folder = tmp_path_factory.mktemp("poison")
-    make_catalogue(folder / "made", rows=NUM_ROWS, categories=["Toys"], form="jsonl")
+    make_catalogue(folder / "made", rows=NUM_ROWS, categories=["Toys"], file_format="jsonl")
     good = (folder / "made/raw/meta_categories/meta_Toys.jsonl").read_bytes().splitlines()
     toys = laid(good)
     rows = list(parquet_rows())

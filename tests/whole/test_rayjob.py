@@ -30,7 +30,7 @@ PATIENCE_S = 120.0
 
 @pytest.fixture
 def listings(hub: Hub, tmp_path: Path) -> None:
-    make_catalogue(tmp_path / "tree", rows=20_000, categories=["Appliances"], form="parquet")
+    make_catalogue(tmp_path / "tree", rows=20_000, categories=["Appliances"], file_format="parquet")
     hub.put("McAuley-Lab/Amazon-Reviews-2023", tmp_path / "tree")
 
 

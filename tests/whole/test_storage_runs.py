@@ -52,10 +52,10 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def on_disk(shared_ray: int, sources: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """What the job makes of each form on a disk."""
     outputs: dict[str, dict[str, Any]] = {}
-    for form in ("parquet", "jsonl", "gz"):
-        output = tmp_path_factory.mktemp("expected") / form
-        run_job(load_config(None, {"source.path": str(sources / form), "output": str(output)}), quiet=True)
-        outputs[form] = steady(tree(output))
+    for file_format in ("parquet", "jsonl", "gz"):
+        output = tmp_path_factory.mktemp("expected") / file_format
+        run_job(load_config(None, {"source.path": str(sources / file_format), "output": str(output)}), quiet=True)
+        outputs[file_format] = steady(tree(output))
     return outputs
 
 
@@ -82,8 +82,8 @@ def steady(files: dict[str, bytes]) -> dict[str, Any]:
     return found
 
 
-def run(curate: Curate, form: str, *args: object) -> Any:
-    return curate("run", "--source", f"s3://bucket/{form}", "--output", OUT, *args)
+def run(curate: Curate, file_format: str, *args: object) -> Any:
+    return curate("run", "--source", f"s3://bucket/{file_format}", "--output", OUT, *args)
 
 
 def is_put_of(part: str) -> Callable[[Request], bool]:
@@ -92,19 +92,19 @@ def is_put_of(part: str) -> Callable[[Request], bool]:
 
 @pytest.mark.parametrize("form", ["parquet", pytest.param("jsonl", marks=SLOW), "gz"])
 def test_a_bucket_gets_what_a_folder_gets(
-    bucket: S3, on_disk: dict[str, dict[str, Any]], curate: Curate, form: str
+    bucket: S3, on_disk: dict[str, dict[str, Any]], curate: Curate, file_format: str
 ) -> None:
-    result = run(curate, form)
+    result = run(curate, file_format)
     assert result.exit_code == 0, result.err
     assert f"items in {OUT}; look at one: curate show {OUT} 0" in result.out
     files = bucket.tree("bucket", "out/")
-    assert steady(files) == on_disk[form]
+    assert steady(files) == on_disk[file_format]
     everything = b"".join(files.values()) + result.out.encode() + result.err.encode()
     assert SECRET.encode() not in everything
     assert curate("verify", OUT).out.startswith(f"intact: {len(files)} files")
     assert curate("status", OUT).out.splitlines()[-1] == "complete"
     assert "--- test prompt" in curate("show", OUT, "3").out
-    malformed = 0 if form == "parquet" else 1
+    malformed = 0 if file_format == "parquet" else 1
     assert curate("rejects", OUT).out.splitlines()[-1] == f"{malformed} malformed rows"
 
 
@@ -171,24 +171,24 @@ def test_an_upload_that_fails_ends_the_job_and_the_same_command_goes_on(
 @pytest.mark.slow
 @pytest.mark.parametrize("form", ["parquet", "jsonl"])
 def test_a_source_that_breaks_off_again_and_again_is_an_error_and_no_damage(
-    bucket: S3, on_disk: dict[str, dict[str, Any]], curate: Curate, form: str
+    bucket: S3, on_disk: dict[str, dict[str, Any]], curate: Curate, file_format: str
 ) -> None:
-    assert run(curate, form, "--dry-run").exit_code == 0
+    assert run(curate, file_format, "--dry-run").exit_code == 0
     whole = [None]
 
     def act(request: Request) -> Fault:
         if "_lock" in request.key:
             whole.clear()  # from here on
-        return "half" if not whole and request.method == "GET" and request.key.startswith(form) else None
+        return "half" if not whole and request.method == "GET" and request.key.startswith(file_format) else None
 
     bucket.fault = act
-    result = run(curate, form)
+    result = run(curate, file_format)
     assert result.exit_code == 1
-    assert f"error: s3://bucket/{form}/raw" in result.err
+    assert f"error: s3://bucket/{file_format}/raw" in result.err
     assert "the storage cannot be used: AWS Error" in result.err
     bucket.fault = lambda _: None
-    assert run(curate, form).exit_code == 0
-    assert steady(bucket.tree("bucket", "out/")) == on_disk[form]
+    assert run(curate, file_format).exit_code == 0
+    assert steady(bucket.tree("bucket", "out/")) == on_disk[file_format]
 
 
 @pytest.mark.slow

@@ -153,11 +153,11 @@ def test_a_category_named_to_lead_elsewhere_or_to_be_obeyed_is_refused(
 @pytest.mark.parametrize("form", ["{}.jsonl", "meta_{}.jsonl.gz", "{}.parquet", "{}-00000-of-00001.parquet"])
 @pytest.mark.parametrize("name", REFUSED_NAMES, ids=name_id)
 def test_a_file_named_to_lead_elsewhere_or_to_be_obeyed_is_refused(
-    tmp_path: Path, curate: Curate, name: str, form: str
+    tmp_path: Path, curate: Curate, name: str, file_format: str
 ) -> None:
     """On disk as far as it can have such a name, and as a name that a repository on the Hub may have."""
-    file = form.format(name)
-    if "meta_" in form and not name:
+    file = file_format.format(name)
+    if "meta_" in file_format and not name:
         return  # which is a file of the category `meta_`
     if name and "/" not in name and len(os.fsencode(file)) < 256:
         folder = tmp_path / "source"
@@ -425,14 +425,14 @@ def test_a_file_that_is_a_link_is_replaced_and_what_it_led_to_is_left_alone(
 def test_a_new_output_folder_with_a_link_in_it_is_refused(
     source: Path, tmp_path: Path, curate: Curate, name: str
 ) -> None:
-    elsewhere = outside(tmp_path)
-    before = tree(elsewhere)
+    has_other_nodes = outside(tmp_path)
+    before = tree(has_other_nodes)
     (tmp_path / "out").mkdir()
-    (tmp_path / "out" / name).symlink_to(elsewhere)
+    (tmp_path / "out" / name).symlink_to(has_other_nodes)
     for more in ([], ["--fresh"]):
         result = curate("run", "--source", source, "--output", tmp_path / "out", *more)
         refused(result, "nothing was touched", codes=(4,))
-    assert tree(elsewhere) == before
+    assert tree(has_other_nodes) == before
 
 
 # --- YAML
@@ -832,11 +832,11 @@ def test_a_folder_that_cannot_be_named_is_one_clear_error(
 # --- links and names in an output that lead out of it
 
 
-def linked(output: Path, name: str, elsewhere: Path) -> None:
+def linked(output: Path, name: str, has_other_nodes: Path) -> None:
     """Puts a link to somebody's own folder in the place of one of an output's."""
     shutil.rmtree(output / name, ignore_errors=True)
     (output / name).parent.mkdir(parents=True, exist_ok=True)
-    (output / name).symlink_to(elsewhere)
+    (output / name).symlink_to(has_other_nodes)
 
 
 @pytest.mark.parametrize("more", [[], ["--fresh"]], ids=["again", "fresh"])
@@ -846,16 +846,16 @@ def linked(output: Path, name: str, elsewhere: Path) -> None:
 def test_nothing_is_written_or_removed_through_a_link_in_an_output(
     source: Path, done: Path, tmp_path: Path, curate: Curate, name: str, more: list[str]
 ) -> None:
-    elsewhere = outside(tmp_path)
-    shutil.copytree(elsewhere, elsewhere / "Toys")
-    before, stamp = tree(elsewhere), elsewhere.stat().st_mtime_ns
+    has_other_nodes = outside(tmp_path)
+    shutil.copytree(has_other_nodes, has_other_nodes / "Toys")
+    before, stamp = tree(has_other_nodes), has_other_nodes.stat().st_mtime_ns
     (done / "manifest.json").unlink()
     (done / "_partitions/Toys/00000.json").unlink()  # so that there is something to do
-    linked(done, name, elsewhere)
+    linked(done, name, has_other_nodes)
     result = curate("run", "--source", source, "--output", done, "--quiet", *more)
     assert "Traceback" not in result.err
-    assert tree(elsewhere) == before
-    assert elsewhere.stat().st_mtime_ns == stamp
+    assert tree(has_other_nodes) == before
+    assert has_other_nodes.stat().st_mtime_ns == stamp
 
 
 @pytest.mark.parametrize("name", ["_tmp", "_scratch"])
@@ -864,22 +864,22 @@ def test_nothing_is_written_through_a_link_that_lay_in_a_new_output_folder(
 ) -> None:
     (tmp_path / "source").mkdir()
     (tmp_path / "source/Toys.jsonl.gz").write_bytes(gzip.compress(row().encode()))
-    elsewhere = outside(tmp_path)
-    before, stamp = tree(elsewhere), elsewhere.stat().st_mtime_ns
-    linked(tmp_path / "out", name, elsewhere)
+    has_other_nodes = outside(tmp_path)
+    before, stamp = tree(has_other_nodes), has_other_nodes.stat().st_mtime_ns
+    linked(tmp_path / "out", name, has_other_nodes)
     result = curate("run", "--source", tmp_path / "source", "--output", tmp_path / "out", "--quiet")
     assert "Traceback" not in result.err
-    assert tree(elsewhere) == before
-    assert elsewhere.stat().st_mtime_ns == stamp
+    assert tree(has_other_nodes) == before
+    assert has_other_nodes.stat().st_mtime_ns == stamp
 
 
 def test_a_lock_that_is_a_link_does_not_empty_what_it_leads_to(
     source: Path, shared_ray: int, tmp_path: Path, curate: Curate
 ) -> None:
-    elsewhere = outside(tmp_path)
-    linked(tmp_path / "out", "_lock", elsewhere / "thesis.txt")
+    has_other_nodes = outside(tmp_path)
+    linked(tmp_path / "out", "_lock", has_other_nodes / "thesis.txt")
     curate("run", "--source", source, "--output", tmp_path / "out", "--quiet")
-    assert (elsewhere / "thesis.txt").read_text() == "years of work"
+    assert (has_other_nodes / "thesis.txt").read_text() == "years of work"
 
 
 def misled(output: Path, name: str) -> None:
@@ -893,14 +893,14 @@ def misled(output: Path, name: str) -> None:
 def test_a_plan_that_names_what_lies_outside_has_nothing_removed(
     source: Path, done: Path, tmp_path: Path, curate: Curate, name: str
 ) -> None:
-    elsewhere = outside(tmp_path)
-    before = tree(elsewhere)
-    misled(done, str(elsewhere) if name == "/outside" else name)
+    has_other_nodes = outside(tmp_path)
+    before = tree(has_other_nodes)
+    misled(done, str(has_other_nodes) if name == "/outside" else name)
     for more in ([], ["--fresh"]):
         result = curate("run", "--source", source, "--output", done, "--quiet", *more)
         assert "Traceback" not in result.err
         assert shown_only(result.out + result.err)
-        assert tree(elsewhere) == before
+        assert tree(has_other_nodes) == before
 
 
 @pytest.mark.parametrize("command", ["status", "show", "verify", "rejects"])

@@ -66,9 +66,9 @@ def dump_spec(spec: Spec) -> bytes:
 
 def main() -> None:
     """Does what the command line says: module, spec, form, workers, output."""
-    module, spec, form, workers, output = sys.argv[1:]
+    module, spec, file_format, workers, output = sys.argv[1:]
     work: Work = importlib.import_module(module).work
-    done = work(load_spec(Path(spec).read_bytes()), form, int(workers), Path(output))
+    done = work(load_spec(Path(spec).read_bytes()), file_format, int(workers), Path(output))
     sys.stdout.write(msgspec.json.encode(done).decode() + "\n")
 
 

@@ -21,9 +21,9 @@ from job.source.read.rows import PARQUET_COLUMNS
 _BATCH_ROWS = 1000
 
 
-def work(spec: Spec, form: str, workers: int, output: Path) -> Done:
+def work(spec: Spec, file_format: str, workers: int, output: Path) -> Done:
     """See `Work`. The form is Parquet, and nothing is written but the data set's cache, beside the output."""
-    del form
+    del file_format
     with loaded_rows(spec, output) as (rows, apart_s):
         began = time.time()
         dataset = rows.select_columns(list(PARQUET_COLUMNS))

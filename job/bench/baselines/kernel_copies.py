@@ -21,10 +21,10 @@ _MAX_PARTITIONS = 12
 """A quarter of a category, as it is cut as a rule: enough to measure."""
 
 
-def work(spec: Spec, form: str, workers: int, output: Path) -> Done:
+def work(spec: Spec, file_format: str, workers: int, output: Path) -> Done:
     """See `Work`; the number of workers is that of copies. Counts the rows of all copies together."""
     import_s, import_cpu_s = import_ray()
-    kernel = make_kernel(spec, form, output)
+    kernel = make_kernel(spec, file_format, output)
     count = len(kernel.plan.partitions)
     partitions = list(range(0, count, -(-count // _MAX_PARTITIONS)))
     kernels = [dataclasses.replace(kernel, output=output / str(number)) for number in range(workers)]

@@ -29,7 +29,7 @@ class Method:
 
     name: str
     """`curate run`, `one row` (the same with `--limit 1`), `kernel copies`, or a baseline's."""
-    form: str
+    file_format: str
     """Of the input it reads: `parquet` or `jsonl`."""
     workers: int
 
@@ -37,8 +37,8 @@ class Method:
     def label(self) -> str:
         """Names it in a line."""
         if self.name == COPIES:
-            return f"{self.workers} independent {'copy' if self.workers == 1 else 'copies'} of the kernel, {self.form}"
-        return f"{self.name}, {self.form}, {self.workers} {'worker' if self.workers == 1 else 'workers'}"
+            return f"{self.workers} independent {'copy' if self.workers == 1 else 'copies'} of the kernel, {self.file_format}"
+        return f"{self.name}, {self.file_format}, {self.workers} {'worker' if self.workers == 1 else 'workers'}"
 
     @property
     def is_whole(self) -> bool:
@@ -66,5 +66,5 @@ class Method:
             options = [str(part) for pair in given.items() for part in pair]
             return [sys.executable, "-m", "job", "run", *([str(config)] if config else []), *options, "--json"]
         module = BASELINES.get(self.name, _COPIES_MODULE)
-        words = (module, spec, self.form, self.workers, output)
+        words = (module, spec, self.file_format, self.workers, output)
         return [sys.executable, "-m", "job.bench.baselines.child", *map(str, words)]

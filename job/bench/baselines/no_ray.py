@@ -70,7 +70,7 @@ class Kernel:
                 yield judge_batch(rows.slice(start, size), self.config.recipe)
 
 
-def make_kernel(spec: Spec, form: str, output: Path) -> Kernel:
+def make_kernel(spec: Spec, file_format: str, output: Path) -> Kernel:
     """Plans the category as the job does.
 
     Args:
@@ -81,7 +81,7 @@ def make_kernel(spec: Spec, form: str, output: Path) -> Kernel:
     Returns:
         What does the work on any of its partitions.
     """
-    overrides = {"source.path": spec.places[form], "categories": [spec.category], "output": str(output)}
+    overrides = {"source.path": spec.places[file_format], "categories": [spec.category], "output": str(output)}
     config = load_config(spec.config, overrides)
     (source,) = find_sources(config)
     task = make_task(config, source, None, OutputFolder(output), lambda _: None)
@@ -99,11 +99,11 @@ def import_ray() -> tuple[float, float]:
     return time.perf_counter() - began, time.process_time() - began_cpu
 
 
-def work(spec: Spec, form: str, workers: int, output: Path) -> Done:
+def work(spec: Spec, file_format: str, workers: int, output: Path) -> Done:
     """See `Work`."""
     import_s, import_cpu_s = import_ray()
     importlib.import_module("job.pipeline")  # before the pool forks
-    kernel = make_kernel(spec, form, output)
+    kernel = make_kernel(spec, file_format, output)
     folder, plan = OutputFolder(output), kernel.plan
     with kernel.owned() as owned:
         config = kernel.config.model_dump(mode="json")

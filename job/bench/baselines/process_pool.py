@@ -29,9 +29,9 @@ from job.output.shard import content_digest, items_schema
 _CHUNK_ROWS = 1000
 
 
-def work(spec: Spec, form: str, workers: int, output: Path) -> Done:
+def work(spec: Spec, file_format: str, workers: int, output: Path) -> Done:
     """See `Work`. The form is Parquet, and nothing is written but the data set's cache, beside the output."""
-    del form
+    del file_format
     with loaded_rows(spec, output) as (dataset, apart_s):
         curate = functools.partial(curate_chunk, category=spec.category, recipe=spec.recipe, tokenizer=spec.tokenizer)
         began = time.time()

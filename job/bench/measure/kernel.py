@@ -37,7 +37,7 @@ class Stage:
     """What a stage took."""
 
     name: str
-    form: str
+    file_format: str
     num_rows: int
     """All rows that were read, also where few of them come this far."""
     calls: int | None
@@ -65,11 +65,11 @@ def measure_kernel(spec: Spec, output: Path) -> Iterator[Stage]:
         spec: what to read and by which rules.
         output: a folder for the shards, one output for each form.
     """
-    for form in spec.places:
-        yield from _stages(form, make_kernel(spec, form, output / form))
+    for file_format in spec.places:
+        yield from _stages(file_format, make_kernel(spec, file_format, output / file_format))
 
 
-def _stages(form: str, kernel: Kernel) -> Iterator[Stage]:
+def _stages(file_format: str, kernel: Kernel) -> Iterator[Stage]:
     from job.pipeline import judge_batch, make_recipe
 
     settings = kernel.config.recipe
@@ -79,7 +79,7 @@ def _stages(form: str, kernel: Kernel) -> Iterator[Stage]:
     num_rows = sum(rows.num_rows for tables in read for rows in tables) - len(partitions)  # their end messages
 
     def stage(name: str, elapsed_s: float, calls: int | None = None) -> Stage:
-        return Stage(name=name, form=form, num_rows=num_rows, calls=calls, elapsed_s=elapsed_s)
+        return Stage(name=name, file_format=file_format, num_rows=num_rows, calls=calls, elapsed_s=elapsed_s)
 
     yield stage("read", read_s)
     batches = [list(_batches(tables, kernel.config.batch_size)) for tables in read]
@@ -107,7 +107,7 @@ def kernel_lines(stages: Sequence[Stage]) -> Iterator[str]:
     for stage in stages:
         calls = "" if stage.calls is None else f"{stage.calls:,}"
         per_row = f"{stage.elapsed_s / stage.num_rows * 1e6:.1f}"
-        yield f"{stage.name:38}{stage.form:8}{stage.num_rows:>9,}{calls:>9}{stage.rows_per_s:>14,.0f}{per_row:>9}"
+        yield f"{stage.name:38}{stage.file_format:8}{stage.num_rows:>9,}{calls:>9}{stage.rows_per_s:>14,.0f}{per_row:>9}"
 
 
 def _timed(work: Callable[[], _T]) -> tuple[_T, float]:

@@ -41,11 +41,11 @@ DEFINITIONS = {
 """What each figure is."""
 
 
-class Run(msgspec.Struct, frozen=True, kw_only=True):
+class Run(msgspec.Struct, frozen=True, kw_only=True, rename={"file_format": "form"}):
     """One run, as it was measured. See `DEFINITIONS`."""
 
     method: str
-    form: str
+    file_format: str
     workers: int
     round: int
     """Counted from 1."""
@@ -69,7 +69,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def as_method(self) -> Method:
         """The way that it went."""
-        return Method(name=self.method, form=self.form, workers=self.workers)
+        return Method(name=self.method, file_format=self.file_format, workers=self.workers)
 
     @property
     def rows_per_s(self) -> float:
@@ -90,11 +90,11 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
     highest: float
 
 
-class Figures(msgspec.Struct, frozen=True, kw_only=True):
+class Figures(msgspec.Struct, frozen=True, kw_only=True, rename={"file_format": "form"}):
     """What follows for one method, form and number of workers. See `DEFINITIONS`."""
 
     method: str
-    form: str
+    file_format: str
     workers: int
     repeats: int
     disturbed: int
@@ -148,10 +148,10 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
     definitions: dict[str, str]
     version: int = VERSION
 
-    def figures_of(self, method: str, form: str, workers: int) -> Figures | None:
+    def figures_of(self, method: str, file_format: str, workers: int) -> Figures | None:
         """Returns the figures of a method; None when it was not measured."""
-        wanted = (method, form, workers)
-        return next((one for one in self.figures if (one.method, one.form, one.workers) == wanted), None)
+        wanted = (method, file_format, workers)
+        return next((one for one in self.figures if (one.method, one.file_format, one.workers) == wanted), None)
 
 
 def figures(runs: Sequence[Run], size_bytes: dict[str, int], cores: int) -> list[Figures]:
@@ -170,14 +170,14 @@ def figures(runs: Sequence[Run], size_bytes: dict[str, int], cores: int) -> list
     found: list[Figures] = []
     for method, group in groups.items():
         is_job = method.name == CURATE
-        alike = [one for one in groups if (one.name, one.form) == (method.name, method.form)]
+        alike = [one for one in groups if (one.name, one.file_format) == (method.name, method.file_format)]
         fewest = min(alike, key=lambda one: one.workers)
         speed_up = wall[fewest] / wall[method] * fewest.workers
         baselines = [one for one in groups if one.name not in {CURATE, ONE_ROW, COPIES}]
         found.append(
             Figures(
                 method=method.name,
-                form=method.form,
+                file_format=method.file_format,
                 workers=method.workers,
                 repeats=len(group),
                 disturbed=sum(run.is_disturbed for run in group),
@@ -193,7 +193,9 @@ def figures(runs: Sequence[Run], size_bytes: dict[str, int], cores: int) -> list
                 times_as_fast={
                     one.name: wall[one] / wall[method]
                     for one in baselines
-                    if is_job and one.workers == method.workers and (one.form == method.form or one.name != "no-ray")
+                    if is_job
+                    and one.workers == method.workers
+                    and (one.file_format == method.file_format or one.name != "no-ray")
                 },
                 more_than_cores=method.workers > cores,
             )
@@ -208,18 +210,18 @@ def spread(runs: Sequence[Run], value: Callable[[Run], float]) -> Spread:
 
 
 def _mb_per_s(run: Run, size_bytes: dict[str, int]) -> float:
-    return _ratio(size_bytes[run.form] / 1e6, run.steady_s) if run.method not in {ONE_ROW, COPIES} else 0.0
+    return _ratio(size_bytes[run.file_format] / 1e6, run.steady_s) if run.method not in {ONE_ROW, COPIES} else 0.0
 
 
 def _ratio(above: float, below: float) -> float:
     return above / below if below > 0 else 0.0
 
 
-class PeakMemory(msgspec.Struct, frozen=True, kw_only=True):
+class PeakMemory(msgspec.Struct, frozen=True, kw_only=True, rename={"file_format": "form"}):
     """The peak of all processes together at one number of rows."""
 
     num_rows: int
-    form: str
+    file_format: str
     workers: int
     peak_bytes: Spread
     disturbed: int

@@ -24,7 +24,7 @@ from job.output.folder import OutputFolder
 from job.recipe.tokenizer import LLAMA3_VOCABULARY_SHA256
 
 
-def methods(request: Request, forms: Sequence[str], cores: int) -> list[Method]:
+def methods(request: Request, file_formats: Sequence[str], cores: int) -> list[Method]:
     """Returns what a round has.
 
     Baselines and the run of one row have the most workers that were asked for within the machine's cores. One row
@@ -38,15 +38,19 @@ def methods(request: Request, forms: Sequence[str], cores: int) -> list[Method]:
     within = [count for count in request.workers if count <= cores]
     most = max(within, default=min(request.workers))
     found: list[Method] = []
-    for form in forms:
-        found.append(Method(name=ONE_ROW, form=form, workers=most))
-        found += [Method(name=CURATE, form=form, workers=count) for count in request.workers]
-        found += [Method(name=COPIES, form=form, workers=count) for count in sorted({1, *within})]
+    for file_format in file_formats:
+        found.append(Method(name=ONE_ROW, file_format=file_format, workers=most))
+        found += [Method(name=CURATE, file_format=file_format, workers=count) for count in request.workers]
+        found += [Method(name=COPIES, file_format=file_format, workers=count) for count in sorted({1, *within})]
         found += [
-            Method(name=name, form=form, workers=most) for name in request.baselines if name not in PARQUET_BASELINES
+            Method(name=name, file_format=file_format, workers=most)
+            for name in request.baselines
+            if name not in PARQUET_BASELINES
         ]
     found += [
-        Method(name=name, form="parquet", workers=most) for name in request.baselines if name in PARQUET_BASELINES
+        Method(name=name, file_format="parquet", workers=most)
+        for name in request.baselines
+        if name in PARQUET_BASELINES
     ]
     return found
 
@@ -118,7 +122,7 @@ def make_spec(source: BenchSource, *, tokenizer: str = "") -> Spec:
     """
     return Spec(
         config=str(source.config_path) if source.config_path else None,
-        places={form: str(place) for form, place in source.places.items()},
+        places={file_format: str(place) for file_format, place in source.places.items()},
         parquet_files=[str(path) for path in source.files.get("parquet", ())],
         category=source.category,
         recipe=source.config.recipe,
@@ -131,7 +135,7 @@ def _one_run(method: Method, number: int, source: BenchSource, spec: Path, scrat
     """Does one run, into a folder that is gone after it."""
     home = scratch / "run"
     output = home / "output"
-    command = method.command(source.config_path, source.places[method.form], source.category, spec, output)
+    command = method.command(source.config_path, source.places[method.file_format], source.category, spec, output)
     try:
         seen = watch(command, home, {"HF_DATASETS_DISABLE_PROGRESS_BARS": "1"})
         if method.name in {CURATE, ONE_ROW}:
@@ -175,7 +179,7 @@ def _run(method: Method, number: int, seen: Watched, done: Done) -> Run:
     wall_s = seen.wall_s - done.not_counted_s
     return Run(
         method=method.name,
-        form=method.form,
+        file_format=method.file_format,
         workers=method.workers,
         round=number,
         wall_s=wall_s,

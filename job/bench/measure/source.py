@@ -32,9 +32,9 @@ class BenchSource:
     files: dict[str, tuple[Path, ...]]
     """By form: the files themselves."""
 
-    def size_bytes(self, form: str) -> int:
+    def size_bytes(self, file_format: str) -> int:
         """Returns the size of a form's files as they lie there."""
-        return sum(path.stat().st_size for path in self.files[form])
+        return sum(path.stat().st_size for path in self.files[file_format])
 
     def warm(self) -> None:
         """Reads all files once, so that no run is the first to wait for the disk."""
@@ -44,7 +44,7 @@ class BenchSource:
                     pass
 
 
-def sample(folder: Path, rows: int, forms: set[str], report: Callable[[int], None]) -> BenchSource:
+def sample(folder: Path, rows: int, file_formats: set[str], report: Callable[[int], None]) -> BenchSource:
     """Makes a sample catalogue of one category, or takes the one that is there.
 
     Args:
@@ -53,22 +53,24 @@ def sample(folder: Path, rows: int, forms: set[str], report: Callable[[int], Non
         forms: `parquet`, `jsonl`.
         report: told how many rows are made so far.
     """
-    places = {form: folder / f"rows-{rows}-seed-{SEED}-{form}" for form in sorted(forms)}
-    files = {form: tuple(sample_files(place, _CATEGORY, rows, form)) for form, place in places.items()}
-    missing = [form for form in places if not all(path.exists() for path in files[form])]
+    places = {file_format: folder / f"rows-{rows}-seed-{SEED}-{file_format}" for file_format in sorted(file_formats)}
+    files = {
+        file_format: tuple(sample_files(place, _CATEGORY, rows, file_format)) for file_format, place in places.items()
+    }
+    missing = [file_format for file_format in places if not all(path.exists() for path in files[file_format])]
     done = 0
-    for form in missing:
+    for file_format in missing:
         before = done
 
         def counted(made: int, before: int = before) -> None:
             report((before + made) // len(missing))
 
         make_catalogue(
-            places[form],
+            places[file_format],
             rows=rows,
             seed=SEED,
             categories=[_CATEGORY],
-            form="jsonl" if form == "jsonl" else "parquet",
+            file_format="jsonl" if file_format == "jsonl" else "parquet",
             report=counted,
         )
         done += rows
@@ -109,15 +111,15 @@ def from_config(folder: Path, scratch: Path, path: Path, say: Callable[[str], No
     files: list[Path] = []
     for number, file in enumerate(found):
         name = f"-{number:05d}-of-{len(found):05d}" if len(found) > 1 else ""
-        files.append(links / f"{source.category}{name}.{source.form}")
+        files.append(links / f"{source.category}{name}.{source.file_format}")
         files[-1].symlink_to(file.absolute())
     return BenchSource(
         category=source.category,
         name=f"{source.category} of {path.name}",
         config_path=path,
         config=config,
-        places={source.form: links},
-        files={source.form: tuple(files)},
+        places={source.file_format: links},
+        files={source.file_format: tuple(files)},
     )
 
 

@@ -12,10 +12,10 @@ from collections.abc import Callable
 from ray.job_submission import JobStatus
 
 from job.cluster.submit.api import Jobs, answering
-from job.errors import CurateError, MalformedBudgetError, RefusedError, UsageError, printable, quoted
+from job.errors import CurateError, MalformedLimitError, RefusedError, UsageError, printable, quoted
 
 STOPPED = 130
-_EXIT_CODES = {0, STOPPED, *(kind.exit_code for kind in (CurateError, UsageError, MalformedBudgetError, RefusedError))}
+_EXIT_CODES = {0, STOPPED, *(kind.exit_code for kind in (CurateError, UsageError, MalformedLimitError, RefusedError))}
 _NOT_FOUND = {126, 127}
 """What a shell says of a command that it cannot start."""
 _LOG_BYTES_PER_S = 64_000

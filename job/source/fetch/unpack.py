@@ -14,7 +14,7 @@ from typing import BinaryIO, cast
 import zstandard
 
 from job.errors import CurateError, DamagedFileError
-from job.source.bucket_file import StoredFile
+from job.source.bucket_file import BucketFile
 from job.source.hub_file import announce
 
 _CHUNK_BYTES = 1 << 20
@@ -32,7 +32,7 @@ def is_packed(name: str) -> bool:
     return name.endswith((".gz", ".zst"))
 
 
-def unpack(path: Path | StoredFile, scratch: Path, report: Callable[[str], None]) -> Path:
+def unpack(path: Path | BucketFile, scratch: Path, report: Callable[[str], None]) -> Path:
     """Unpacks a file, unless that has been done before.
 
     Args:
@@ -81,7 +81,7 @@ def unpack(path: Path | StoredFile, scratch: Path, report: Callable[[str], None]
     return target
 
 
-def _plain_bytes(path: Path | StoredFile) -> int:
+def _plain_bytes(path: Path | BucketFile) -> int:
     """Returns about how large a file will be unpacked."""
     size = _size(path)
     with path.open("rb") as stream:
@@ -129,11 +129,11 @@ class _WholeZstd:
                 return plain
 
 
-def _size(path: Path | StoredFile) -> int:
+def _size(path: Path | BucketFile) -> int:
     return path.stat().st_size if isinstance(path, Path) else path.size_bytes
 
 
-def _check_free(scratch: Path, needed: int, path: Path | StoredFile) -> None:
+def _check_free(scratch: Path, needed: int, path: Path | BucketFile) -> None:
     free = shutil.disk_usage(scratch).free
     if free < needed + _LEAST_FREE_BYTES:
         raise CurateError(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from job.errors import UsageError, nearest, printable
-from job.source.bucket_file import StoredFile
+from job.source.bucket_file import BucketFile
 from job.source.files import CategorySource, SourceFile, fingerprint
-from job.source.find.layout import JSONL_FOLDER, SUFFIXES, choose_files, is_category_folder, neither_form
+from job.source.find.layout import JSONL_FOLDER, SUFFIXES, choose_files, is_category_folder, not_a_catalogue_file
 from job.storage import filesystem
 
 
@@ -30,7 +30,7 @@ def find_categories(address: str, wanted: Sequence[str]) -> list[CategorySource]
     if not sizes and filesystem.info(address) is not None:
         base, _, name = address.rpartition("/")
         if not name.endswith(SUFFIXES):
-            raise neither_form(address)
+            raise not_a_catalogue_file(address)
         sizes, own = {name: filesystem.size_of(address)}, ""
     if not sizes:
         filesystem.check_usable(address)
@@ -40,7 +40,7 @@ def find_categories(address: str, wanted: Sequence[str]) -> list[CategorySource]
     return [
         CategorySource(
             category=files.category,
-            form=files.form,
+            file_format=files.file_format,
             files=tuple(_source_file(f"{base}/{name}", name, sizes[name]) for name in files.names),
         )
         for files in choose_files(sizes, wanted, address, own_category=own)
@@ -62,7 +62,7 @@ def _sizes(address: str) -> dict[str, int]:
 def _source_file(address: str, name: str, size: int) -> SourceFile:
     if size == 0:
         raise UsageError(f"the file is empty (0 bytes): {address}\nput it there again, or remove it")
-    file = StoredFile(address=address, size_bytes=size)
+    file = BucketFile(address=address, size_bytes=size)
     try:
         size, digest = fingerprint(file)
     except FileNotFoundError:

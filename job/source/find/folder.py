@@ -7,7 +7,14 @@ from pathlib import Path
 
 from job.errors import UsageError, nearest, printable, quoted, reason
 from job.source.files import CategorySource, SourceFile, fingerprint
-from job.source.find.layout import JSONL_FOLDER, SUFFIXES, CategoryFiles, choose_files, is_category_folder, neither_form
+from job.source.find.layout import (
+    JSONL_FOLDER,
+    SUFFIXES,
+    CategoryFiles,
+    choose_files,
+    is_category_folder,
+    not_a_catalogue_file,
+)
 
 
 def find_categories(root: Path, wanted: Sequence[str]) -> list[CategorySource]:
@@ -38,7 +45,7 @@ def _find(root: Path, wanted: Sequence[str]) -> list[CategorySource]:
         )
     if not root.is_dir():
         if not root.name.endswith(SUFFIXES):
-            raise neither_form(root)
+            raise not_a_catalogue_file(root)
         chosen = choose_files([root.name], wanted, str(root))
         return [_source(files, root.parent) for files in chosen]
     own = is_category_folder(root.resolve().name) or ""
@@ -58,7 +65,7 @@ def _names(root: Path) -> Iterator[str]:
 def _source(files: CategoryFiles, base: Path) -> CategorySource:
     return CategorySource(
         category=files.category,
-        form=files.form,
+        file_format=files.file_format,
         files=tuple(_source_file(base / name, name) for name in files.names),
     )
 

@@ -107,7 +107,7 @@ def find_categories(repository: Repository, wanted: Sequence[str]) -> list[Categ
     return [
         CategorySource(
             category=category.category,
-            form=category.form,
+            file_format=category.file_format,
             files=tuple(repository.source_file(name, *files[name]) for name in category.names),
             repository=(repository.dataset, repository.commit),
         )
@@ -126,7 +126,7 @@ def planned_category(category: str, determines: dict[str, Any]) -> CategorySourc
     repository = Repository(dataset=dataset, commit=commit)
     return CategorySource(
         category=category,
-        form="parquet" if determines["files"][0][0].endswith(".parquet") else "jsonl",
+        file_format="parquet" if determines["files"][0][0].endswith(".parquet") else "jsonl",
         files=tuple(repository.source_file(*file) for file in determines["files"]),
         repository=(dataset, commit),
     )

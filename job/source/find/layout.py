@@ -14,7 +14,7 @@ from typing import Literal
 from job.config.names import check_category
 from job.errors import UsageError, nearest, printable
 
-Form = Literal["jsonl", "parquet"]
+FileFormat = Literal["jsonl", "parquet"]
 
 LOOKED_FOR = (
     "raw/meta_categories/meta_<Category>.jsonl, raw_meta_<Category>/full-00000-of-0000N.parquet, and at the top "
@@ -38,7 +38,7 @@ class CategoryFiles:
     """The files of a category, in the order of their rows; names relative to the source, with forward slashes."""
 
     category: str
-    form: Form
+    file_format: FileFormat
     names: tuple[str, ...]
 
 
@@ -52,7 +52,7 @@ class _Found:
     """By folder, stem and number of shards in the set; then by the shard's own number."""
 
 
-def neither_form(where: object) -> UsageError:
+def not_a_catalogue_file(where: object) -> UsageError:
     """Makes the message for a file that is not of a catalogue, by its name."""
     return UsageError(f"{where} is neither JSONL (.jsonl, .jsonl.gz, .jsonl.zst) nor Parquet (.parquet)")
 

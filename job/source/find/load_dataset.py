@@ -70,4 +70,4 @@ def loaded_category(arguments: Mapping[str, Any], wanted: Sequence[str]) -> Cate
             part.unlink(missing_ok=True)
     size, digest = fingerprint(path)
     file = SourceFile(name=f"{name}.parquet", path=path, size_bytes=size, fingerprint=digest)
-    return CategorySource(category=name, form="parquet", files=(file,))
+    return CategorySource(category=name, file_format="parquet", files=(file,))

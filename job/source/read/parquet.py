@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from job.errors import DamagedFileError, DamagedPartError, UsageError, nearest, printable
 from job.recipe.verdicts import MALFORMED
-from job.source.bucket_file import StoredFile
+from job.source.bucket_file import BucketFile
 from job.source.files import Place, size_of
 from job.source.hub_file import HubFile, announce
 from job.source.read.rows import (
@@ -107,7 +107,7 @@ def _local_metadata(path: Path, size_bytes: int, changed_ns: int) -> pq.FileMeta
     return pq.read_metadata(path)
 
 
-def _remote_metadata(file: HubFile | StoredFile) -> pq.FileMetaData:
+def _remote_metadata(file: HubFile | BucketFile) -> pq.FileMetaData:
     with file.open() as stream:
         announce(stream, file.size_bytes - _FOOTER_BYTES, file.size_bytes)
         return pq.read_metadata(stream)

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from job.errors import CurateError, DamagedPartError, reason
 from job.recipe.verdicts import END
 from job.source.files import Place, size_of
-from job.source.find.layout import Form
+from job.source.find.layout import FileFormat
 from job.source.read.jsonl import JsonlReader
 from job.source.read.parquet import ParquetReader
 from job.source.read.partitions import Partition
@@ -23,7 +23,7 @@ from job.source.read.rows import damage_message, rows_schema
 class PartitionReader:
     """Reads any partition of a category."""
 
-    form: Form
+    file_format: FileFormat
     paths: tuple[Place, ...]
     """The category's files, unpacked."""
     sizes_bytes: tuple[int, ...]
@@ -54,13 +54,13 @@ class PartitionReader:
             yield damage_message(partition.index, str(error), self._schema())
 
     def _schema(self) -> pa.Schema:
-        return rows_schema("details_json" if self.form == "jsonl" else "details", self.keep_columns)
+        return rows_schema("details_json" if self.file_format == "jsonl" else "details", self.keep_columns)
 
     def _tables(self, partition: Partition) -> Iterator[pa.Table]:
         path = self.paths[partition.file]
         given = (path, partition.index, partition.start, partition.end)
         settings = (self.keep_columns, self.max_row_bytes, self.fields)
-        if self.form == "parquet":
+        if self.file_format == "parquet":
             metadata = self.metadata[partition.file] if self.metadata else None
             return ParquetReader(*settings).read(*given, metadata)
         return _read_whole(JsonlReader(*settings).read(*given), path)

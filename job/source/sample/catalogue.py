@@ -76,15 +76,15 @@ class _Chunk(NamedTuple):
     category: str
     number: int
     num_rows: int
-    form: Literal["jsonl", "parquet", "both"]
+    file_format: Literal["jsonl", "parquet", "both"]
 
 
 def _make_chunk(chunk: _Chunk) -> tuple[bytes, pa.Table]:
     """Makes a chunk's JSON lines and its table; what the form does not ask for is empty."""
     maker = RowMaker(chunk.seed, chunk.category, chunk.number)
     rows = [maker.row() for _ in range(chunk.num_rows)]
-    texts = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows] if chunk.form != "parquet" else []
-    parquet_rows = [_parquet_row(row) for row in rows] if chunk.form != "jsonl" else []
+    texts = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows] if chunk.file_format != "parquet" else []
+    parquet_rows = [_parquet_row(row) for row in rows] if chunk.file_format != "jsonl" else []
     return "".join(texts).encode(), pa.Table.from_pylist(parquet_rows, schema=_SCHEMA)
 
 
@@ -104,7 +104,7 @@ def _make_chunks(chunks: Sequence[_Chunk]) -> Iterator[tuple[bytes, pa.Table]]:
             yield in_flight.popleft().result()
 
 
-def sample_files(folder: Path, category: str, num_rows: int, form: str) -> list[Path]:
+def sample_files(folder: Path, category: str, num_rows: int, file_format: str) -> list[Path]:
     """Returns the files that a category of a sample catalogue has in one form, in the order of their rows.
 
     Args:
@@ -113,7 +113,7 @@ def sample_files(folder: Path, category: str, num_rows: int, form: str) -> list[
         num_rows: how many rows it has.
         form: `jsonl` or `parquet`.
     """
-    if form == "jsonl":
+    if file_format == "jsonl":
         return [folder / "raw" / "meta_categories" / f"meta_{category}.jsonl"]
     count = math.ceil(num_rows / _CHUNK_ROWS / _CHUNKS_PER_SHARD)
     return [folder / f"raw_meta_{category}" / f"full-{shard:05d}-of-{count:05d}.parquet" for shard in range(count)]
@@ -150,7 +150,7 @@ def make_catalogue(
     rows: int,
     seed: int = 0,
     categories: Sequence[str] = ("Appliances", "Musical_Instruments"),
-    form: Literal["jsonl", "parquet", "both"] = "both",
+    file_format: Literal["jsonl", "parquet", "both"] = "both",
     report: Callable[[int], None] = lambda _: None,
 ) -> list[Path]:
     """Makes a sample catalogue. No file has its name before all are whole.
@@ -176,15 +176,15 @@ def make_catalogue(
     _check_folder(folder)
     each, remainder = divmod(rows, len(categories))
     sizes = dict(zip(categories, [each + remainder, *[each] * (len(categories) - 1)], strict=True))
-    forms = ["jsonl", "parquet"] if form == "both" else [form]
+    file_formats = ["jsonl", "parquet"] if file_format == "both" else [file_format]
     targets = {
-        category: {each: sample_files(folder, category, num_rows, each) for each in forms}
+        category: {each: sample_files(folder, category, num_rows, each) for each in file_formats}
         for category, num_rows in sizes.items()
     }
     for category, paths in targets.items():
         _check_free(category, list(itertools.chain(*paths.values())))
     chunks = [
-        _Chunk(seed, category, start // _CHUNK_ROWS, min(_CHUNK_ROWS, num_rows - start), form)
+        _Chunk(seed, category, start // _CHUNK_ROWS, min(_CHUNK_ROWS, num_rows - start), file_format)
         for category, num_rows in sizes.items()
         for start in range(0, num_rows, _CHUNK_ROWS)
     ]

@@ -119,7 +119,7 @@ def _source_file(hub: Hub, commit: str, name: str, content: bytes, fingerprint: 
 
 
 def category(repository: tuple[str, str] | None, *files: SourceFile) -> CategorySource:
-    return CategorySource(category="Toys", form="jsonl", files=files, repository=repository)
+    return CategorySource(category="Toys", file_format="jsonl", files=files, repository=repository)
 
 
 def quiet(_: int) -> None:

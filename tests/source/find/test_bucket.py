@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from job.errors import CurateError, UsageError
-from job.source.bucket_file import StoredFile
+from job.source.bucket_file import BucketFile
 from job.source.files import CategorySource
 from job.source.find import bucket as stored
 from job.source.find import folder
@@ -41,7 +41,7 @@ def bucket(s3: S3, catalogue: Path) -> S3:
 def facts(found: list[CategorySource]) -> list[object]:
     """Returns all that a digest is made of."""
     files = [[(file.name, file.size_bytes, file.fingerprint) for file in source.files] for source in found]
-    return [(source.category, source.form, names) for source, names in zip(found, files, strict=True)]
+    return [(source.category, source.file_format, names) for source, names in zip(found, files, strict=True)]
 
 
 @pytest.mark.parametrize("wanted", [(), ("Toys",), ("Books", "Appliances")])
@@ -72,7 +72,7 @@ def test_what_is_not_there_is_said_with_what_is_near(bucket: S3) -> None:
 
 
 def test_a_range_that_comes_short_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    file = StoredFile(address="s3://bucket/a.jsonl", size_bytes=1_000)
+    file = BucketFile(address="s3://bucket/a.jsonl", size_bytes=1_000)
     monkeypatch.setattr(filesystem, "get_range", lambda address, start, end: b"x" * (end - start - 1))
     with file.open() as stream, pytest.raises(CurateError, match=r"s3://bucket/a\.jsonl: 999 bytes came from 0 on"):
         stream.read()

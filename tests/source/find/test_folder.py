@@ -24,7 +24,7 @@ def put(root: Path, *names: str) -> Path:
 
 
 def names(sources: list[CategorySource]) -> dict[str, tuple[str, list[str]]]:
-    return {source.category: (source.form, [file.name for file in source.files]) for source in sources}
+    return {source.category: (source.file_format, [file.name for file in source.files]) for source in sources}
 
 
 def refused(root: Path, *wanted: str) -> str:
@@ -62,10 +62,10 @@ def test_the_hub_layout(tmp_path: Path) -> None:
         (f"{HUB_JSONL}/meta_Gift_Cards.jsonl.zst", "jsonl"),
     ],
 )
-def test_every_name_says_its_category_and_form(tmp_path: Path, name: str, form: str) -> None:
+def test_every_name_says_its_category_and_form(tmp_path: Path, name: str, file_format: str) -> None:
     put(tmp_path, name)
-    assert names(find_categories(tmp_path, [])) == {"Gift_Cards": (form, [name])}
-    assert names(find_categories(tmp_path, ["Gift_Cards"])) == {"Gift_Cards": (form, [name])}
+    assert names(find_categories(tmp_path, [])) == {"Gift_Cards": (file_format, [name])}
+    assert names(find_categories(tmp_path, ["Gift_Cards"])) == {"Gift_Cards": (file_format, [name])}
 
 
 @pytest.mark.parametrize(
@@ -78,10 +78,10 @@ def test_every_name_says_its_category_and_form(tmp_path: Path, name: str, form: 
         ("Books-00000-of-00001.parquet", "Books", "parquet"),
     ],
 )
-def test_a_file_may_be_the_source(tmp_path: Path, name: str, category: str, form: str) -> None:
+def test_a_file_may_be_the_source(tmp_path: Path, name: str, category: str, file_format: str) -> None:
     put(tmp_path, name, "Other.jsonl", "Books.txt")
     (source,) = find_categories(tmp_path / name, [])
-    assert (source.category, source.form) == (category, form)
+    assert (source.category, source.file_format) == (category, file_format)
     assert [(file.name, file.path) for file in source.files] == [(name, tmp_path / name)]
 
 
@@ -284,7 +284,10 @@ def test_a_folder_without_catalogue_files_says_what_was_looked_for(tmp_path: Pat
     put(tmp_path, "notes.txt")
     message = refused(tmp_path)
     assert f"{tmp_path} has no catalogue files" in message
-    assert all(form in message for form in (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet", "raw_meta_<Category>"))
+    assert all(
+        file_format in message
+        for file_format in (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet", "raw_meta_<Category>")
+    )
 
 
 @pytest.mark.parametrize(

@@ -350,7 +350,7 @@ def test_a_revision_that_failed_is_not_remembered(hub: Hub, commit: str) -> None
 def test_all_categories_are_found_over_any_number_of_pages(hub: Hub, commit: str, page_size: int) -> None:
     hub.page_size = page_size
     sources = find_categories(Repository(dataset=REPO, commit=commit), [])
-    assert [(source.category, source.form) for source in sources] == [
+    assert [(source.category, source.file_format) for source in sources] == [
         ("Appliances", "jsonl"),
         ("Electronics", "parquet"),
         ("Toys", "jsonl"),
@@ -367,13 +367,13 @@ def test_categories_are_in_the_order_wanted(commit: str) -> None:
 def test_a_complete_set_of_parquet_is_preferred_in_the_order_of_its_shards(hub: Hub, commit: str) -> None:
     hub.page_size = 3
     (source,) = find_categories(Repository(dataset=REPO, commit=commit), ["Electronics"])
-    assert source.form == "parquet"
+    assert source.file_format == "parquet"
     assert names(source) == [SHARD.format("Electronics", index, 12) for index in range(12)]
 
 
 def test_half_a_set_is_passed_over_where_there_is_jsonl(commit: str) -> None:
     (source,) = find_categories(Repository(dataset=REPO, commit=commit), ["Toys"])
-    assert (source.form, names(source)) == ("jsonl", [JSONL.format("Toys")])
+    assert (source.file_format, names(source)) == ("jsonl", [JSONL.format("Toys")])
 
 
 def test_half_a_set_alone_says_what_is_missing(hub: Hub, folder: Path) -> None:

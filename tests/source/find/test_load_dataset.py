@@ -203,7 +203,7 @@ def test_the_only_split_needs_no_name(tmp_path: Path) -> None:
 def test_without_a_name_the_category_has_the_data_set_s(tmp_path: Path, name: str, category: str) -> None:
     folder_with_card(tmp_path / name)
     found = loaded_category({"path": f"{tmp_path}/{name}"}, [])
-    assert (found.category, found.form, found.files[0].name) == (category, "parquet", f"{category}.parquet")
+    assert (found.category, found.file_format, found.files[0].name) == (category, "parquet", f"{category}.parquet")
 
 
 def test_a_data_set_s_name_that_cannot_be_a_category_s_asks_for_one(tmp_path: Path) -> None:

@@ -331,15 +331,15 @@ def test_partitions_depend_on_the_files_and_the_limit_alone(tmp_path: Path, monk
         (cut_jsonl([here], limit, 500), cut_parquet([row_groups(pq.read_metadata(groups))], limit))
         for limit in (None, 20)
     ]
-    elsewhere = tmp_path / "far/away"
-    elsewhere.mkdir(parents=True)
-    shutil.copyfile(here, elsewhere / "x.jsonl")
-    os.utime(elsewhere / "x.jsonl", (0, 0))
-    shutil.copyfile(groups, elsewhere / "x.parquet")
+    has_other_nodes = tmp_path / "far/away"
+    has_other_nodes.mkdir(parents=True)
+    shutil.copyfile(here, has_other_nodes / "x.jsonl")
+    os.utime(has_other_nodes / "x.jsonl", (0, 0))
+    shutil.copyfile(groups, has_other_nodes / "x.parquet")
     monkeypatch.setattr(os, "cpu_count", lambda: 96)
-    metadata = pq.read_metadata(elsewhere / "x.parquet")
+    metadata = pq.read_metadata(has_other_nodes / "x.parquet")
     after = [
-        (cut_jsonl([elsewhere / "x.jsonl"], limit, 500), cut_parquet([row_groups(metadata)], limit))
+        (cut_jsonl([has_other_nodes / "x.jsonl"], limit, 500), cut_parquet([row_groups(metadata)], limit))
         for limit in (None, 20)
     ]
     assert after == before

@@ -38,8 +38,8 @@ HUB_TYPES = {
 """All columns but the images and videos, which are structs of lists."""
 
 
-def make(folder: Path, rows: int, form: Forms = "both", seed: int = SEED, *categories: str) -> dict[str, bytes]:
-    make_catalogue(folder, rows=rows, seed=seed, categories=categories or ["Appliances"], form=form)
+def make(folder: Path, rows: int, file_format: Forms = "both", seed: int = SEED, *categories: str) -> dict[str, bytes]:
+    make_catalogue(folder, rows=rows, seed=seed, categories=categories or ["Appliances"], file_format=file_format)
     return tree(folder)
 
 
@@ -63,14 +63,14 @@ def rows(lines: list[bytes]) -> list[dict[str, Any]]:
 def test_the_files_lie_where_the_hub_has_them_and_the_job_finds_them(folder: Path) -> None:
     assert list(tree(folder)) == [JSONL, PARQUET]
     (source,) = find_categories(folder, [])
-    assert (source.category, source.form, source.files[0].name) == ("Appliances", "parquet", PARQUET)
+    assert (source.category, source.file_format, source.files[0].name) == ("Appliances", "parquet", PARQUET)
 
 
 @pytest.mark.parametrize(("form", "name"), [("jsonl", JSONL), ("parquet", PARQUET)])
 def test_the_same_seed_gives_the_same_bytes_of_one_form_as_of_both(
-    folder: Path, tmp_path: Path, form: Forms, name: str
+    folder: Path, tmp_path: Path, file_format: Forms, name: str
 ) -> None:
-    assert make(tmp_path, ROWS, form) == {name: (folder / name).read_bytes()}
+    assert make(tmp_path, ROWS, file_format) == {name: (folder / name).read_bytes()}
 
 
 def test_a_big_category_comes_in_shards_that_are_its_one_file_cut(
@@ -313,11 +313,11 @@ def test_nothing_is_left_behind_after_an_error(
 
 
 @pytest.mark.parametrize(("form", "there"), [("jsonl", JSONL), ("parquet", PARQUET), ("both", PARQUET)])
-def test_a_file_that_is_there_already_is_left_alone(tmp_path: Path, form: Forms, there: str) -> None:
+def test_a_file_that_is_there_already_is_left_alone(tmp_path: Path, file_format: Forms, there: str) -> None:
     (tmp_path / there).parent.mkdir(parents=True)
     (tmp_path / there).write_bytes(b"mine")
     with pytest.raises(UsageError, match="already there") as raised:
-        make(tmp_path, 10, form, SEED, "Books", "Appliances")
+        make(tmp_path, 10, file_format, SEED, "Books", "Appliances")
     assert str(tmp_path / there) in str(raised.value)
     assert tree(tmp_path) == {there: b"mine"}
 
@@ -345,5 +345,5 @@ def test_a_file_where_a_folder_has_to_be_is_named(tmp_path: Path) -> None:
 
 def test_there_must_be_a_row_for_each_category(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="rows is 1: ask for 1 or more of each category"):
-        make_catalogue(tmp_path, rows=1, form="jsonl")
+        make_catalogue(tmp_path, rows=1, file_format="jsonl")
     assert list(tmp_path.iterdir()) == []
