@@ -1,4 +1,4 @@
-"""curate: a big product catalogue becomes training data, on Ray."""
+"""curate: turns a large product catalogue into training data, on Ray."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["Item", "ItemLoader"]
 
 
 def __getattr__(name: str) -> Any:
-    """Loads the interface when it is asked for: the command does without it."""
+    """Imports `job.loader` on first use: the command does not need it."""
     if name in __all__:
         from job import loader
 

@@ -1,4 +1,4 @@
-"""`python -m job` is `curate`."""
+"""The `curate` command; `python -m job` runs it too."""
 
 import contextlib
 import os
@@ -7,14 +7,14 @@ import sys
 
 
 def main() -> None:
-    """Runs the command. Until what it needs is imported, Ctrl-C ends it without a word."""
+    """Runs the command. While its modules are being imported, Ctrl-C ends it silently."""
     before = signal.signal(signal.SIGINT, lambda *_: os._exit(130))
     try:
         from job.cli import app as cli
     except ModuleNotFoundError as error:
-        from job.errors import known
+        from job.errors import as_curate_error
 
-        if friendly := known(error):
+        if friendly := as_curate_error(error):
             sys.stderr.write(f"error: {friendly}\n")
             sys.exit(friendly.exit_code)
         raise
@@ -27,10 +27,10 @@ def main() -> None:
         cli.main()
     except SystemExit as ending:
         code = ending.code
-    with contextlib.suppress(OSError):  # whoever has read the output may be gone
+    with contextlib.suppress(OSError):  # the reader of a pipe may be gone
         sys.stdout.flush()
         sys.stderr.flush()
-    # All is unwound. Ray's own threads have been seen to crash a process that ends half-way, or to keep it.
+    # Everything is cleaned up. An ordinary exit would wait for Ray's threads, which have crashed or hung processes.
     os._exit(code if isinstance(code, int) else int(code is not None))
 
 

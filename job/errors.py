@@ -1,6 +1,6 @@
-"""What can go wrong through no fault of the program, each with its exit code.
+"""Errors that are not bugs: the user, the input or the machine caused them. Each class has an exit code.
 
-A `CurateError` is printed as one message without a traceback. Anything else is a bug, and keeps its traceback.
+A `CurateError` is printed as one message, without a traceback. Anything else is a bug and keeps its traceback.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ _UNPRINTABLE = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\
 
 
 class CurateError(Exception):
-    """The job cannot go on; the message says what, where, what is left, and what to type next."""
+    """The job failed. The message says what went wrong, where, what is left on disk, and what to type next."""
 
     exit_code = 1
 
     def __init__(self, message: str):
         super().__init__(message)
-        self.message = message  # Ray adds advice of its own to what an exception was made of
+        self.message = message  # Ray adds its own advice to the text of an exception
 
     def __str__(self) -> str:
         return self.message
 
 
 class UsageError(CurateError):
-    """Wrong input: arguments, config, source files, or the output folder. Found before work starts."""
+    """Wrong arguments, config, source files or output folder, found before work starts."""
 
     exit_code = 2
 
@@ -40,11 +40,11 @@ class DamagedFileError(UsageError):
 
 
 class DamagedPartError(CurateError):
-    """A part of a source file that cannot be read, found while it is."""
+    """A part of a source file that cannot be read, found while the job runs."""
 
 
 class WorkersDiedError(CurateError):
-    """Workers died again and again, as they do when memory runs out."""
+    """Workers died repeatedly, usually because memory ran out."""
 
 
 class MalformedLimitError(CurateError):
@@ -54,7 +54,7 @@ class MalformedLimitError(CurateError):
 
 
 class RefusedError(CurateError):
-    """The output folder belongs to another job, or to another run of this one."""
+    """The output folder belongs to another job, or another run is working on it."""
 
     exit_code = 4
 
@@ -69,38 +69,38 @@ _DISK_ERRORS = {
     errno.ENAMETOOLONG: "the file name is too long",
     errno.ENOENT: "no such file or folder",
     errno.ENOTDIR: "a part of the path is a file, not a folder",
-    errno.ELOOP: "its links lead in a circle",
+    errno.ELOOP: "its symbolic links form a loop",
 }
 
 
-def reason(error: OSError) -> str:
-    """Says in plain words why the operating system refused something."""
+def plain_reason(error: OSError) -> str:
+    """Returns in plain words why the operating system refused something."""
     return _DISK_ERRORS.get(error.errno or 0, (error.strerror or str(error)).lower())
 
 
 def cannot_be_written(error: OSError, folder: object) -> UsageError:
-    """Makes the message for an output folder that cannot be written, found before work starts.
+    """Returns the error for an output folder that cannot be written, found before work starts.
 
     Args:
-        error: why.
-        folder: which.
+        error: what the operating system raised.
+        folder: the output folder.
     """
-    return UsageError(f"the output cannot be written: {folder}: {reason(error)}\nname another: --output DIR")
+    return UsageError(f"the output cannot be written: {folder}: {plain_reason(error)}\nname another: --output DIR")
 
 
 def write_failed(error: OSError, path: object, left: str = "finished partitions are kept") -> CurateError:
-    """Makes the message for a file that could not be written while the job ran.
+    """Returns the error for a file that could not be written while the job ran.
 
     Args:
-        error: why.
-        path: which.
-        left: what there is of the work.
+        error: what the operating system raised.
+        path: the file.
+        left: what is left of the work.
     """
-    return CurateError(f"{reason(error)}: {path}\n{left}; mend it and run the same command again to go on")
+    return CurateError(f"{plain_reason(error)}: {path}\n{left}; fix this and run the same command again to go on")
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """Yields an error and all that led to it, outermost first."""
+    """Yields an error and everything that led to it, outermost first."""
     seen: set[int] = set()
     waiting: list[BaseException | None] = [error]
     while waiting:
@@ -109,58 +109,59 @@ def causes(error: BaseException) -> Iterator[BaseException]:
             continue
         seen.add(id(current))
         yield current
-        # A Ray task's error carries the original one in `cause`.
+        # The error of a Ray task has the original error in `cause`.
         waiting += [getattr(current, "cause", None), current.__cause__, current.__context__]
 
 
-def known(error: BaseException) -> CurateError | None:
-    """Turns an exception into the message a user should see.
+def as_curate_error(error: BaseException) -> CurateError | None:
+    """Converts an exception into the error that the user should see.
 
     Args:
-        error: what was raised, in this process or in a Ray task.
+        error: an exception raised in this process or in a Ray task.
 
     Returns:
-        A `CurateError`, or None when the error is not one a user can mend: then the traceback is wanted.
+        A `CurateError`, or None for an unknown exception, which should keep its traceback.
     """
     if isinstance(error, ModuleNotFoundError) and error.name and error.name.split(".")[0] != __package__:
         return UsageError(
             f"the Python package {error.name} is not installed for {sys.executable} on {platform.node()}\n"
             "install what scripts/requirements.lock lists; on a cluster in the nodes' image, or submit with --install"
         )
-    # Ray makes a kind of its own of an error in a task, which is a CurateError too, but says it in fifty lines.
+    # Ray raises a subclass of its own for an error in a task. It is a CurateError too, but prints fifty lines.
     return next((cause for cause in causes(error) if type(cause).__module__ == __name__), None)  # pyright: ignore[reportReturnType]
 
 
 def printable(text: str, *, lines: bool = False) -> str:
-    r"""Writes text from outside so that a terminal only shows it: control characters as escapes.
+    r"""Escapes control characters, so that text from outside cannot control the terminal.
 
     Args:
-        text: such as a file's name, or a prompt.
-        lines: leave newlines and tabs as they are.
+        text: such as a file name, or a prompt.
+        lines: keep newlines and tabs as they are.
 
     Returns:
-        The text with `\x1b` for an escape character, and so on; also for what turns the direction of writing round.
+        The text with `\x1b` for an escape character, and so on. Characters that change the direction of writing are
+        escaped too.
     """
     shown = _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
     return shown if lines else shown.replace("\n", "\\n").replace("\t", "\\t")
 
 
 def quoted(path: object) -> str:
-    """Writes a path as it has to be typed into a shell, also where it would be taken for an option."""
+    """Quotes a path for the shell. One that begins with `-` gets `./` in front, so that it is not read as an option."""
     text = str(path)
     return shlex.quote(f"./{text}" if text.startswith("-") else text)
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """Says which known name was probably meant.
+    """Suggests the valid names that are most similar to a wrong one.
 
     Args:
-        name: what was typed.
-        names: what would have been right.
+        name: what the user typed.
+        names: the valid names.
 
     Returns:
-        `; did you mean X or Y?`, or an empty string when nothing is near.
+        `; did you mean X or Y?`, or an empty string when no name is similar.
     """
-    by_lower_case = {known.lower(): known for known in names}
+    by_lower_case = {valid.lower(): valid for valid in names}
     found = difflib.get_close_matches(name.lower(), by_lower_case, n=3, cutoff=0.5)
     return f"; did you mean {' or '.join(by_lower_case[match] for match in found)}?" if found else ""

@@ -16,7 +16,7 @@ import msgspec
 from job.cluster.processes import clear_dead_sessions
 from job.config.addresses import located
 from job.config.models import JobConfig
-from job.errors import CurateError, RefusedError, known
+from job.errors import CurateError, RefusedError, as_curate_error
 from job.output.card import card
 from job.output.folder import CARD, LAST_RUN, MANIFEST, PLAN, OutputFolder
 from job.output.limits import check_damage, check_malformed
@@ -199,7 +199,7 @@ def _noted(config: JobConfig, output: OutputFolder, owner: Owner, tasks: Sequenc
         if isinstance(raised, KeyboardInterrupt):
             error = "it was interrupted"
         else:
-            error = str(known(raised) or f"{type(raised).__name__}: {raised}".removesuffix(": "))
+            error = str(as_curate_error(raised) or f"{type(raised).__name__}: {raised}".removesuffix(": "))
         raise
     finally:
         ended = msgspec.structs.replace(note, ended=time.time(), error=error)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from job.cluster.places import check_nodes, places, streams
 from job.config.models import JobConfig, RecipeConfig
-from job.errors import CurateError, WorkersDiedError, causes, known
+from job.errors import CurateError, WorkersDiedError, as_curate_error, causes
 from job.output.folder import OutputFolder
 from job.output.limits import check_malformed
 from job.output.records import Record
@@ -232,7 +232,7 @@ def _in_few_words() -> Generator[None]:
                 "memory ran out, and Ray has killed a worker\n"
                 "what was finished is kept: make memory free, or lower --workers, then run the same command again"
             ) from None
-        if friendly := known(error):
+        if friendly := as_curate_error(error):
             raise friendly from None
         for cause in causes(error):
             if isinstance(cause, RayError) and not isinstance(cause, RayTaskError):  # that is of our own code

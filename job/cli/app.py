@@ -19,7 +19,7 @@ import typer
 from job.config.addresses import is_address, without_secrets
 from job.config.load import dump_config, load_config, parse_assignment
 from job.config.models import JobConfig
-from job.errors import CurateError, UsageError, known, printable, quoted
+from job.errors import CurateError, UsageError, as_curate_error, printable, quoted
 from job.signals import INTERRUPTED, only_follows
 
 app = typer.Typer(
@@ -343,7 +343,7 @@ def main() -> None:
             typer.echo(f"interrupted{kept}", err=True)
         raise
     except Exception as error:
-        friendly = known(error)
+        friendly = as_curate_error(error)
         if friendly is None:
             raise
         _fail(friendly)

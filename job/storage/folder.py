@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from job.errors import RefusedError, UsageError, cannot_be_written, reason, write_failed
+from job.errors import RefusedError, UsageError, cannot_be_written, plain_reason, write_failed
 
 
 class Folder:
@@ -54,7 +54,7 @@ class Folder:
         except (FileNotFoundError, NotADirectoryError):
             return {}
         except OSError as error:
-            raise UsageError(f"cannot be read: {self.root / folder}: {reason(error)}") from None
+            raise UsageError(f"cannot be read: {self.root / folder}: {plain_reason(error)}") from None
         return found
 
     def read(self, name: str) -> bytes | None:
@@ -65,7 +65,7 @@ class Folder:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            raise UsageError(f"cannot be read: {path}: {reason(error)}") from None
+            raise UsageError(f"cannot be read: {path}: {plain_reason(error)}") from None
 
     def read_all(self, names: Iterable[str]) -> Iterator[bytes | None]:
         """See `Store`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from job.errors import UsageError, nearest, printable, quoted, reason
+from job.errors import UsageError, nearest, plain_reason, printable, quoted
 from job.source.files import CategorySource, SourceFile, fingerprint
 from job.source.find.layout import (
     JSONL_FOLDER,
@@ -33,7 +33,7 @@ def find_categories(root: Path, wanted: Sequence[str]) -> list[CategorySource]:
     try:
         return _find(root, wanted)
     except OSError as error:
-        raise UsageError(f"cannot be read: {error.filename or root}: {reason(error)}") from None
+        raise UsageError(f"cannot be read: {error.filename or root}: {plain_reason(error)}") from None
 
 
 def _find(root: Path, wanted: Sequence[str]) -> list[CategorySource]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from job.errors import CurateError, DamagedPartError, reason
+from job.errors import CurateError, DamagedPartError, plain_reason
 from job.recipe.verdicts import END
 from job.source.files import Place, size_of
 from job.source.find.layout import FileFormat
@@ -72,7 +72,7 @@ class PartitionReader:
             found = size_of(path)
         except OSError as error:
             raise CurateError(
-                f"{reason(error)}: {path} (as {platform.node()} sees it)\n"
+                f"{plain_reason(error)}: {path} (as {platform.node()} sees it)\n"
                 "what was finished is kept; put it back and run the same command again"
             ) from None
         if found != planned:
@@ -87,4 +87,4 @@ def _read_whole(tables: Iterator[pa.Table], path: Place) -> Iterator[pa.Table]:
     try:
         yield from tables
     except OSError as error:
-        raise DamagedPartError(f"damaged: {path}: {reason(error)}") from None
+        raise DamagedPartError(f"damaged: {path}: {plain_reason(error)}") from None
