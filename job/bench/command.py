@@ -19,8 +19,8 @@ from job.bench.measure.results import DEFINITIONS, Bench, Input, Memory, PeakMem
 from job.bench.measure.rounds import make_spec, measure, methods
 from job.bench.measure.scaling import LAWS, fit, why_no_fit
 from job.bench.measure.source import BenchSource, check_baselines_can, from_config, sample
-from job.bench.picture import draw
-from job.bench.report import bench_lines, memory_lines
+from job.bench.report.picture import draw
+from job.bench.report.table import bench_lines, memory_lines
 from job.bench.request import Request
 from job.cluster.start import check_shared_memory
 from job.errors import quoted, write_failed

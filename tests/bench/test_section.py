@@ -6,7 +6,7 @@ import pytest
 
 from job.bench.measure.results import figures
 from job.bench.measure.rounds import check_same
-from job.bench.section import MEASURED, README, read_benches, read_memory, section, with_section
+from job.bench.report.section import MEASURED, README, read_benches, read_memory, section, with_section
 
 
 def test_the_readme_says_what_was_measured() -> None:

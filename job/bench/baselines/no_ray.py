@@ -48,7 +48,7 @@ class Kernel:
     def owned(self) -> Generator[Kernel]:
         """Yields the kernel that may write into its output folder while the context lasts."""
         with sole_owner(OutputFolder(self.output)) as owner:
-            yield dataclasses.replace(self, run=owner.run)
+            yield dataclasses.replace(self, run=owner.run_id)
 
     def curate(self, index: int) -> None:
         """Reads, judges and commits a partition."""

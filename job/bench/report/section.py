@@ -1,6 +1,6 @@
 """Writes the README's section on speed from what was measured, so that no figure in it was typed by hand.
 
-`scripts/bench` measures, and calls this: `python -m job.bench.section`.
+`scripts/bench` measures, and calls this: `python -m job.bench.report.section`.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import msgspec
 from job.bench.baselines.method import COPIES, CURATE, ONE_ROW
 from job.bench.measure.results import Bench, Figures, Memory, Spread
 
-ROOT = Path(__file__).parents[2]
-README = ROOT / "README.md"
-MEASURED = Path(__file__).parent / "measured"
-BEGIN = "<!-- from here on written by job/bench/section.py -->\n"
+ROOM = Path(__file__).parents[1]
+README = ROOM / "README.md"
+MEASURED = ROOM / "measured"
+BEGIN = "<!-- from here on written by report/section.py -->\n"
 END = "<!-- up to here -->\n"
 
 
@@ -40,7 +40,7 @@ def section(benches: Sequence[Bench], memory: Memory) -> str:
     """
     largest = benches[-1]
     machine, most = largest.machine, _most(largest)
-    picture = f"job/bench/measured/{largest.input.num_rows}/bench.png"
+    picture = f"{MEASURED.name}/{largest.input.num_rows}/bench.png"
     disturbed = sum(one.is_disturbed for bench in benches for one in bench.runs)
     runs = sum(len(bench.runs) for bench in benches)
     lines = [
@@ -59,7 +59,7 @@ def section(benches: Sequence[Bench], memory: Memory) -> str:
         "",
         f"![Time and speed-up against workers]({picture})",
         "",
-        "```sh",
+        "```",
         *[bench.command for bench in benches],
         memory.command,
         "```",

@@ -1,6 +1,6 @@
 """How well does scheduling keep many workers busy? Measured with work that waits, so that few cores are enough.
 
-    python -m job.bench.waiting 8,32,64 > job/bench/measured/waiting.json
+    python -m job.bench.measure.waiting 8,32,64 > job/bench/measured/waiting.json
 
 Eight categories of 125 partitions are curated by so many workers, on one node that claims as many CPUs. Before a
 partition's one row is read, its task sleeps, between half the mean and one and a half times it. All else is the job.
