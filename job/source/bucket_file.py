@@ -1,50 +1,59 @@
-"""A file under an address, read by ranges of bytes; none of them comes short without a word."""
+"""A file in a bucket, read in byte ranges, each of which is checked to be complete."""
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
-from typing import BinaryIO, cast
+
+import pyarrow.parquet as pq
+from typing_extensions import override
 
 from job.errors import CurateError
-from job.source.hub_file import RangeStream
+from job.source.location import END_BYTES, digest_of_ends
+from job.source.ranges import RangedFile
 from job.storage import filesystem
-
-_CHUNK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class BucketFile:
-    """A file under an address."""
+class BucketFile(RangedFile):
+    """A file in a bucket."""
 
     address: str
-    """Without credentials; those are in the environment of whoever reads it."""
+    """Without credentials, which are in the environment of the process that reads it."""
     size_bytes: int
+    """Its size when it was found."""
 
     @property
     def name(self) -> str:
         """The last part of its address."""
         return self.address.rpartition("/")[2]
 
-    def open(self, mode: str = "rb", buffering: int = 0) -> BinaryIO:
-        """Opens it for reading, as `Path.open` does."""
-        del mode, buffering
-        return cast(BinaryIO, io.BufferedReader(RangeStream(self), _CHUNK_BYTES))
-
+    @override
     def fetch_range(self, start: int, end: int) -> bytes:
-        """Reads a range of bytes: all of it, or there is an error."""
         content = filesystem.get_range(self.address, start, end)
         if len(content) != end - start:
             raise CurateError(
-                f"{self.address}: {len(content):,} bytes came from {start:,} on, instead of {end - start:,}: it has "
-                "been cut off, or its storage does not send all\n"
-                "what was finished is kept: run the same command again to go on"
+                f"{self.address}: {len(content):,} of {end - start:,} bytes arrived from byte {start:,} on: the file "
+                "was cut off, or its storage does not send everything\n"
+                "finished partitions are kept; run the same command again to go on"
             )
         return content
 
     def size_now(self) -> int:
-        """Returns its size in bytes. Raises FileNotFoundError when it is gone."""
+        """Asks the storage for its size in bytes. Raises FileNotFoundError if it is gone."""
         return filesystem.size_of(self.address)
+
+    def fingerprint(self) -> tuple[int, str]:
+        """Returns its present size in bytes, and the SHA-256 over its first and last 64 KiB in hexadecimal."""
+        size = self.size_now()
+        if not size:
+            return 0, digest_of_ends(b"", b"")
+        length = min(size, END_BYTES)
+        head = self.fetch_range(0, length)
+        return size, digest_of_ends(head, head if length == size else self.fetch_range(size - length, size))
+
+    def parquet_metadata(self) -> pq.FileMetaData:
+        """Fetches its Parquet metadata each time, since the file may change."""
+        return self.read_parquet_footer()
 
     def __str__(self) -> str:
         return self.address
