@@ -1,1 +1,1 @@
-"""How an output folder is kept to one run: by a file on a disk, by a lease in an object store."""
+"""The lock that lets one run at a time work on an output folder: a file lock on a disk, a lease in an object store."""

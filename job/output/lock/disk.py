@@ -1,4 +1,4 @@
-"""The lock on a disk: the system's own, as far as the file system has such, with a lease in the same file."""
+"""The lock on a disk: a lock of the file system where it has locks, with a lease in the same file."""
 
 from __future__ import annotations
 
@@ -12,30 +12,49 @@ from typing import BinaryIO
 
 from job.errors import cannot_be_written
 from job.output.folder import LOCK, OutputFolder
-from job.output.lock.owner import LEASE_S, Owner, header, is_dead, number, outlive, owner_in, refusal
+from job.output.lock.owner import (
+    LEASE_S,
+    Owner,
+    beat_line,
+    is_dead,
+    owner_in,
+    owner_line,
+    refusal,
+    wait_for_expiry,
+)
 
 _NO_LOCKS = {errno.ENOTSUP, errno.ENOLCK, errno.ENOSYS, errno.EINVAL}
 
 
 class FileLock:
-    """The lock on a disk: a file that is locked, as far as the file system has locks.
+    """A file that is locked, where the file system has locks, and kept alive by heartbeats.
 
     Args:
-        stream: the file, open and locked.
-        me: its owner.
+        stream: the open, locked file.
+        me: the owner, which is this run.
     """
 
     def __init__(self, stream: BinaryIO, me: Owner):
         self._stream = stream
-        self.header = header(me)
+        self._owner_line = owner_line(me)
         os.ftruncate(stream.fileno(), 0)
-        os.pwrite(stream.fileno(), self.header, 0)
+        os.pwrite(stream.fileno(), self._owner_line, 0)
         self.beat(0)
 
     @classmethod
     def take(cls, output: OutputFolder, me: Owner, say: Callable[[str], None]) -> FileLock:
-        """Takes the lock; what a dead run has left of it is removed first."""
-        stream = _locked(output, say)
+        """Takes the lock, after removing one that a dead run left behind.
+
+        Args:
+            output: the output folder.
+            me: the new owner.
+            say: called with one line before a wait.
+
+        Raises:
+            RefusedError: when another live run holds the lock.
+            UsageError: when the folder cannot be written.
+        """
+        stream = _open_locked(output, say)
         try:
             return cls(stream, me)
         except OSError as error:
@@ -44,7 +63,7 @@ class FileLock:
 
     @staticmethod
     def live_owner(output: OutputFolder) -> Owner | None:
-        """Returns whose lock it is at this moment; None when nobody has it, or it cannot be told."""
+        """Returns the current owner of the lock; None when there is none, or when that cannot be determined."""
         try:
             with (Path(output.root) / LOCK).open("rb") as stream:
                 owner = owner_in(stream.read())
@@ -53,23 +72,23 @@ class FileLock:
         except OSError:
             return None
         if locked is False:
-            return owner or Owner(run="", process=0, host="a host it does not name", machine="", since="some time")
+            return owner or Owner(run_id="", process=0, host="an unknown host", machine="", since="an unknown time")
         if owner is None:
             return None
         return None if is_dead(owner, locks=locked is True) or age_s > 2 * LEASE_S else owner
 
     def beat(self, count: int) -> None:
-        """Writes another number into it."""
-        os.pwrite(self._stream.fileno(), number(count), len(self.header))
+        """Writes a heartbeat."""
+        os.pwrite(self._stream.fileno(), beat_line(count), len(self._owner_line))
         os.fsync(self._stream.fileno())
 
     def close(self) -> None:
-        """Lets go of it."""
+        """Releases the lock."""
         self._stream.close()
 
 
-def _locked(output: OutputFolder, say: Callable[[str], None]) -> BinaryIO:
-    """Opens the lock's file, locked; what a dead run has left of it is removed first."""
+def _open_locked(output: OutputFolder, say: Callable[[str], None]) -> BinaryIO:
+    """Opens and locks the lock file, after removing one that a dead run left behind."""
     root = Path(output.root)
     path = root / LOCK
     while True:
@@ -84,7 +103,7 @@ def _locked(output: OutputFolder, say: Callable[[str], None]) -> BinaryIO:
             owner = owner_in(stream.read())
             stream.close()
             raise refusal(output, owner)
-        # Its owner may have removed the file between our opening and locking it: then it keeps nobody off.
+        # The last owner may have removed the file after we opened it. A lock on a removed file locks nobody out.
         if not _is_at(stream, path):
             stream.close()
             continue
@@ -93,14 +112,14 @@ def _locked(output: OutputFolder, say: Callable[[str], None]) -> BinaryIO:
         if owner is None or (died and locked):
             return stream
         if not died:
-            outlive(output, owner, say)
+            wait_for_expiry(output, owner, say)
         if _is_at(stream, path):
             path.unlink(missing_ok=True)
         stream.close()
 
 
 def _try_lock(stream: BinaryIO, kind: int) -> bool | None:
-    """Locks a file; returns whether it could, None where the file system has no such locks."""
+    """Tries to lock a file without waiting. Returns whether it did; None where the file system has no locks."""
     try:
         fcntl.flock(stream, kind | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -113,6 +132,7 @@ def _try_lock(stream: BinaryIO, kind: int) -> bool | None:
 
 
 def _is_at(stream: BinaryIO, path: Path) -> bool:
+    """Tells whether a path still leads to an open file."""
     try:
         return path.stat().st_ino == os.fstat(stream.fileno()).st_ino
     except FileNotFoundError:

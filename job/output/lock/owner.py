@@ -1,4 +1,4 @@
-"""Who has an output folder: what stands in its lock, and whether that run is alive."""
+"""The owner of an output folder: what the lock file says about it, and whether that run is alive."""
 
 from __future__ import annotations
 
@@ -16,90 +16,104 @@ from job.errors import RefusedError, UsageError
 from job.output.folder import LOCK, OutputFolder
 
 LEASE_S = 20.0
-"""So long a lock of another machine is watched for a beat."""
+"""Seconds for which the lock of another machine is watched for a heartbeat."""
 LOOK_S = 0.5
+"""Seconds between two looks at the lock."""
 
 
-class Owner(msgspec.Struct, frozen=True, kw_only=True):
-    """Who works on an output folder."""
+class Owner(msgspec.Struct, frozen=True, kw_only=True, rename={"run_id": "run"}):
+    """The run that works on an output folder."""
 
-    run: str
-    """Of this run alone."""
+    run_id: str
+    """Unique to this run. Its key in the lock file is `run`."""
     process: int
+    """The process id."""
     host: str
+    """The host name, for messages: several machines may be called `localhost`."""
     machine: str
-    """The host's name may be another's too, as `localhost` is."""
+    """The result of `machine_id`."""
     since: str
+    """When the run took the lock."""
 
     def __str__(self) -> str:
         return f"process {self.process} on {self.host}, since {self.since}"
 
 
-def header(me: Owner) -> bytes:
-    """Returns the first line of a lock."""
-    return msgspec.json.encode(me) + b"\n"
+def owner_line(owner: Owner) -> bytes:
+    """Returns the first line of a lock file, which names the owner."""
+    return msgspec.json.encode(owner) + b"\n"
 
 
-def number(count: int) -> bytes:
-    """Returns its second line, which changes with each beat."""
+def beat_line(count: int) -> bytes:
+    """Returns the second line of a lock file, which changes with each heartbeat."""
     return b"%020d\n" % count
 
 
-def outlive(output: OutputFolder, owner: Owner, say: Callable[[str], None]) -> None:
-    """Watches the lock of another machine; raises RefusedError when its owner is alive."""
-    say(f"{output.root} has a lock of {owner}: watching for {LEASE_S:.0f} s whether it is alive")
-    before = content(output)
-    until = time.monotonic() + LEASE_S
-    while time.monotonic() < until:
-        time.sleep(LOOK_S)
-        now = content(output)
-        if now == b"":  # it has ended
-            return
-        if now != before:
-            raise refusal(output, owner)
-
-
-def refusal(output: OutputFolder, owner: Owner | None) -> RefusedError:
-    """Makes the message for an output folder that another run has."""
-    return RefusedError(
-        f"another run is working on {output.root}: {owner or 'it does not say which'}\nwait for it, or stop it first"
-    )
-
-
-def is_dead(owner: Owner, *, locks: bool) -> bool:
-    """Tells whether the owner of a lock that is not locked is a process of this machine that is no more.
-
-    Args:
-        owner: whom its content names.
-        locks: whether the file system has locks, so that a live one would have it locked.
-    """
-    return owner.machine == machine() and (locks or not psutil.pid_exists(owner.process))
-
-
-def content(output: OutputFolder) -> bytes:
-    """Reads the lock; nothing when there is none."""
+def read_lock(output: OutputFolder) -> bytes:
+    """Returns the content of the lock file; empty when there is no lock."""
     try:
         return output.store.read(LOCK) or b""
-    except UsageError:  # on a disk that is away
+    except UsageError:  # the disk is gone
         return b""
 
 
 def owner_in(lock: bytes) -> Owner | None:
-    """Returns whom a lock names; None when it names nobody."""
+    """Returns the owner that a lock file names; None when it names nobody."""
     try:
         return msgspec.json.decode(lock.partition(b"\n")[0], type=Owner)
     except msgspec.MsgspecError:
         return None
 
 
-def machine() -> str:
-    """Returns what tells this machine from others, and from a container on it that has process numbers of its own."""
-    number, numbers = f"{uuid.getnode():x}", ""
+def is_dead(owner: Owner, *, locks: bool) -> bool:
+    """Tells whether the owner of a file that is not locked was a process of this machine that has ended.
+
+    Args:
+        owner: the owner that the file names.
+        locks: whether the file system has locks. Then a live owner would hold one.
+    """
+    return owner.machine == machine_id() and (locks or not psutil.pid_exists(owner.process))
+
+
+def wait_for_expiry(output: OutputFolder, owner: Owner, say: Callable[[str], None]) -> None:
+    """Watches another machine's lock and returns once it is removed or has had no heartbeat for `LEASE_S` seconds.
+
+    Args:
+        output: the output folder.
+        owner: the owner of the lock.
+        say: called with one line before the wait.
+
+    Raises:
+        RefusedError: when there is a heartbeat.
+    """
+    say(f"{output.root} has a lock of {owner}: watching for {LEASE_S:.0f} s whether it is alive")
+    before = read_lock(output)
+    until = time.monotonic() + LEASE_S
+    while time.monotonic() < until:
+        time.sleep(LOOK_S)
+        now = read_lock(output)
+        if now == b"":  # that run has ended
+            return
+        if now != before:
+            raise refusal(output, owner)
+
+
+def refusal(output: OutputFolder, owner: Owner | None) -> RefusedError:
+    """Returns the error for an output folder that another run is working on."""
+    return RefusedError(
+        f"another run is working on {output.root}: {owner or 'its lock does not say which'}\n"
+        "wait until it ends, or stop it first"
+    )
+
+
+def machine_id() -> str:
+    """Returns an id that differs between machines, and between a machine and a container with its own process ids."""
+    machine, namespace = f"{uuid.getnode():x}", ""
     for path in (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id")):
         with contextlib.suppress(OSError):
             if found := path.read_text(encoding="ascii").strip():
-                number = found
+                machine = found
                 break
-    with contextlib.suppress(OSError):  # as on macOS
-        numbers = f"/{Path('/proc/self/ns/pid').readlink()}"
-    return f"{platform.node()}/{number}{numbers}"
+    with contextlib.suppress(OSError):  # macOS has no /proc
+        namespace = f"/{Path('/proc/self/ns/pid').readlink()}"
+    return f"{platform.node()}/{machine}{namespace}"
