@@ -1,1 +1,1 @@
-"""Where files lie: in a folder of this machine, or under an address such as `s3://bucket/folder`."""
+"""One interface for folders on a disk and for object stores, for outputs and for sources."""

@@ -1,4 +1,4 @@
-"""An object store: files are put whole under their final names, and folders are but a part of names."""
+"""An object store: each file is put whole under its final name, and folders are only parts of names."""
 
 from __future__ import annotations
 
@@ -9,81 +9,92 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from typing_extensions import override
+
 from job.errors import CurateError
 from job.storage import filesystem
+from job.storage.interface import Store
 
-_AT_ONCE = 16
-"""Requests: a thousand records of 20 ms each are read in 3 s."""
+_REQUESTS_AT_ONCE = 16
+"""Number of parallel requests, with which a thousand records of 20 ms each are read in 3 s."""
 
 
-class ObjectStore:
-    """See `Store`.
+class ObjectStore(Store):
+    """A folder in an object store.
 
     Args:
-        root: an address, as `job.config.models.addresses.located` has it.
+        root: an address as `job.config.addresses.located` returns it.
     """
 
     poll_s = 2.0
 
     def __init__(self, root: str):
-        self.root = root
+        self._root = root
 
     @property
+    @override
+    def root(self) -> str:
+        return self._root
+
+    @property
+    @override
     def scratch(self) -> Path:
-        """See `Store`: in the user's cache folder, where the next run on this machine finds it again."""
+        # In the user's cache folder, where the next run on this machine finds it again.
         cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
-        return cache / "curate" / hashlib.sha256(self.root.encode()).hexdigest()[:16]
+        return cache / "curate" / hashlib.sha256(self._root.encode()).hexdigest()[:16]
 
+    @override
     def exists(self) -> bool:
-        """See `Store`."""
-        return bool(filesystem.listed(self.root))
+        return bool(filesystem.list_folder(self._root))
 
+    @override
     def top(self) -> set[str]:
-        """See `Store`."""
-        found = set(filesystem.listed(self.root))
+        found = set(filesystem.list_folder(self._root))
         return found | {"_scratch"} if self.scratch.exists() else found
 
+    @override
     def names(self) -> Iterator[str]:
-        """See `Store`."""
-        found = filesystem.listed(self.root, recursive=True)
+        found = filesystem.list_folder(self._root, recursive=True)
         return (name for name, size in found.items() if size is not None and not name.startswith("."))
 
+    @override
     def sizes(self, folder: str) -> dict[str, int]:
-        """See `Store`."""
-        found = filesystem.listed(self._at(folder))
+        found = filesystem.list_folder(self._address(folder))
         return {f"{folder}/{name}": size for name, size in found.items() if size is not None}
 
+    @override
     def read(self, name: str) -> bytes | None:
-        """See `Store`."""
-        return filesystem.get(self._at(name))
+        return filesystem.get(self._address(name))
 
+    @override
     def read_all(self, names: Iterable[str]) -> Iterator[bytes | None]:
-        """See `Store`."""
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
+        with ThreadPoolExecutor(_REQUESTS_AT_ONCE) as pool:
             yield from pool.map(self.read, names)
 
+    @override
     def write(self, name: str, content: bytes) -> None:
-        """See `Store`."""
-        filesystem.put(self._at(name), content)
+        filesystem.put(self._address(name), content)
 
+    @override
     def remove(self, names: Iterable[str]) -> None:
-        """See `Store`."""
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            for _ in pool.map(filesystem.remove, map(self._at, names)):
+        with ThreadPoolExecutor(_REQUESTS_AT_ONCE) as pool:
+            for _ in pool.map(filesystem.remove, map(self._address, names)):
                 pass
 
+    @override
     def remove_folder(self, folder: str) -> None:
-        """See `Store`."""
         with contextlib.suppress(CurateError):
-            filesystem.remove_folder(self._at(folder))
+            filesystem.remove_folder(self._address(folder))
 
+    @override
     def remove_empty(self, folder: str) -> None:
-        """See `Store`: an empty one is an object that pyarrow leaves where it has removed a file."""
-        if not any(size is not None for size in filesystem.listed(self._at(folder), recursive=True).values()):
+        # An empty folder is an object that pyarrow leaves where it has removed a file.
+        found = filesystem.list_folder(self._address(folder), recursive=True)
+        if not any(size is not None for size in found.values()):
             self.remove_folder(folder)
 
+    @override
     def mark(self, name: str) -> int:
-        """See `Store`."""
         try:
             content = (self.read(name) or b"") + b"."
             self.write(name, content)
@@ -91,20 +102,23 @@ class ObjectStore:
             return 1
         return len(content)
 
+    @override
     def check_plain(self, folders: Iterable[str]) -> None:
-        """See `Store`: there are no links."""
+        """Does nothing: an object store has no links."""
 
+    @override
     def check_folder(self) -> None:
-        """See `Store`: a file of this name may lie beside it."""
+        """Does nothing: a file of the same name may lie beside the folder."""
 
+    @override
     def check_room(self, needed_bytes: int) -> None:
-        """See `Store`: room there is always."""
+        # There is always room.
         del needed_bytes
-        filesystem.check_usable(self.root)
+        filesystem.check_usable(self._root)
 
+    @override
     def age_s(self, name: str) -> float:
-        """See `Store`: by the storage's clock against this one's."""
-        return filesystem.age_s(self._at(name))
+        return filesystem.age_s(self._address(name))
 
-    def _at(self, name: str) -> str:
-        return f"{self.root}/{name}"
+    def _address(self, name: str) -> str:
+        return f"{self._root}/{name}"

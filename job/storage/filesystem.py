@@ -1,11 +1,11 @@
-"""Reads and writes files under addresses: S3 and Google's storage by pyarrow, all others by fsspec's packages.
+"""Reads and writes files at addresses: S3 and Google Cloud Storage through pyarrow, all others through fsspec.
 
-Credentials, regions and endpoints come from the environment of the process that asks; what travels is the address. The
-clients ask again after errors that pass, so what comes out of here as an error has been tried several times.
+Credentials, regions and endpoints come from the environment of the process that makes a request; only addresses are
+passed around. The clients retry after temporary errors, so an error that leaves this module was retried already.
 
-An upload is one put of all the bytes. When it fails, pyarrow's stream must be neither closed nor let go of: closing
-publishes what has been sent of it under the final name, and so does the destructor, which was seen to put an empty
-file in the place of 25 MB when the first request had failed. So a stream that has failed is kept alive for good.
+An upload is one put of all bytes. If it fails, pyarrow's stream must be neither closed nor released: closing publishes
+what was sent so far under the final name. So does the destructor, which was seen to replace 25 MB with an empty file
+when the first request had failed. So a failed stream is kept alive for the life of the process.
 """
 
 from __future__ import annotations
@@ -28,90 +28,91 @@ from pyarrow import fs
 from job.errors import CurateError, UsageError
 
 ATTEMPTS = 6
-"""Of one request to S3, which takes some 15 s; the client's default of 3 is through in one or two."""
+"""Number of attempts per request to S3, which take some 15 s in all; the client's default of 3 takes one or two."""
 REQUEST_TIMEOUT_S = 20.0
 _CONNECT_TIMEOUT_S = 5.0
 _GCS_RETRIES_S = 60
 _DENIED = re.compile(r"ACCESS_DENIED|INVALID_ACCESS_KEY|SIGNATURE_DOES_NOT_MATCH|EXPIRED|\b40[13]\b|permission", re.I)
-_WORDS = re.compile(r"AWS Error .*", re.DOTALL)
+_AWS_MESSAGE = re.compile(r"AWS Error .*", re.DOTALL)
+_KEPT = "what was finished is kept"
 
 _keep_alive = ctypes.pythonapi.Py_IncRef
-_let_go = ctypes.pythonapi.Py_DecRef
-for _count in (_keep_alive, _let_go):
+_release = ctypes.pythonapi.Py_DecRef
+for _count in (_keep_alive, _release):
     _count.argtypes, _count.restype = [ctypes.py_object], None
 
 
-def opened(address: str) -> tuple[fs.FileSystem, str]:
+def open_filesystem(address: str) -> tuple[fs.FileSystem, str]:
     """Returns the file system of an address, and the path in it.
 
     Args:
-        address: as `job.config.models.addresses.located` has it.
+        address: an address as `job.config.addresses.located` returns it.
 
     Raises:
-        UsageError: when a package is missing, or there is no such kind of storage.
+        UsageError: if a package is missing, or there is no such kind of storage.
     """
     scheme, _, path = address.partition("://")
-    place, _, _ = path.partition("/")
+    bucket, _, _ = path.partition("/")
     if scheme in {"s3", "gs", "gcs"}:
-        return _native(scheme, place), path
-    return _by_fsspec(scheme, place, address)
+        return _native(scheme, bucket), path
+    return _by_fsspec(scheme, bucket, address)
 
 
 @functools.cache
 def _native(scheme: str, bucket: str) -> fs.FileSystem:
     if scheme != "s3":
         return fs.GcsFileSystem(retry_time_limit=datetime.timedelta(seconds=_GCS_RETRIES_S))
-    # The file system reads the keys from the environment by itself, but neither of these.
+    # The file system reads the keys from the environment by itself, but not these two.
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
     if region is None and endpoint is None:
-        with contextlib.suppress(OSError):  # what is wrong is seen soon enough
+        with contextlib.suppress(OSError):  # the first request will say what is wrong
             region = fs.resolve_s3_region(bucket)
     return fs.S3FileSystem(
         endpoint_override=endpoint,
         region=region,
-        allow_delayed_open=True,  # a small file is one request then, and not three
+        allow_delayed_open=True,  # then a small file is one request instead of three
         retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=ATTEMPTS),
         request_timeout=REQUEST_TIMEOUT_S,
         connect_timeout=_CONNECT_TIMEOUT_S,
     )
 
 
-def _by_fsspec(scheme: str, place: str, address: str) -> tuple[fs.FileSystem, str]:
+def _by_fsspec(scheme: str, bucket: str, address: str) -> tuple[fs.FileSystem, str]:
     import fsspec
 
     try:
-        filesystem = _fsspec(scheme, place)
+        filesystem = _fsspec(scheme, bucket)
         path: str = filesystem.handler.fs._strip_protocol(address)  # pyright: ignore[reportPrivateUsage]
     except ImportError as error:
         package = re.search(r"[Ii]nstall '?\"?([\w-]+)", str(error)) or re.search(r"named '([\w-]+)", str(error))
         name = package[1] if package else f"the fsspec package for {scheme}"
         raise UsageError(f"{address}: {scheme}:// needs a package that is not there\npip install {name}") from None
     except ValueError as error:
-        known = ", ".join(f"{name}://" for name in ("s3", "gs", "abfs", "hf"))
+        examples = ", ".join(f"{name}://" for name in ("s3", "gs", "abfs", "hf"))
         if scheme in fsspec.available_protocols():
             raise UsageError(f"{address}: {error}") from None
-        raise UsageError(f"{address}: no storage is called {scheme}://; such as {known} are") from None
+        raise UsageError(f"{address}: no storage is called {scheme}://; examples are {examples}") from None
     return filesystem, path
 
 
 @functools.cache
-def _fsspec(scheme: str, place: str) -> Any:
+def _fsspec(scheme: str, bucket: str) -> Any:
     import fsspec
 
-    filesystem, _ = fsspec.url_to_fs(f"{scheme}://{place}", use_listings_cache=False)
+    filesystem, _ = fsspec.url_to_fs(f"{scheme}://{bucket}", use_listings_cache=False)
     return fs.PyFileSystem(fs.FSSpecHandler(filesystem))
 
 
 def _fsspec_of(filesystem: fs.FileSystem) -> Any:
-    """Returns what fsspec has for a file system; None where pyarrow has its own."""
+    """Returns the fsspec file system behind a pyarrow one; None if pyarrow has its own."""
     return filesystem.handler.fs if isinstance(filesystem, fs.PyFileSystem) else None
 
 
 @contextlib.contextmanager
-def _asked(address: str) -> Generator[tuple[fs.FileSystem, str]]:
-    """Opens an address; says in a sentence what its storage does not do. A file that is not there passes through."""
-    filesystem, path = opened(address)
+def _request(address: str) -> Generator[tuple[fs.FileSystem, str]]:
+    """Opens an address and turns the storage's errors into a CurateError. FileNotFoundError passes through."""
+    filesystem, path = open_filesystem(address)
     try:
         yield filesystem, path
     except (FileNotFoundError, NotImplementedError, CurateError):
@@ -119,30 +120,29 @@ def _asked(address: str) -> Generator[tuple[fs.FileSystem, str]]:
     except Exception as error:
         if not isinstance(error, OSError | pa.ArrowException) and _fsspec_of(filesystem) is None:
             raise
-        raise _failed(error, address) from None
+        raise _storage_error(error, address) from None
 
 
-def _failed(error: Exception, address: str) -> CurateError:
-    found = _WORDS.search(str(error))
+def _storage_error(error: Exception, address: str) -> CurateError:
+    found = _AWS_MESSAGE.search(str(error))
     words = " ".join((found[0] if found else str(error)).split()).rstrip(".") or type(error).__name__
     if _DENIED.search(words):
         return CurateError(
-            f"{address}: access denied: {words}\nwhat was finished is kept; see to the credentials in the environment "
-            "(AWS_ACCESS_KEY_ID and so on), on every node, and run the same command again"
+            f"{address}: access denied: {words}\n{_KEPT}; check the credentials in the environment "
+            "(AWS_ACCESS_KEY_ID and so on) on every node, and run the same command again"
         )
     return CurateError(
-        f"{address}: the storage cannot be used: {words}\n"
-        "what was finished is kept: run the same command again to go on"
+        f"{address}: the storage cannot be used: {words}\n{_KEPT}: run the same command again to go on"
     )
 
 
 def put(address: str, content: bytes) -> None:
-    """Writes a file whole, or not at all. Raises CurateError when it cannot be written."""
-    with _asked(address) as (filesystem, path):
+    """Writes a file, whole or not at all. Raises CurateError if it cannot be written."""
+    with _request(address) as (filesystem, path):
         if (other := _fsspec_of(filesystem)) is not None:
             try:
                 other.pipe_file(path, content)
-            except FileNotFoundError:  # where folders are more than a part of names
+            except FileNotFoundError:  # a storage with real folders
                 other.makedirs(path.rpartition("/")[0], exist_ok=True)
                 other.pipe_file(path, content)
             return
@@ -150,58 +150,62 @@ def put(address: str, content: bytes) -> None:
         _keep_alive(stream)
         stream.write(content)
         stream.close()
-        _let_go(stream)
+        _release(stream)
 
 
 def get(address: str) -> bytes | None:
-    """Reads a file; None when there is none. Raises CurateError when it cannot be read."""
+    """Reads a file. Returns None if it does not exist; raises CurateError if it cannot be read."""
     try:
-        with _asked(address) as (filesystem, path):
+        with _request(address) as (filesystem, path):
             if (other := _fsspec_of(filesystem)) is not None:
                 return other.cat_file(path)
             with filesystem.open_input_file(path) as file:
                 size = file.size()
                 content = file.read_at(size, 0) if size else b""
             if len(content) != size:
-                raise CurateError(f"{address}: {len(content):,} bytes came of {size:,}; run the same command again")
+                raise CurateError(f"{address}: {len(content):,} of {size:,} bytes came; run the same command again")
             return content
     except (FileNotFoundError, IsADirectoryError):
         return None
 
 
 def get_range(address: str, start: int, end: int) -> bytes:
-    """Reads a range of bytes, all of it if the file has so many.
+    """Reads the bytes from `start` to `end`, fewer if the file is shorter.
 
     Raises:
-        FileNotFoundError: when there is no such file.
-        CurateError: when it cannot be read.
+        FileNotFoundError: if the file does not exist.
+        CurateError: if it cannot be read.
     """
-    with _asked(address) as (filesystem, path):
+    with _request(address) as (filesystem, path):
         if (other := _fsspec_of(filesystem)) is not None:
             return other.cat_file(path, start=start, end=end)
         with filesystem.open_input_file(path) as file:
             return file.read_at(end - start, start)
 
 
-def info(address: str) -> fs.FileInfo | None:
-    """Returns what is known of a file; None when there is none. Raises CurateError when that cannot be asked."""
-    with _asked(address) as (filesystem, path):
+def file_info(address: str) -> fs.FileInfo | None:
+    """Returns what the storage knows of a file, None if it does not exist. Raises CurateError if the request fails."""
+    with _request(address) as (filesystem, path):
         found = filesystem.get_file_info(path)
     return found if found.type == fs.FileType.File else None
 
 
 def size_of(address: str) -> int:
-    """Returns a file's size in bytes. Raises FileNotFoundError when there is none, CurateError as `info` does."""
-    found = info(address)
+    """Returns a file's size in bytes. Raises FileNotFoundError if it does not exist, CurateError as `file_info` does."""
+    found = file_info(address)
     if found is None or found.size is None:
         raise FileNotFoundError(errno.ENOENT, "no such file", address)
     return found.size
 
 
 def age_s(address: str) -> float:
-    """Returns how long ago a file was written, by the storage's clock against this one's; endless if it cannot tell."""
+    """Returns the seconds since a file was written, by the storage's clock and this machine's.
+
+    Returns:
+        Infinity if the file does not exist, or the storage does not know.
+    """
     try:
-        with _asked(address) as (filesystem, path):
+        with _request(address) as (filesystem, path):
             if (other := _fsspec_of(filesystem)) is not None:
                 return time.time() - other.modified(path).timestamp()
             found = filesystem.get_file_info(path)
@@ -210,20 +214,20 @@ def age_s(address: str) -> float:
         return math.inf
 
 
-def listed(address: str, *, recursive: bool = False) -> dict[str, int | None]:
-    """Lists what lies below an address.
+def list_folder(address: str, *, recursive: bool = False) -> dict[str, int | None]:
+    """Lists the files and folders below an address.
 
     Args:
-        address: of a folder; one that is not there has nothing in it.
-        recursive: whether also in folders below it.
+        address: the address of a folder; one that does not exist is empty.
+        recursive: whether to list the folders below it, too.
 
     Returns:
         Names relative to the address, each with its size in bytes; None for a folder.
 
     Raises:
-        CurateError: when it cannot be listed.
+        CurateError: if it cannot be listed.
     """
-    with _asked(address) as (filesystem, path):
+    with _request(address) as (filesystem, path):
         if (other := _fsspec_of(filesystem)) is not None:
             other.invalidate_cache()
         found = filesystem.get_file_info(fs.FileSelector(path, recursive=recursive, allow_not_found=True))
@@ -234,29 +238,29 @@ def listed(address: str, *, recursive: bool = False) -> dict[str, int | None]:
 
 
 def remove(address: str) -> None:
-    """Removes a file, if it is there. Raises CurateError when it cannot be removed."""
-    with contextlib.suppress(FileNotFoundError), _asked(address) as (filesystem, path):
+    """Removes a file if it exists. Raises CurateError if it cannot be removed."""
+    with contextlib.suppress(FileNotFoundError), _request(address) as (filesystem, path):
         filesystem.delete_file(path)
 
 
 def remove_folder(address: str) -> None:
-    """Removes all that lies below an address. Raises CurateError when it cannot be removed."""
-    with contextlib.suppress(FileNotFoundError), _asked(address) as (filesystem, path):
+    """Removes everything below an address. Raises CurateError if it cannot be removed."""
+    with contextlib.suppress(FileNotFoundError), _request(address) as (filesystem, path):
         if filesystem.get_file_info(path).type == fs.FileType.Directory:
             filesystem.delete_dir(path)
 
 
 def check_usable(address: str) -> None:
-    """Raises UsageError when an address cannot be listed, or is in a bucket that is not there."""
+    """Raises UsageError if an address cannot be listed, or its bucket does not exist."""
     try:
-        found = listed(address)
-        filesystem, path = opened(address)
+        found = list_folder(address)
+        filesystem, path = open_filesystem(address)
         bucket = path.partition("/")[0]
         if not found and isinstance(filesystem, fs.S3FileSystem):
-            with contextlib.suppress(OSError):  # one may be allowed to list it, but not to look at it
+            with contextlib.suppress(OSError):  # some users may list a bucket, but not ask for its properties
                 if filesystem.get_file_info(bucket).type == fs.FileType.NotFound:
-                    raise UsageError(f"{address}: there is no bucket {bucket}\nmake it, or correct the address")
+                    raise UsageError(f"{address}: there is no bucket {bucket}\ncreate it, or correct the address")
     except CurateError as error:
         if "access denied" in error.message:
-            raise UsageError(error.message.replace("what was finished is kept; ", "")) from None
+            raise UsageError(error.message.replace(f"{_KEPT}; ", "")) from None
         raise

@@ -1,4 +1,4 @@
-"""A folder of this machine, or of a disk that several machines share."""
+"""A folder on a disk of this machine, or on one that several machines share."""
 
 from __future__ import annotations
 
@@ -11,55 +11,67 @@ import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from typing_extensions import override
+
 from job.errors import RefusedError, UsageError, cannot_be_written, plain_reason, write_failed
+from job.storage.interface import Store
 
 
-class Folder:
-    """See `Store`.
+class Folder(Store):
+    """A folder on a disk.
 
     Args:
-        root: the folder; it need not be there yet.
+        root: its path; it does not have to exist yet.
     """
 
     poll_s = 0.25
 
     def __init__(self, root: Path):
-        self.root = root
-        self.scratch = root / "_scratch"
+        self._root = root
 
+    @property
+    @override
+    def root(self) -> Path:
+        return self._root
+
+    @property
+    @override
+    def scratch(self) -> Path:
+        return self._root / "_scratch"
+
+    @override
     def exists(self) -> bool:
-        """See `Store`."""
-        return self.root.exists()
+        return self._root.exists()
 
+    @override
     def top(self) -> set[str]:
-        """See `Store`."""
-        return {path.name for path in self.root.iterdir()} if self.root.is_dir() else set()
+        return {path.name for path in self._root.iterdir()} if self._root.is_dir() else set()
 
+    @override
     def names(self) -> Iterator[str]:
-        """See `Store`."""
-        for folder, _, names in os.walk(self.root):
+        for folder, _, names in os.walk(self._root):
             for name in names:
-                path = (Path(folder) / name).relative_to(self.root).as_posix()
+                path = (Path(folder) / name).relative_to(self._root).as_posix()
                 if not path.startswith("."):
                     yield path
 
+    @override
     def sizes(self, folder: str) -> dict[str, int]:
-        """See `Store`."""
         found: dict[str, int] = {}
         try:
-            with os.scandir(self.root / folder) as entries:
+            with os.scandir(self._root / folder) as entries:
                 for entry in entries:
-                    with contextlib.suppress(FileNotFoundError):  # it has been removed this moment
+                    with contextlib.suppress(FileNotFoundError):  # it has just been removed
                         found[f"{folder}/{entry.name}"] = entry.stat().st_size
         except (FileNotFoundError, NotADirectoryError):
             return {}
         except OSError as error:
-            raise UsageError(f"cannot be read: {self.root / folder}: {plain_reason(error)}") from None
+            raise UsageError(f"cannot be read: {self._root / folder}: {plain_reason(error)}") from None
         return found
 
+    @override
     def read(self, name: str) -> bytes | None:
-        """See `Store`."""
-        path = self.root / name
+        path = self._root / name
         try:
             return path.read_bytes()
         except (FileNotFoundError, NotADirectoryError):
@@ -67,13 +79,14 @@ class Folder:
         except OSError as error:
             raise UsageError(f"cannot be read: {path}: {plain_reason(error)}") from None
 
+    @override
     def read_all(self, names: Iterable[str]) -> Iterator[bytes | None]:
-        """See `Store`."""
         return map(self.read, names)
 
+    @override
     def write(self, name: str, content: bytes) -> None:
-        """See `Store`: temporary name, flush to disk, rename."""
-        path, temporary = self.root / name, self.root / "_tmp" / uuid.uuid4().hex
+        # Under a temporary name, flushed to disk, then renamed.
+        path, temporary = self._root / name, self._root / "_tmp" / uuid.uuid4().hex
         try:
             for folder in (temporary.parent, path.parent):
                 self._make_below(folder)
@@ -89,42 +102,42 @@ class Folder:
             raise write_failed(error, path) from None
 
     def _make_below(self, folder: Path) -> None:
-        """Makes a folder, but never the root itself: one that has gone away must not be begun anew."""
+        """Makes a folder, but never the root: if the root has disappeared, it must not be started again."""
         missing: list[Path] = []
-        while folder != self.root and not folder.is_dir():
+        while folder != self._root and not folder.is_dir():
             missing.append(folder)
             folder = folder.parent
         for each in reversed(missing):
             with contextlib.suppress(FileExistsError):
                 each.mkdir()
 
+    @override
     def remove(self, names: Iterable[str]) -> None:
-        """See `Store`."""
         for name in names:
             try:
-                (self.root / name).unlink(missing_ok=True)
+                (self._root / name).unlink(missing_ok=True)
             except OSError as error:
-                raise write_failed(error, self.root / name) from None
+                raise write_failed(error, self._root / name) from None
 
+    @override
     def remove_folder(self, folder: str) -> None:
-        """See `Store`."""
-        shutil.rmtree(self.root / folder, ignore_errors=True)
+        shutil.rmtree(self._root / folder, ignore_errors=True)
 
+    @override
     def remove_empty(self, folder: str) -> None:
-        """See `Store`."""
-        with contextlib.suppress(OSError):  # it is not empty, or not there
-            (self.root / folder).rmdir()
+        with contextlib.suppress(OSError):  # it is not empty, or does not exist
+            (self._root / folder).rmdir()
 
+    @override
     def age_s(self, name: str) -> float:
-        """See `Store`."""
         try:
-            return time.time() - (self.root / name).stat().st_mtime
+            return time.time() - (self._root / name).stat().st_mtime
         except OSError:
             return float("inf")
 
+    @override
     def mark(self, name: str) -> int:
-        """See `Store`."""
-        path = self.root / name
+        path = self._root / name
         try:
             self._make_below(path.parent)
             with path.open("a") as mark:
@@ -133,24 +146,25 @@ class Folder:
         except OSError:
             return 1
 
+    @override
     def check_plain(self, folders: Iterable[str]) -> None:
-        """See `Store`: what is written or removed in a link would be elsewhere."""
+        # Files written or removed through a link would be somewhere else.
         for name in folders:
-            path = self.root / name
+            path = self._root / name
             if path.is_symlink():
                 raise RefusedError(
                     f"{path} is a link to {path.readlink()}, and nothing is written through links in an output\n"
                     "nothing was touched; remove the link, or name another folder: --output DIR"
                 )
 
+    @override
     def check_folder(self) -> None:
-        """See `Store`."""
-        if self.root.exists() and not self.root.is_dir():
-            raise UsageError(f"the output is a file, not a folder: {self.root}\nname another: --output DIR")
+        if self._root.exists() and not self._root.is_dir():
+            raise UsageError(f"the output is a file, not a folder: {self._root}\nname another: --output DIR")
 
+    @override
     def check_room(self, needed_bytes: int) -> None:
-        """See `Store`."""
-        folder = self.root
+        folder = self._root
         try:
             while not folder.exists():
                 folder = folder.parent

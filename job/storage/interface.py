@@ -1,0 +1,88 @@
+"""What an output needs of the storage it is in, a folder or an object store."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import ClassVar
+
+
+class Store(ABC):
+    """A folder whose files appear whole or not at all.
+
+    File names are relative to it, with forward slashes. Failures are a `CurateError` that names the path or address.
+    """
+
+    poll_s: ClassVar[float]
+    """Seconds between two looks for something new."""
+
+    @property
+    @abstractmethod
+    def root(self) -> Path | str:
+        """The path or the address, for messages and for processes that open it again."""
+
+    @property
+    @abstractmethod
+    def scratch(self) -> Path:
+        """A folder on this machine for temporary files, the same in the next run."""
+
+    @abstractmethod
+    def exists(self) -> bool:
+        """Returns whether it exists; in an object store, whether anything is in it."""
+
+    @abstractmethod
+    def top(self) -> set[str]:
+        """Returns the names of the files and folders directly in it."""
+
+    @abstractmethod
+    def names(self) -> Iterator[str]:
+        """Yields the names of all files in it and in its folders, except those that begin with a dot."""
+
+    @abstractmethod
+    def sizes(self, folder: str) -> dict[str, int]:
+        """Returns the size in bytes of each file in one of its folders."""
+
+    @abstractmethod
+    def read(self, name: str) -> bytes | None:
+        """Returns the content of a file; None if it does not exist."""
+
+    @abstractmethod
+    def read_all(self, names: Iterable[str]) -> Iterator[bytes | None]:
+        """Yields the contents of many files in order, as `read` returns them."""
+
+    @abstractmethod
+    def write(self, name: str, content: bytes) -> None:
+        """Writes a file, whole or not at all."""
+
+    @abstractmethod
+    def remove(self, names: Iterable[str]) -> None:
+        """Removes files, as far as they exist."""
+
+    @abstractmethod
+    def remove_folder(self, folder: str) -> None:
+        """Removes a folder and everything in it. What cannot be removed stays, without an error."""
+
+    @abstractmethod
+    def remove_empty(self, folder: str) -> None:
+        """Removes a folder if nothing is in it."""
+
+    @abstractmethod
+    def age_s(self, name: str) -> float:
+        """Returns the seconds since a file was written; infinity if it does not exist."""
+
+    @abstractmethod
+    def mark(self, name: str) -> int:
+        """Adds one to a counter in a file and returns it. A file that cannot be written counts as 1."""
+
+    @abstractmethod
+    def check_plain(self, folders: Iterable[str]) -> None:
+        """Raises RefusedError if one of its folders is a symbolic link."""
+
+    @abstractmethod
+    def check_folder(self) -> None:
+        """Raises UsageError if something other than a folder has its path."""
+
+    @abstractmethod
+    def check_room(self, needed_bytes: int) -> None:
+        """Raises UsageError if it cannot be written, or has no room for so many bytes."""
