@@ -34,7 +34,7 @@ class BucketFile(RangedFile):
             raise CurateError(
                 f"{self.address}: {len(content):,} of {end - start:,} bytes arrived from byte {start:,} on: the file "
                 "was cut off, or its storage does not send everything\n"
-                "finished partitions are kept; run the same command again to go on"
+                "what was finished is kept: run the same command again to go on"
             )
         return content
 

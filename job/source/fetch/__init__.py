@@ -1,1 +1,1 @@
-"""Brings files to this machine: from the Hub into the Hugging Face cache, and out of gzip and zstd."""
+"""Brings files to this machine: downloads them from the Hub into the Hugging Face cache, and unpacks gzip and zstd."""

@@ -1,4 +1,4 @@
-"""A category's files in a local folder: the Hub's layout, or the files flat in it; links are followed."""
+"""Finds a category's files in a local folder, laid out as on the Hub or flat. Symbolic links are followed."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from job.errors import UsageError, nearest, plain_reason, printable, quoted
-from job.source.files import CategorySource, SourceFile, fingerprint
+from job.source.files import CategorySource, SourceFile
 from job.source.find.layout import (
     JSONL_FOLDER,
     SUFFIXES,
     CategoryFiles,
+    category_of_folder,
     choose_files,
-    is_category_folder,
     not_a_catalogue_file,
 )
+from job.source.location import LocalFile
 
 
 def find_categories(root: Path, wanted: Sequence[str]) -> list[CategorySource]:
@@ -22,13 +23,13 @@ def find_categories(root: Path, wanted: Sequence[str]) -> list[CategorySource]:
 
     Args:
         root: a folder, or one file.
-        wanted: the categories' names; none for all that are there, by name.
+        wanted: the names of the categories; if empty, all that are there, sorted by name.
 
     Returns:
         The categories with their files, in the order wanted.
 
     Raises:
-        UsageError: when the folder is not there, a file is empty or cannot be read; and see `choose_files`.
+        UsageError: if the folder does not exist, or a file is empty or cannot be read; see also `choose_files`.
     """
     try:
         return _find(root, wanted)
@@ -48,13 +49,13 @@ def _find(root: Path, wanted: Sequence[str]) -> list[CategorySource]:
             raise not_a_catalogue_file(root)
         chosen = choose_files([root.name], wanted, str(root))
         return [_source(files, root.parent) for files in chosen]
-    own = is_category_folder(root.resolve().name) or ""
+    own = category_of_folder(root.resolve().name) or ""
     return [_source(files, root) for files in choose_files(_names(root), wanted, str(root), own_category=own)]
 
 
 def _names(root: Path) -> Iterator[str]:
-    """Yields the names of all files that may be a category's."""
-    folders = [root, *[path for path in root.iterdir() if is_category_folder(path.name)], root / JSONL_FOLDER]
+    """Yields the name of every file that may belong to a category."""
+    folders = [root, *[path for path in root.iterdir() if category_of_folder(path.name)], root / JSONL_FOLDER]
     for folder in folders:
         if folder.is_dir():
             for path in folder.iterdir():
@@ -71,10 +72,11 @@ def _source(files: CategoryFiles, base: Path) -> CategorySource:
 
 
 def _source_file(path: Path, name: str) -> SourceFile:
+    location = LocalFile(path)
     try:
-        size, digest = fingerprint(path)
+        size, digest = location.fingerprint()
     except FileNotFoundError:
-        raise UsageError(f"a link that leads nowhere: {path}") from None
+        raise UsageError(f"a symbolic link that leads nowhere: {path}") from None
     if size == 0:
-        raise UsageError(f"the file is empty (0 bytes): {path}\nfetch it again, or remove it")
-    return SourceFile(name=name, path=path, size_bytes=size, fingerprint=digest)
+        raise UsageError(f"the file is empty (0 bytes): {path}\ndownload it again, or remove it")
+    return SourceFile(name=name, location=location, size_bytes=size, fingerprint=digest)

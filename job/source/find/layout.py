@@ -1,7 +1,7 @@
-"""Which of a source's files are a category's: told from their names alone, the same on the Hub and in a folder.
+"""Decides from file names alone which files belong to a category. The rules are the same on the Hub and in folders.
 
-A complete set of Parquet shards is preferred over JSONL, since it is smaller and faster to read; half a set is an
-error, because the other half's rows would be lost in silence. So are two files or sets that both may be the category.
+A complete set of Parquet shards is preferred over JSONL, since it is smaller and faster to read. An incomplete set is
+an error, because the missing rows would be lost silently. So are two files or sets that both may be the category.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from job.errors import UsageError, nearest, printable
 
 FileFormat = Literal["jsonl", "parquet"]
 
-LOOKED_FOR = (
+_LOOKED_FOR = (
     "raw/meta_categories/meta_<Category>.jsonl, raw_meta_<Category>/full-00000-of-0000N.parquet, and at the top "
     "<Category>.jsonl, .jsonl.gz, .jsonl.zst and .parquet"
 )
@@ -29,13 +29,13 @@ JSONL_FOLDER = "raw/meta_categories"
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet")
 
-_NO_ONES_STEMS = {"full", "train", "data"}
-"""Of shards: names that do not say which category they are of."""
+_GENERIC_STEMS = {"full", "train", "data"}
+"""Names of shards that do not say which category they belong to."""
 
 
 @dataclass(frozen=True, slots=True)
 class CategoryFiles:
-    """The files of a category, in the order of their rows; names relative to the source, with forward slashes."""
+    """The files of a category, in the order of their rows. Names are relative to the source, with forward slashes."""
 
     category: str
     file_format: FileFormat
@@ -49,16 +49,16 @@ class _Found:
     jsonl: list[str] = field(default_factory=list)
     parquet: list[str] = field(default_factory=list)
     shards: dict[tuple[str, str, int], dict[int, str]] = field(default_factory=dict)
-    """By folder, stem and number of shards in the set; then by the shard's own number."""
+    """Names of shards: by folder, stem and number of shards in the set, then by the shard's own number."""
 
 
 def not_a_catalogue_file(where: object) -> UsageError:
-    """Makes the message for a file that is not of a catalogue, by its name."""
+    """Returns the error for a file whose name is not that of a catalogue file."""
     return UsageError(f"{where} is neither JSONL (.jsonl, .jsonl.gz, .jsonl.zst) nor Parquet (.parquet)")
 
 
-def is_category_folder(name: str) -> str | None:
-    """Returns the category that a folder of this name holds, None if it holds none."""
+def category_of_folder(name: str) -> str | None:
+    """Returns the category that a folder of this name belongs to, such as `raw_meta_Toys`; None for other names."""
     match = _CATEGORY_FOLDER.fullmatch(name)
     return match["category"] if match else None
 
@@ -69,30 +69,30 @@ def choose_files(
     """Finds the files of categories.
 
     Args:
-        names: of all files, relative to the source, with forward slashes.
-        wanted: the categories' names; none for all that are there, by name.
+        names: the names of all files, relative to the source, with forward slashes.
+        wanted: the names of the categories; if empty, all that are there, sorted by name.
         where: the source, for messages.
-        own_category: whose the files at the top are, where their names do not say it.
-        prefer_whole: pass over a set of shards that is not complete where there is JSONL, instead of an error.
+        own_category: the category of Parquet files at the top, if the source is the folder of one category.
+        prefer_whole: if a category has an incomplete set of shards and JSONL, read the JSONL instead of raising.
 
     Returns:
         The categories with their files, in the order wanted.
 
     Raises:
-        UsageError: when a category is not there, a set of shards is not complete, or more than one file or set may
-            be the category.
+        UsageError: if a category is not there, a set of shards is incomplete, or more than one file or set may be
+            the category.
     """
     found: dict[str, _Found] = {}
     names = sorted(names)
     for name in names:
-        _sort_in(name, own_category, found)
+        _assign(name, own_category, found)
     if not found:
         others = f"; it has {', '.join(map(printable, names[:5]))}" if names else ""
         raise UsageError(
-            f"{where} has no catalogue files: looked for {LOOKED_FOR}{others}\n"
+            f"{where} has no catalogue files: looked for {_LOOKED_FOR}{others}\n"
             "to make a sample catalogue: curate sample DIR"
         )
-    if "" in found:  # shards that do not say whose they are
+    if "" in found:  # shards whose names do not say a category
         if len(wanted) == 1 and wanted[0] not in found:
             found[wanted[0]] = found.pop("")
         elif wanted and len(found) > 1:
@@ -112,7 +112,7 @@ def choose_files(
         for name in wanted or sorted(found)
     ]
     for name in (name for category in chosen for name in category.names):
-        if name != printable(name):  # it would stand in the plan and with each reject
+        if name != printable(name):  # it would be written to the plan and to each reject
             raise UsageError(f"a file in {where} has control characters or bytes in its name: {name!r}\nrename it")
     return chosen
 
@@ -126,29 +126,30 @@ def _checked(category: str, where: str) -> str:
         ) from None
 
 
-def _sort_in(name: str, own_category: str, found: dict[str, _Found]) -> None:
+def _assign(name: str, own_category: str, found: dict[str, _Found]) -> None:
+    """Adds a file to what is found of its category, if it belongs to one."""
     folder, _, base = name.rpartition("/")
     if base.startswith("."):
         return
-    category = is_category_folder(folder) or (own_category if not folder else "")
+    category = category_of_folder(folder) or (own_category if not folder else "")
     if folder not in {"", JSONL_FOLDER} and not category:
         return
     if match := _SHARD.fullmatch(base):
         if folder == JSONL_FOLDER:
             return
         stem = match["stem"].removeprefix("raw_meta_").removeprefix("meta_")
-        owner = category or ("" if stem in _NO_ONES_STEMS else stem)
-        sets = found.setdefault(owner, _Found()).shards
+        shard_category = category or ("" if stem in _GENERIC_STEMS else stem)
+        sets = found.setdefault(shard_category, _Found()).shards
         sets.setdefault((folder, match["stem"], int(match["count"])), {})[int(match["index"])] = name
     elif match := _PARQUET.fullmatch(base):
         if folder != JSONL_FOLDER:
             found.setdefault(category or match["category"], _Found()).parquet.append(name)
-    elif (match := _JSONL.fullmatch(base)) and not is_category_folder(folder):
+    elif (match := _JSONL.fullmatch(base)) and not category_of_folder(folder):
         found.setdefault(match["category"], _Found()).jsonl.append(name)
 
 
 def _choose(category: str, found: _Found, where: str, *, prefer_whole: bool) -> CategoryFiles:
-    """Decides which of a category's files are read."""
+    """Decides which files of a category are read."""
     sets = found.shards
     if prefer_whole and found.jsonl:
         sets = {key: shards for key, shards in sets.items() if not _missing(key[2], shards)}
@@ -164,7 +165,7 @@ def _choose(category: str, found: _Found, where: str, *, prefer_whole: bool) -> 
     if found.parquet:
         return CategoryFiles(category, "parquet", tuple(found.parquet))
     plain = [name for name in found.jsonl if name.endswith(".jsonl")] or found.jsonl
-    # Toys.jsonl beside meta_Toys.jsonl.gz may be anything, such as the reviews of the same products.
+    # Toys.jsonl beside meta_Toys.jsonl.gz may be something else, such as the reviews of the same products.
     if len(plain) > 1 or len({name.removesuffix(".gz").removesuffix(".zst") for name in found.jsonl}) > 1:
         raise UsageError(f"{category}: more than one file in {where}: {', '.join(found.jsonl)}\nkeep the one to read")
     return CategoryFiles(category, "jsonl", tuple(plain))

@@ -1,4 +1,4 @@
-"""Any data set that `datasets` opens, as a category: written once as Parquet, and then cut and read like any other."""
+"""Uses any data set that `datasets` opens as a category: written once as Parquet, then read like any other."""
 
 from __future__ import annotations
 
@@ -10,23 +10,24 @@ from typing import Any
 
 from job.config.names import check_category
 from job.errors import UsageError
-from job.source.files import CategorySource, SourceFile, fingerprint
+from job.source.files import CategorySource, SourceFile
+from job.source.location import LocalFile
 
 _ROWS_PER_GROUP = 1000
 
 
 def loaded_category(arguments: Mapping[str, Any], wanted: Sequence[str]) -> CategorySource:
-    """Loads a data set, and has its rows as a Parquet file beside its other cached files.
+    """Loads a data set and writes its rows to a Parquet file in the cache of `datasets`, unless that file exists.
 
     Args:
-        arguments: of `datasets.load_dataset`. Without a split, the data set must have only one.
-        wanted: the category's name, if there is one; else the data set's.
+        arguments: the arguments of `datasets.load_dataset`. Without a split, the data set must have only one.
+        wanted: the category's name; if empty, it gets the name of the data set.
 
     Returns:
         The category.
 
     Raises:
-        UsageError: when `datasets` cannot open it, or there is more than one split or category.
+        UsageError: if `datasets` cannot open it, or there is more than one split or category.
     """
     if len(wanted) > 1:
         raise UsageError(f"a data set from load_dataset is one category, and {len(wanted)} are named")
@@ -42,10 +43,10 @@ def loaded_category(arguments: Mapping[str, Any], wanted: Sequence[str]) -> Cate
     except (MemoryError, NotImplementedError):
         raise
     except Exception as error:
-        told = error.__cause__ or error
-        said = str(told).strip().splitlines() or [type(told).__name__]
+        cause = error.__cause__ or error
+        lines = str(cause).strip().splitlines() or [type(cause).__name__]
         raise UsageError(
-            f"load_dataset cannot open {arguments['path']}: {said[0]}\n"
+            f"load_dataset cannot open {arguments['path']}: {lines[0]}\n"
             "try it in Python: datasets.load_dataset(...) with the arguments of source.load_dataset"
         ) from None
     if isinstance(found, datasets.DatasetDict):
@@ -56,10 +57,20 @@ def loaded_category(arguments: Mapping[str, Any], wanted: Sequence[str]) -> Cate
             )
         found = next(iter(found.values()))
     if not isinstance(found, datasets.Dataset):
-        raise UsageError("load_dataset with streaming is not read from\nleave streaming out")
-    fingerprint_of_rows: str = found._fingerprint  # pyright: ignore[reportPrivateUsage]  # what its own cache goes by
+        raise UsageError("load_dataset with streaming is not supported\nremove streaming from source.load_dataset")
+    location = LocalFile(_parquet_copy(found))
+    size, digest = location.fingerprint()
+    file = SourceFile(name=f"{name}.parquet", location=location, size_bytes=size, fingerprint=digest)
+    return CategorySource(category=name, file_format="parquet", files=(file,))
+
+
+def _parquet_copy(found: Any) -> Path:
+    """Returns the Parquet file named after a `datasets.Dataset`'s fingerprint; writes it if it does not exist."""
+    import datasets
+
+    key: str = found._fingerprint  # pyright: ignore[reportPrivateUsage]  # the key of the data set's own cache
     folder: str = datasets.config.HF_DATASETS_CACHE  # pyright: ignore[reportAttributeAccessIssue]
-    path = Path(folder) / "curate" / f"{fingerprint_of_rows}.parquet"
+    path = Path(folder) / "curate" / f"{key}.parquet"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(f"{path.name}.{os.getpid()}.part")
@@ -68,6 +79,4 @@ def loaded_category(arguments: Mapping[str, Any], wanted: Sequence[str]) -> Cate
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
-    size, digest = fingerprint(path)
-    file = SourceFile(name=f"{name}.parquet", path=path, size_bytes=size, fingerprint=digest)
-    return CategorySource(category=name, file_format="parquet", files=(file,))
+    return path

@@ -1,0 +1,102 @@
+"""Decides where a category's files are read, and makes the copies on this machine that this needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container
+from pathlib import Path
+
+from job.source.fetch.cache import cached_file, fetch_files, missing_bytes
+from job.source.fetch.packing import is_packed
+from job.source.fetch.unpack import unpack
+from job.source.files import CategorySource, SourceFile
+from job.source.location import FileLocation
+
+
+def is_streamed(source: CategorySource, *, stream: bool | None, limit: int | None, has_other_nodes: bool) -> bool:
+    """Decides whether a category is read from the Hub directly, without a copy on this machine.
+
+    Args:
+        source: the category's files.
+        stream: the user's wish, `source.stream`; None if there is none.
+        limit: the number of rows to read; None for all.
+        has_other_nodes: whether other machines read the category too, or may do so later.
+    """
+    if source.repository is None or source.is_packed:
+        return False
+    if stream is not None:
+        return stream
+    if has_other_nodes:
+        return True
+    return limit is not None and missing_bytes(source) > 0  # rather than 18 GB for 1,000 rows
+
+
+def nearest_location(source: CategorySource, file: SourceFile) -> FileLocation:
+    """Returns where a file can be read now without a download: its cached copy if there is one, else the original."""
+    return (source.repository and cached_file(source.repository, file)) or file.location
+
+
+def local_copies(
+    source: CategorySource,
+    scratch: Path,
+    say: Callable[[str], None],
+    report: Callable[[int], None],
+    left_out: Container[str] = (),
+) -> list[FileLocation]:
+    """Downloads a category's files if they are on the Hub, and unpacks those that are packed.
+
+    Args:
+        source: the category's files.
+        scratch: the folder to unpack into.
+        say: called with a line of text before something that takes a while.
+        report: called with the number of bytes downloaded so far; not called if nothing is missing.
+        left_out: names of files that the plan leaves out, which stay packed.
+
+    Returns:
+        The location of each file, in order. What lies in a folder or a bucket and is not packed stays where it is.
+
+    Raises:
+        DamagedFileError: if a packed file is damaged.
+        CurateError: if a download fails, or a disk is too full.
+    """
+    locations: list[FileLocation] = [file.location for file in source.files]
+    if source.repository is not None:
+        is_complete = missing_bytes(source) == 0
+        locations = [*fetch_files(source.repository, source.files, _ignore if is_complete else report)]
+    return [
+        location if file.name in left_out else _unpacked(source, file, location, scratch, say)
+        for file, location in zip(source.files, locations, strict=True)
+    ]
+
+
+def unpacked(source: CategorySource, file: SourceFile, scratch: Path, say: Callable[[str], None]) -> FileLocation:
+    """Downloads one file of a category if it is on the Hub, and unpacks it if it is packed.
+
+    Args:
+        source: the category.
+        file: one of its files.
+        scratch: the folder to unpack into.
+        say: called with a line of text before something that takes a while.
+
+    Returns:
+        The location of the file as it can be cut.
+
+    Raises:
+        DamagedFileError: if the file is packed and damaged.
+        CurateError: if the download fails, or a disk is too full.
+    """
+    location = file.location
+    if source.repository is not None:
+        (location,) = fetch_files(source.repository, [file], _ignore)
+    return _unpacked(source, file, location, scratch, say)
+
+
+def _unpacked(
+    source: CategorySource, file: SourceFile, location: FileLocation, scratch: Path, say: Callable[[str], None]
+) -> FileLocation:
+    if not is_packed(file.name):
+        return location
+    return unpack(location, scratch / source.category / file.fingerprint[:16], say)
+
+
+def _ignore(num_bytes: int) -> None:
+    del num_bytes
