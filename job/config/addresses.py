@@ -1,7 +1,6 @@
-"""Addresses: places that are no folder of this machine, such as `s3://bucket/folder`. Only text; nothing is opened.
+"""Addresses: locations that are not on this machine, such as `s3://bucket/folder`. Only text: nothing is opened.
 
-An address has no secrets in it, since it stands in plans and messages: who may read and write is for the environment
-to say.
+An address must hold no secrets, because it appears in plans and messages. Credentials come from the environment.
 """
 
 from __future__ import annotations
@@ -12,49 +11,51 @@ from pathlib import Path
 _ADDRESS = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<rest>.*)", re.DOTALL)
 _SECRETS = re.compile(r"(?<=://)[^/\s]*@|[?#][^\s']*")
 _ONE_SLASH = re.compile(r"(s3|gs|gcs|abfs|hf|https?):/")
-_NO_STORES = {"http", "https", "ftp", "sftp", "ssh"}
+_NOT_STORAGE = {"http", "https", "ftp", "sftp", "ssh"}
 
 
 def is_address(text: str) -> bool:
-    """Tells an address from a path."""
+    """Tells whether text is an address; otherwise it is a path."""
     return "://" in text
 
 
 def located(text: str) -> Path | str:
-    """Returns the place that a user has named.
+    """Parses a path or an address that a user typed.
 
     Args:
-        text: a path or an address; `file://` is a path too.
+        text: a path or an address. A `file://` address is converted into a path.
 
     Returns:
-        A path, `~` in it written out; or the address, without slashes at its end.
+        The path, with `~` expanded, or the address without trailing slashes.
 
     Raises:
-        ValueError: when it is no place at all, or has secrets in it.
+        ValueError: when the address is malformed, is not of a storage, or holds secrets.
     """
     if not is_address(text):
         if _ONE_SLASH.match(text):
-            raise ValueError(f"{text} is no address: two slashes follow the colon, as in s3://BUCKET/FOLDER")
+            raise ValueError(f"{text} is not an address: two slashes follow the colon, as in s3://BUCKET/FOLDER")
         return Path(text).expanduser()
     match = _ADDRESS.fullmatch(text)
     if match is None or "::" in text:
-        raise ValueError(f"{without_secrets(text)} is no address: write it as s3://BUCKET/FOLDER")
+        raise ValueError(f"{without_secrets(text)} is not an address: write it as s3://BUCKET/FOLDER")
     scheme, rest = match["scheme"], match["rest"].rstrip("/")
     if "?" in rest or "#" in rest:
         raise ValueError(
-            f"{without_secrets(text)}: nothing can follow the path: keys, region and endpoint come from the "
+            f"{without_secrets(text)}: nothing may follow the path: keys, region and endpoint come from the "
             "environment, such as AWS_ACCESS_KEY_ID, AWS_REGION and AWS_ENDPOINT_URL"
         )
     user, at, _ = rest.partition("/")[0].rpartition("@")
-    if at and (":" in user or not scheme.startswith("abfs")):  # where it is a container
+    if at and (":" in user or not scheme.startswith("abfs")):  # in abfs://CONTAINER@ACCOUNT it is the container
         raise ValueError(
             f"{without_secrets(text)}: no names or keys before @: they come from the environment, such as "
             "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
         )
-    if scheme in _NO_STORES:
-        raise ValueError(f"{scheme}:// is no storage: fetch the files into a folder, or put them on s3:// or the like")
+    if scheme in _NOT_STORAGE:
+        raise ValueError(
+            f"{scheme}:// is not a storage: download the files into a folder, or copy them to s3:// or the like"
+        )
     if any(part in {"", ".", ".."} for part in rest.lstrip("/").split("/")) or not rest.isprintable():
-        raise ValueError(f"{scheme}://{rest!a}: an address has names between its slashes: s3://BUCKET/FOLDER")
+        raise ValueError(f"{scheme}://{rest!a}: an address needs names between its slashes: s3://BUCKET/FOLDER")
     if scheme == "file":
         if not rest.startswith("/"):
             raise ValueError(f"file://{rest}: write it as file:///FOLDER")
@@ -65,5 +66,5 @@ def located(text: str) -> Path | str:
 
 
 def without_secrets(text: str) -> str:
-    """Returns text that may have addresses in it, without what in them may be a secret."""
+    """Replaces what may be a secret in the addresses in a text by `...`."""
     return _SECRETS.sub("...", text) if "://" in text else text

@@ -1,4 +1,4 @@
-"""What a category may be called."""
+"""Which names a category may have."""
 
 from __future__ import annotations
 
@@ -6,22 +6,21 @@ import re
 
 _CATEGORY = re.compile(r"[^\W_][\w &.,+'()-]*")
 
-
 _MAX_CATEGORY_BYTES = 200
-"""File systems take names of 255 bytes, and `datasets` adds a hash to the name of its own folder for a category."""
+"""Bytes in a name. File systems allow 255, and `datasets` appends a hash to the name of the folder that it makes."""
 
 
 def check_category(name: str) -> str:
-    """Checks that a name can be a category's: it becomes a folder, a part of a pattern, and a `datasets` config.
+    """Checks a category's name, which becomes a folder, a part of a glob pattern, and a `datasets` config.
 
     Args:
-        name: from a config, or found in a file's name.
+        name: the name, from a config or from a file's name.
 
     Returns:
         The name.
 
     Raises:
-        ValueError: when it cannot.
+        ValueError: when no category may have this name.
     """
     if not _CATEGORY.fullmatch(name) or name != name.strip() or name == "default" or ".." in name:
         raise ValueError(

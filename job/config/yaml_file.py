@@ -1,8 +1,7 @@
-"""Reads a file of settings: one YAML mapping, safely, in which no key stands twice."""
+"""Reads YAML for configs: safely, without duplicate keys, and without aliases that multiply."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,39 +9,70 @@ import yaml
 
 from job.errors import UsageError, nearest, quoted
 
-_MOST_VALUES = 10_000
-"""In a config. One of 500 bytes can stand for billions by naming a list, and lists of lists, again and again."""
 YAML_MISTAKES = (yaml.YAMLError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
-"""What PyYAML raises: not its own errors alone, but also what `!!int x`, a 13th month or 1,000 brackets make of it."""
+"""Exceptions that PyYAML raises for invalid text. `!!int x`, a 13th month and 1,000 brackets each raise another one."""
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """A safe loader that does not let a second mention of a key win silently."""
+class _ConfigLoader(yaml.SafeLoader):
+    """A safe loader that refuses two things which PyYAML allows.
+
+    A duplicate key would silently replace the first one. An alias inside an anchored value multiplies what the anchor
+    stands for: 500 bytes can stand for billions of values, which everything that reads the config would visit.
+    """
+
+    _num_open_anchors = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        event: Any = self.peek_event()
+        is_alias = isinstance(event, yaml.AliasEvent)
+        if is_alias and self._num_open_anchors:
+            message = f"the alias *{event.anchor} is part of an anchored value: write that value out"
+            raise yaml.MarkedYAMLError(None, None, message, event.start_mark)
+        is_anchored = not is_alias and event.anchor is not None
+        self._num_open_anchors += is_anchored
+        node = super().compose_node(parent, index)
+        self._num_open_anchors -= is_anchored
+        return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
         seen: set[Any] = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
             if key in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"{key!r} stands twice", key_node.start_mark)
+                raise yaml.MarkedYAMLError(None, None, f"{key!r} stands twice", key_node.start_mark)
             seen.add(key)
         return super().construct_mapping(node, deep)
 
 
+def parse_yaml(text: str) -> Any:
+    """Parses YAML text.
+
+    Args:
+        text: one YAML document.
+
+    Returns:
+        Its value.
+
+    Raises:
+        Exception: one of `YAML_MISTAKES`, when the text is not valid.
+    """
+    return yaml.load(text, Loader=_ConfigLoader)  # noqa: S506  # a SafeLoader
+
+
 def read_settings(path: Path) -> dict[str, Any]:
-    """Reads a config file, as it is.
+    """Reads a config file without checking its keys and values.
 
     Args:
         path: a YAML file.
 
     Returns:
-        Its keys and values; nothing of them is checked.
+        The keys and values of the file.
 
     Raises:
-        UsageError: when it is not there, cannot be read, or is no mapping.
+        UsageError: when the file does not exist, cannot be read, or is not a YAML mapping.
     """
     if path.name.endswith((".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet")):
-        raise UsageError(f"{path} is no config\nto read rows from it: --source {quoted(path)}")
+        raise UsageError(f"{path} is a data file, not a config\nto read rows from it: --source {quoted(path)}")
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -55,7 +85,7 @@ def read_settings(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"config cannot be read: {path}: {error}") from None
     try:
-        settings = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506  # a SafeLoader
+        settings = parse_yaml(text)
     except YAML_MISTAKES as error:
         raise UsageError(f"{path} is not valid YAML: {error}") from None
     if settings is None:
@@ -63,18 +93,3 @@ def read_settings(path: Path) -> dict[str, Any]:
     if not isinstance(settings, dict):
         raise UsageError(f"{path}: a config is a list of `key: value`, this is a {type(settings).__name__}")
     return {str(key): value for key, value in settings.items()}
-
-
-def check_size(where: str, settings: Mapping[str, Any]) -> None:
-    """Raises UsageError when settings have more values than anybody means: then everything after would take ages."""
-    count, left = 0, [iter(settings.values())]
-    while left:
-        for value in left[-1]:
-            count += 1
-            if count > _MOST_VALUES:
-                raise UsageError(f"{where}: more than {_MOST_VALUES:,} values; is it a config?")
-            if isinstance(value, dict | list | tuple | set):
-                left.append(iter(value.values() if isinstance(value, dict) else value))
-                break
-        else:
-            left.pop()

@@ -49,9 +49,9 @@ def test_a_path_may_begin_at_home() -> None:
         ("s3:/bucket/a", "two slashes follow the colon"),
         ("s3:///a", "names no bucket"),
         ("file://a", "file:///FOLDER"),
-        ("https://host/a", "no storage"),
-        ("simplecache::s3://bucket/a", "is no address"),
-        ("S3://bucket/a", "is no address"),
+        ("https://host/a", "not a storage"),
+        ("simplecache::s3://bucket/a", "is not an address"),
+        ("S3://bucket/a", "is not an address"),
     ],
 )
 def test_what_is_wrong_with_an_address_is_said_without_its_secrets(text: str, said: str) -> None:
