@@ -1,1 +1,1 @@
-"""A sample catalogue, made from a seed: what a listing is like, and the files it lies in."""
+"""Makes a sample catalogue from a seed: `listings` its rows, `catalogue` its files."""

@@ -1,11 +1,11 @@
-"""Makes a sample catalogue of any size from a seed, in the layout and the forms that the Hub's data set has.
+"""Makes a sample catalogue of any size from a seed, in the layout and formats of the data set on the Hub.
 
-So the job can be tried, tested and timed without a download and without a row of anybody's listings: every word here
-is the project's own, every brand invented. The rows are like the real ones in what decides how the job fares: how
-many have a price, how long the texts are, how many become items, and what odd characters and values turn up.
+With it, the job can be tried, tested and timed without a download and without real listings: all text is the project's
+own, and all brands are invented. The rows resemble real ones in what the job's results and speed depend on: how many
+have a price, how long the texts are, how many become items, and which odd characters and values occur.
 
-A chunk of rows depends on the seed, its category and its number alone. So the same seed gives the same bytes, however
-many processes make them, and a smaller catalogue's category is the beginning of a bigger one's.
+A chunk of rows depends only on the seed, its category and its number. So the same seed gives the same bytes, however
+many processes make them, and the category of a smaller catalogue is the beginning of the same one in a larger one.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ import pyarrow.parquet as pq
 
 from job.config.names import check_category
 from job.errors import UsageError, write_failed
-from job.source.find.layout import is_category_folder
+from job.source.find.layout import category_of_folder
 from job.source.sample.listings import RowMaker
 
 _CHUNK_ROWS = 1000
 _MAX_ROWS_WITHOUT_POOL = 5000
 _MAX_WORKERS = 8
 _CHUNKS_AHEAD = 2
-"""So many more chunks than workers are in flight: nobody waits, and memory stays flat."""
+"""Number of chunks in flight beyond one per worker, so that no worker waits and memory stays flat."""
 _CHUNKS_PER_SHARD = 150
-"""So many have about 110 MB of Parquet; the Hub's shards have 60 to 230."""
+"""Number of chunks in a shard, which gives about 110 MB of Parquet; the Hub's shards have 60 to 230 MB."""
 
 _TEXTS = pa.list_(pa.string())
 _IMAGE_KEYS = ("hi_res", "large", "thumb", "variant")
@@ -59,7 +59,7 @@ _SCHEMA = pa.schema(list(_COLUMN_TYPES.items()))
 
 
 def _parquet_row(row: dict[str, Any]) -> dict[str, Any]:
-    """Turns a row's JSON object into what the Parquet form has of it."""
+    """Converts a row from its JSON object to its Parquet columns."""
     return row | {
         "price": str(row["price"]),
         "details": json.dumps(row["details"]),
@@ -70,7 +70,7 @@ def _parquet_row(row: dict[str, Any]) -> dict[str, Any]:
 
 
 class _Chunk(NamedTuple):
-    """A piece of a category that is made at once, in whatever process."""
+    """A piece of a category that one process makes at once."""
 
     seed: int
     category: str
@@ -80,7 +80,7 @@ class _Chunk(NamedTuple):
 
 
 def _make_chunk(chunk: _Chunk) -> tuple[bytes, pa.Table]:
-    """Makes a chunk's JSON lines and its table; what the form does not ask for is empty."""
+    """Returns a chunk as JSON lines and as a table. What the file format does not need is empty."""
     maker = RowMaker(chunk.seed, chunk.category, chunk.number)
     rows = [maker.row() for _ in range(chunk.num_rows)]
     texts = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows] if chunk.file_format != "parquet" else []
@@ -89,7 +89,7 @@ def _make_chunk(chunk: _Chunk) -> tuple[bytes, pa.Table]:
 
 
 def _make_chunks(chunks: Sequence[_Chunk]) -> Iterator[tuple[bytes, pa.Table]]:
-    """Yields the chunks' data in order, made by several processes when that is worth their start."""
+    """Yields the chunks' data in order, made by several processes if there are enough rows."""
     if sum(chunk.num_rows for chunk in chunks) <= _MAX_ROWS_WITHOUT_POOL:
         yield from map(_make_chunk, chunks)
         return
@@ -105,13 +105,13 @@ def _make_chunks(chunks: Sequence[_Chunk]) -> Iterator[tuple[bytes, pa.Table]]:
 
 
 def sample_files(folder: Path, category: str, num_rows: int, file_format: str) -> list[Path]:
-    """Returns the files that a category of a sample catalogue has in one form, in the order of their rows.
+    """Returns the paths of a category's files in one format, in the order of their rows.
 
     Args:
-        folder: the catalogue's.
-        category: its name.
-        num_rows: how many rows it has.
-        form: `jsonl` or `parquet`.
+        folder: the folder of the sample catalogue.
+        category: the category's name.
+        num_rows: the number of its rows.
+        file_format: `jsonl` or `parquet`.
     """
     if file_format == "jsonl":
         return [folder / "raw" / "meta_categories" / f"meta_{category}.jsonl"]
@@ -120,7 +120,7 @@ def sample_files(folder: Path, category: str, num_rows: int, file_format: str) -
 
 
 def _check_free(category: str, paths: Sequence[Path]) -> None:
-    """Checks that a category can have its files: its name is one, and nothing is there. Raises UsageError."""
+    """Raises UsageError if a category's name is not valid, or one of its files exists already."""
     try:
         check_category(category)
     except ValueError as error:
@@ -135,13 +135,13 @@ def _check_free(category: str, paths: Sequence[Path]) -> None:
 
 
 def _check_folder(folder: Path) -> None:
-    """Keeps made-up listings out of a folder that holds something else. Raises UsageError."""
+    """Raises UsageError if a folder contains anything but a catalogue, so that invented listings stay apart."""
     if not folder.is_dir():
         return
     if others := sorted(
-        path.name for path in folder.iterdir() if path.name != "raw" and not is_category_folder(path.name)
+        path.name for path in folder.iterdir() if path.name != "raw" and not category_of_folder(path.name)
     ):
-        raise UsageError(f"{folder} holds something else ({', '.join(others[:5])})\nname another folder")
+        raise UsageError(f"{folder} contains something else ({', '.join(others[:5])})\nname another folder")
 
 
 def make_catalogue(
@@ -153,21 +153,21 @@ def make_catalogue(
     file_format: Literal["jsonl", "parquet", "both"] = "both",
     report: Callable[[int], None] = lambda _: None,
 ) -> list[Path]:
-    """Makes a sample catalogue. No file has its name before all are whole.
+    """Makes a sample catalogue. Files get their final names only after all of them are complete.
 
     Args:
-        folder: where to; made when it is not there.
-        rows: how many in all, split evenly; the first category gets the remainder.
-        seed: the same one gives the same bytes.
-        categories: their names.
-        form: which files to write.
-        report: told how many rows are done so far.
+        folder: the folder to write to, created if it does not exist.
+        rows: the number of rows of all categories, split evenly; the first category gets the remainder.
+        seed: the same seed gives the same bytes.
+        categories: the names of the categories.
+        file_format: which files to write.
+        report: called with the number of rows done so far.
 
     Returns:
-        The files.
+        The paths of the files.
 
     Raises:
-        UsageError: when an argument is wrong, or a file is already there.
+        UsageError: if an argument is wrong, or a file exists already.
     """
     if rows < len(categories):
         raise UsageError(f"rows is {rows}: ask for 1 or more" + (" of each category" if len(categories) > 1 else ""))

@@ -1,7 +1,7 @@
-"""Makes up listings that are like the real ones in what decides how the job fares.
+"""Invents listings that resemble real ones in what the job's results and speed depend on.
 
-How many have a price, how long the texts are, how many become items, and what odd characters and values turn up: all
-that follows the real data. Every word here is the project's own, every brand invented.
+The share of rows with a price, the lengths of texts, the share that become items, and the odd characters and values
+follow the real data. All text is the project's own, and all brands are invented.
 """
 
 from __future__ import annotations
@@ -11,21 +11,23 @@ import string
 from typing import Any
 
 _FULL_SHARE = 0.61
-"""Of the rows have enough text to be kept; about half of those have a price, too."""
+"""Share of the rows with enough text to be kept; about half of those have a price, too."""
 
 
-def _list(text: str) -> list[str]:
+def _split(text: str) -> list[str]:
     return text.split(", ")
 
 
-_BRANDS = _list("Alver, Brenn, Cald, Dorn, Farro, Isen, Jorva, Kest, Lumi, Norr, Oster, Rosk, S\u00f6l, Ulm, Z\u00e9ph")
-_BRAND_ENDS = _list("ix, ora, wood, tek, mark, una, field, ell, son, haus, ity, line")
-_ADJECTIVES = _list(
+_BRANDS = _split(
+    "Alver, Brenn, Cald, Dorn, Farro, Isen, Jorva, Kest, Lumi, Norr, Oster, Rosk, S\u00f6l, Ulm, Z\u00e9ph"
+)
+_BRAND_ENDS = _split("ix, ora, wood, tek, mark, una, field, ell, son, haus, ity, line")
+_ADJECTIVES = _split(
     "quiet, sturdy, compact, washable, heavy, bright, smooth, simple, reliable, polished, spare, warm, round, "
     "flexible, durable, light, clear, portable, seamless, adjustable, matte, foldable, rugged, gentle, solid, "
     "handy, narrow, deep"
 )
-_NOUNS = _list(
+_NOUNS = _split(
     "kettle, water filter, door gasket, drum pedal, guitar strap, freezer shelf, oven knob, lamp, drain hose, bow "
     "case, music stand, ice tray, range hood, reed holder, cable, dryer belt, mixer bowl, fan blade, tuner, "
     "blender jar, valve, thermostat, microphone clip, toaster rack, pump, string winder, steam nozzle, capo, "
@@ -36,11 +38,11 @@ _WORDS = {
     "b": _ADJECTIVES,
     "n": _NOUNS,
     "o": _NOUNS,
-    "m": _list("steel, beech, silicone, brass, glass, nylon, cotton, aluminium, maple, cork"),
-    "c": _list("black, white, silver, walnut, sand, navy blue, moss green, cr\u00e8me, red, grey"),
-    "p": _list("kitchen, workshop, studio, stage, laundry room, rehearsal room, garage, small flat"),
-    "v": _list("clean, fit, carry, replace, tune, store, mount, adjust, open, repair"),
-    "d": _list("2, 3, 4, 6, 8, 10, 12, 15, 20, 24, 30, 36, 48, 60, 100, 250"),
+    "m": _split("steel, beech, silicone, brass, glass, nylon, cotton, aluminium, maple, cork"),
+    "c": _split("black, white, silver, walnut, sand, navy blue, moss green, cr\u00e8me, red, grey"),
+    "p": _split("kitchen, workshop, studio, stage, laundry room, rehearsal room, garage, small flat"),
+    "v": _split("clean, fit, carry, replace, tune, store, mount, adjust, open, repair"),
+    "d": _split("2, 3, 4, 6, 8, 10, 12, 15, 20, 24, 30, 36, 48, 60, 100, 250"),
 }
 _SENTENCES = (
     "This {a} {n} is made of {m} and stays {b} for years, even in a busy {p}.",
@@ -84,7 +86,7 @@ _MONTHS = ("January", "March", "April", "June", "August", "October", "November")
 
 
 class RowMaker:
-    """Makes the rows of a chunk, one after the other."""
+    """Makes the rows of one chunk in order."""
 
     def __init__(self, seed: int, category: str, chunk: int):
         self._random = random.Random(f"{seed}/{category}/{chunk}")  # noqa: S311  # a sample, no secret
@@ -92,7 +94,7 @@ class RowMaker:
         self._titles: list[str] = []
 
     def row(self) -> dict[str, Any]:
-        """Makes the next row, as its JSON object."""
+        """Returns the next row as its JSON object."""
         rng = self._random
         full = rng.random() < _FULL_SHARE
         brand = rng.choice(_BRANDS) + rng.choice(_BRAND_ENDS)
@@ -126,7 +128,7 @@ class RowMaker:
         return f"{self._random.choice(('WX', 'DA', 'KR', 'MQ'))}{self._random.randrange(10**8):08}"
 
     def _odd(self, text: str) -> str:
-        """Gives some texts what real ones have: brackets, emoji, foreign and invisible characters."""
+        """Changes some texts as real ones are: brackets, emoji, foreign and invisible characters."""
         chance = self._random.random()
         if chance > 0.07:
             return text

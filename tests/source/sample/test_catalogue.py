@@ -26,7 +26,7 @@ SEED = 11
 ROWS = 3_000
 JSONL = "raw/meta_categories/meta_Appliances.jsonl"
 PARQUET = "raw_meta_Appliances/full-00000-of-00001.parquet"
-Forms = Literal["jsonl", "parquet", "both"]
+Formats = Literal["jsonl", "parquet", "both"]
 
 HUB_TYPES = {
     **dict.fromkeys(("main_category", "title", "store", "parent_asin", "price", "details"), pa.string()),
@@ -38,7 +38,9 @@ HUB_TYPES = {
 """All columns but the images and videos, which are structs of lists."""
 
 
-def make(folder: Path, rows: int, file_format: Forms = "both", seed: int = SEED, *categories: str) -> dict[str, bytes]:
+def make(
+    folder: Path, rows: int, file_format: Formats = "both", seed: int = SEED, *categories: str
+) -> dict[str, bytes]:
     make_catalogue(folder, rows=rows, seed=seed, categories=categories or ["Appliances"], file_format=file_format)
     return tree(folder)
 
@@ -66,9 +68,9 @@ def test_the_files_lie_where_the_hub_has_them_and_the_job_finds_them(folder: Pat
     assert (source.category, source.file_format, source.files[0].name) == ("Appliances", "parquet", PARQUET)
 
 
-@pytest.mark.parametrize(("form", "name"), [("jsonl", JSONL), ("parquet", PARQUET)])
-def test_the_same_seed_gives_the_same_bytes_of_one_form_as_of_both(
-    folder: Path, tmp_path: Path, file_format: Forms, name: str
+@pytest.mark.parametrize(("file_format", "name"), [("jsonl", JSONL), ("parquet", PARQUET)])
+def test_the_same_seed_gives_the_same_bytes_of_one_format_as_of_both(
+    folder: Path, tmp_path: Path, file_format: Formats, name: str
 ) -> None:
     assert make(tmp_path, ROWS, file_format) == {name: (folder / name).read_bytes()}
 
@@ -142,7 +144,7 @@ def test_parquet_has_the_hub_s_columns_and_row_groups(folder: Path) -> None:
     assert [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)] == [1_000] * 3
 
 
-def test_both_forms_hold_the_same_rows(folder: Path, rows: list[dict[str, Any]]) -> None:
+def test_both_formats_hold_the_same_rows(folder: Path, rows: list[dict[str, Any]]) -> None:
     found = pq.read_table(folder / PARQUET).to_pylist()
     assert len(found) == len(rows) == ROWS
     for parquet, row in zip(found, map(dict, rows), strict=True):
@@ -159,7 +161,7 @@ def test_both_forms_hold_the_same_rows(folder: Path, rows: list[dict[str, Any]])
         }
 
 
-def test_both_forms_are_read_alike_and_without_a_malformed_row(folder: Path) -> None:
+def test_both_formats_are_read_alike_and_without_a_malformed_row(folder: Path) -> None:
     jsonl, parquet = folder / JSONL, folder / PARQUET
     tables = [
         pa.concat_tables(JsonlReader((), 1 << 20).read(jsonl, 0, 0, jsonl.stat().st_size)),
@@ -312,8 +314,8 @@ def test_nothing_is_left_behind_after_an_error(
     assert len(make(tmp_path, 200, "both", 0, "Appliances", "Books")) == 4
 
 
-@pytest.mark.parametrize(("form", "there"), [("jsonl", JSONL), ("parquet", PARQUET), ("both", PARQUET)])
-def test_a_file_that_is_there_already_is_left_alone(tmp_path: Path, file_format: Forms, there: str) -> None:
+@pytest.mark.parametrize(("file_format", "there"), [("jsonl", JSONL), ("parquet", PARQUET), ("both", PARQUET)])
+def test_a_file_that_is_there_already_is_left_alone(tmp_path: Path, file_format: Formats, there: str) -> None:
     (tmp_path / there).parent.mkdir(parents=True)
     (tmp_path / there).write_bytes(b"mine")
     with pytest.raises(UsageError, match="already there") as raised:
