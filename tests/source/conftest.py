@@ -9,7 +9,7 @@ from huggingface_hub import constants
 from huggingface_hub.utils import _http as client_http  # pyright: ignore[reportPrivateUsage]
 from huggingface_hub.utils import build_hf_headers
 
-from job.source import hub_file as remote
+from job.source import hub_file
 
 
 @pytest.fixture
@@ -24,6 +24,6 @@ def online(monkeypatch: pytest.MonkeyPatch) -> None:
 def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds that were to be waited, and are not."""
     asked: list[float] = []
-    for module in (client_http, remote):
+    for module in (client_http, hub_file):
         monkeypatch.setattr(module, "time", SimpleNamespace(sleep=asked.append))
     return asked

@@ -17,8 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from job.errors import CurateError, UsageError
-from job.source import hub_file as remote
-from job.source.hub_file import HubFile, RangeIgnoredError, announce, fetch
+from job.source import hub_file as module
+from job.source import ranges
+from job.source.hub_file import HubFile, RangeIgnoredError, iter_range
+from job.source.location import LocalFile
 from tests.servers import hub as server
 from tests.servers.hub import (
     Drop,
@@ -46,6 +48,7 @@ CONTENT = b"".join(b"%07d\n" % number for number in range(7_500))
 SMALL_CONTENT = CONTENT[:904]
 HUGE_BYTES = 24 << 20
 TOKEN = "hf_" + "S3cret" * 5
+HASH = "ab" * 32
 
 Place = Literal["direct", "redirect", "cdn"]
 BACKOFF: list[float] = [1, 2, 4, 8, 8]
@@ -87,18 +90,19 @@ def small(served: tuple[Hub, str]) -> HubFile:
 @pytest.fixture
 def in_small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes blocks so small that the files are many of them."""
-    monkeypatch.setattr(remote, "BLOCK_BYTES", 1_000)
-    monkeypatch.setattr(remote, "_OUTSIDE_BYTES", 100)
-    monkeypatch.setattr(remote, "_CHUNK_BYTES", 10)
+    monkeypatch.setattr(ranges, "BLOCK_BYTES", 1_000)
+    monkeypatch.setattr(ranges, "_OUTSIDE_BYTES", 100)
+    monkeypatch.setattr(ranges, "_BUFFER_BYTES", 10)
+    monkeypatch.setattr(module, "_CHUNK_BYTES", 10)
 
 
 def _file(hub: Hub, commit: str, name: str, size_bytes: int) -> HubFile:
     url = hf_hub_url(REPO, name, repo_type="dataset", revision=commit, endpoint=hub.endpoint)
-    return HubFile(url=url, name=name, size_bytes=size_bytes)
+    return HubFile(url=url, name=name, size_bytes=size_bytes, content_hash=HASH)
 
 
 def fetched(file: HubFile, start: int, end: int) -> bytes:
-    return b"".join(fetch(file, start, end))
+    return b"".join(iter_range(file, start, end))
 
 
 def sent(hub: Hub, name: str = BIG) -> int:
@@ -120,40 +124,41 @@ def check_message(error: BaseException) -> str:
 
 Read = tuple[Literal["read", "readinto"], int]
 Seek = tuple[Literal["seek"], int, int]
-Announce = tuple[Literal["announce"], int, int]
 SIZES = st.integers(0, 1_500)
 READS: st.SearchStrategy[Read] = st.tuples(st.sampled_from(["read", "readinto"]), SIZES)
 SEEKS: st.SearchStrategy[Seek] = st.tuples(
     st.just("seek"), SIZES, st.sampled_from([io.SEEK_SET, io.SEEK_CUR, io.SEEK_END])
 )
-ANNOUNCES: st.SearchStrategy[Announce] = st.tuples(st.just("announce"), SIZES, SIZES)
+RANGES = st.one_of(st.none(), st.tuples(SIZES, SIZES))
 BLOCKS = st.integers(40, 1_500)
 
 
 @given(
     size=st.sampled_from([904, 1_504]),
-    actions=st.lists(st.one_of(READS, SEEKS, ANNOUNCES), min_size=1, max_size=12),
+    announced=RANGES,
+    actions=st.lists(st.one_of(READS, SEEKS), min_size=1, max_size=12),
     blocks=st.tuples(BLOCKS, BLOCKS, BLOCKS),
 )
 @settings(max_examples=120, deadline=None)
 def test_any_reads_and_seeks_give_the_files_bytes(
     files_by_size: dict[int, HubFile],
     size: int,
-    actions: list[Read | Seek | Announce],
+    announced: tuple[int, int] | None,
+    actions: list[Read | Seek],
     blocks: tuple[int, int, int],
 ) -> None:
     expected = io.BytesIO(CONTENT[:size])
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in zip(("BLOCK_BYTES", "_OUTSIDE_BYTES", "_CHUNK_BYTES"), blocks, strict=True):
-            patch.setattr(remote, name, value)
-        with files_by_size[size].open() as stream:
+        for name, value in zip(("BLOCK_BYTES", "_OUTSIDE_BYTES", "_BUFFER_BYTES"), blocks, strict=True):
+            patch.setattr(ranges, name, value)
+        patch.setattr(module, "_CHUNK_BYTES", blocks[-1])
+        start, end = (min(*announced, size), max(announced)) if announced else (None, None)
+        with files_by_size[size].open(start, end) as stream:
             for action in actions:
                 match action:
                     case ("seek", target, whence):
                         base = {io.SEEK_SET: 0, io.SEEK_CUR: expected.tell(), io.SEEK_END: size}[whence]
                         assert stream.seek(target - base, whence) == expected.seek(target)
-                    case ("announce", one, other):
-                        announce(stream, min(one, other, size), max(one, other))
                     case ("read", count):
                         assert stream.read(count) == expected.read(count)
                     case (_, count):
@@ -182,7 +187,7 @@ def test_any_range_that_is_fetched_is_the_files(
 ) -> None:
     start, end = min(ends), max(ends)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(remote, "_CHUNK_BYTES", chunk_bytes)
+        patch.setattr(module, "_CHUNK_BYTES", chunk_bytes)
         assert fetched(files_by_size[1_504], start, end) == CONTENT[start:end]
 
 
@@ -192,8 +197,7 @@ def test_an_empty_range_asks_nobody(hub: Hub, big: HubFile) -> None:
 
 
 def test_a_file_can_be_read_line_by_line(big: HubFile, in_small_pieces: None) -> None:
-    with big.open() as stream:
-        announce(stream, 20_000, 20_800)
+    with big.open(20_000, 20_800) as stream:
         stream.seek(20_000)
         assert [stream.readline() for _ in range(110)] == CONTENT[20_000:20_880].splitlines(keepends=True)
 
@@ -206,10 +210,10 @@ def test_a_file_that_is_announced_as_xet_is_read_the_plain_way(hub: Hub, big: Hu
         hub.xet = False
 
 
-def test_announcing_does_nothing_to_other_streams() -> None:
-    stream = io.BytesIO(CONTENT)
-    announce(stream, 10, 20)  # pyright: ignore[reportArgumentType]
-    assert stream.read() == CONTENT
+def test_a_file_on_a_disk_is_the_same_whatever_range_is_announced(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(CONTENT)
+    with LocalFile(tmp_path / "a").open(10, 20) as stream:
+        assert stream.read() == CONTENT
 
 
 # How much is fetched and held.
@@ -218,8 +222,7 @@ def test_announcing_does_nothing_to_other_streams() -> None:
 def test_what_was_announced_is_fetched_once_in_blocks_and_nothing_else(
     hub: Hub, big: HubFile, in_small_pieces: None
 ) -> None:
-    with big.open() as stream:
-        announce(stream, 10_500, 13_700)
+    with big.open(10_500, 13_700) as stream:
         stream.seek(10_500)
         assert b"".join(stream.read(8) for _ in range(400)) == CONTENT[10_500:13_700]
     ranges = [request.range for request in hub.requests if request.server == "cdn"]
@@ -228,16 +231,14 @@ def test_what_was_announced_is_fetched_once_in_blocks_and_nothing_else(
 
 
 def test_the_end_of_the_last_line_costs_one_small_piece_more(hub: Hub, big: HubFile, in_small_pieces: None) -> None:
-    with big.open() as stream:
-        announce(stream, 10_004, 12_004)
+    with big.open(10_004, 12_004) as stream:
         stream.seek(10_004)
         assert stream.read(2_004) == CONTENT[10_004:12_008]
     assert sent(hub) <= 2_000 + 100
 
 
 def test_what_lies_before_what_was_announced_is_fetched_up_to_it(hub: Hub, big: HubFile, in_small_pieces: None) -> None:
-    with big.open() as stream:
-        announce(stream, 10_000, 11_000)
+    with big.open(10_000, 11_000) as stream:
         stream.seek(9_990)
         assert stream.read(1_010) == CONTENT[9_990:11_000]
     assert sent(hub) == 1_010
@@ -246,7 +247,7 @@ def test_what_lies_before_what_was_announced_is_fetched_up_to_it(hub: Hub, big: 
 def test_a_read_of_what_was_not_announced_fetches_one_small_piece(
     hub: Hub, big: HubFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(remote, "_OUTSIDE_BYTES", 100)
+    monkeypatch.setattr(ranges, "_OUTSIDE_BYTES", 100)
     with big.open() as stream:
         stream.seek(-8, io.SEEK_END)
         assert stream.read(4) == CONTENT[-8:-4]
@@ -256,8 +257,7 @@ def test_a_read_of_what_was_not_announced_fetches_one_small_piece(
 
 
 def test_going_back_by_a_few_blocks_fetches_nothing_again(hub: Hub, big: HubFile, in_small_pieces: None) -> None:
-    with big.open() as stream:
-        announce(stream, 0, 4_000)
+    with big.open(0, 4_000) as stream:
         for position in (0, 1_500, 2_500, 3_500, 10, 1_010, 2_010, 3_010, 500):
             stream.seek(position)
             assert stream.read(20) == CONTENT[position : position + 20]
@@ -268,13 +268,13 @@ def test_only_a_few_blocks_are_in_memory_however_long_the_file(
     hub: Hub, served: tuple[Hub, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     block_bytes = 1 << 20
-    monkeypatch.setattr(remote, "BLOCK_BYTES", block_bytes)
-    monkeypatch.setattr(remote, "_CHUNK_BYTES", 64 << 10)
+    monkeypatch.setattr(ranges, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(ranges, "_BUFFER_BYTES", 64 << 10)
+    monkeypatch.setattr(module, "_CHUNK_BYTES", 64 << 10)
     done = 0
     tracemalloc.start()
     try:
-        with _file(*served, HUGE, HUGE_BYTES).open() as stream:
-            announce(stream, 0, HUGE_BYTES)
+        with _file(*served, HUGE, HUGE_BYTES).open(0, HUGE_BYTES) as stream:
             while piece := stream.read(100_000):
                 done += len(piece)
         _, peak = tracemalloc.get_traced_memory()
@@ -437,7 +437,7 @@ def test_any_sequence_of_passing_faults_leaves_the_files_bytes(
     for fault in faults:
         hub.fail(fault, server="cdn")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(remote, "_CHUNK_BYTES", chunk_bytes)
+        patch.setattr(module, "_CHUNK_BYTES", chunk_bytes)
         assert fetched(file, start, 1_504) == CONTENT[start:1_504]
 
 
@@ -473,7 +473,7 @@ def test_a_server_that_keeps_sending_other_bytes_is_an_error_after_three_tries(
     hub.fail(fault, server="cdn", times=None)
     received: list[bytes] = []
     with pytest.raises(RangeIgnoredError):
-        received.extend(fetch(big, 100, 900))
+        received.extend(iter_range(big, 100, 900))
     assert received == []
     assert hub.applied == [fault] * 3
 
@@ -483,8 +483,7 @@ def test_a_reader_of_such_a_server_says_what_to_type(
     hub: Hub, big: HubFile, fault: Fault, in_small_pieces: None
 ) -> None:
     hub.fail(fault, server="cdn", times=None)
-    with big.open() as stream:
-        announce(stream, 100, 900)
+    with big.open(100, 900) as stream:
         stream.seek(100)
         with pytest.raises(CurateError, match=r"source\.stream=false") as caught:
             stream.read(10)
@@ -539,7 +538,9 @@ def test_a_server_that_always_hangs_up_is_one_clear_error_after_the_clients_own_
 
 def test_a_server_that_is_not_there_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_TOKEN", TOKEN)
-    file = HubFile(url=f"http://127.0.0.1:9/datasets/{REPO}/resolve/main/a?{TOKEN}", name="a", size_bytes=100)
+    file = HubFile(
+        url=f"http://127.0.0.1:9/datasets/{REPO}/resolve/main/a?{TOKEN}", name="a", size_bytes=100, content_hash=HASH
+    )
     with pytest.raises(CurateError, match="cannot be reached") as caught:
         fetched(file, 0, 100)
     check_message(caught.value)
@@ -553,7 +554,7 @@ def test_a_file_of_another_size_than_its_repository_says_is_an_error(
     file = _file(*served, BIG, len(CONTENT) + by)
     received: list[bytes] = []
     with pytest.raises(CurateError, match=f"has 60000 bytes, and its repository says {len(CONTENT) + by:,}") as caught:
-        received.extend(fetch(file, *ends))
+        received.extend(iter_range(file, *ends))
     assert received == []
     check_message(caught.value)
 
@@ -608,8 +609,7 @@ def test_a_gated_file_is_read_with_the_token_and_says_what_to_type_without(
 
 def test_a_login_page_is_not_taken_for_the_whole_file(hub: Hub, big: HubFile) -> None:
     hub.fail(Html(), server="cdn")
-    with big.open() as stream:
-        announce(stream, 0, big.size_bytes)
+    with big.open(0, big.size_bytes) as stream:
         assert stream.read(16) == fetched(big, 0, 16)
     hub.fail(Html(), server="cdn", times=None)
     with pytest.raises(RangeIgnoredError):
@@ -625,5 +625,5 @@ def test_a_server_that_drops_each_answer_midway_is_got_past(hub: Hub, big: HubFi
 
 def test_a_token_that_cannot_be_sent_is_named(big: HubFile, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_TOKEN", "hf_not…ascii")
-    with pytest.raises(UsageError, match="a character that no token has\nlog in anew: hf auth login"):
+    with pytest.raises(UsageError, match="a character that no token has\nlog in again: hf auth login"):
         fetched(big, 0, 10)

@@ -118,7 +118,7 @@ def test_a_bucket_that_is_not_there_or_forbidden_is_said_before_work(s3: S3) -> 
     with pytest.raises(UsageError, match="s3://none/a: there is no bucket none"):
         filesystem.check_usable("s3://none/a")
     s3.fault = lambda _: 403
-    with pytest.raises(UsageError, match=r"s3://bucket/a: access denied: .*\nsee to the credentials"):
+    with pytest.raises(UsageError, match=r"s3://bucket/a: access denied: .*\ncheck the credentials"):
         filesystem.check_usable("s3://bucket/a")
 
 

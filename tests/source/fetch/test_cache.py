@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,18 +21,19 @@ import pytest
 from huggingface_hub import constants, hf_hub_download, hf_hub_url, scan_cache_dir, try_to_load_from_cache
 
 from job.errors import CurateError
-from job.source import hub_file as remote
+from job.source import hub_file
 from job.source.fetch.cache import (
     cached_commit,
+    cached_file,
     cached_files,
-    cached_path,
     check_cache_room,
     fetch_files,
     missing_bytes,
     remember_revision,
 )
-from job.source.files import CategorySource, SourceFile
+from job.source.files import CategorySource, FileIdentity, Repository, SourceFile
 from job.source.hub_file import HubFile
+from job.source.location import LocalFile
 from tests.conftest import is_root
 from tests.paths import ROOT
 from tests.servers.hub import (
@@ -66,7 +67,7 @@ pytestmark = pytest.mark.usefixtures("online", "naps")
 @pytest.fixture(autouse=True)
 def in_small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes the pieces in which files arrive small, so that these small files are many of them."""
-    monkeypatch.setattr(remote, "_CHUNK_BYTES", 1_000)
+    monkeypatch.setattr(hub_file, "_CHUNK_BYTES", 1_000)
 
 
 @pytest.fixture(autouse=True)
@@ -95,8 +96,8 @@ def hub(served: tuple[Hub, str]) -> Hub:
 
 
 @pytest.fixture
-def repository(served: tuple[Hub, str]) -> tuple[str, str]:
-    return REPO, served[1]
+def repository(served: tuple[Hub, str]) -> Repository:
+    return Repository(REPO, served[1])
 
 
 @pytest.fixture
@@ -112,18 +113,26 @@ def small(served: tuple[Hub, str]) -> SourceFile:
 
 def _source_file(hub: Hub, commit: str, name: str, content: bytes, fingerprint: str) -> SourceFile:
     url = hf_hub_url(REPO, name, repo_type="dataset", revision=commit, endpoint=hub.endpoint)
-    size = len(content)
-    return SourceFile(
-        name=name, path=HubFile(url=url, name=name, size_bytes=size), size_bytes=size, fingerprint=fingerprint
-    )
+    location = HubFile(url=url, name=name, size_bytes=len(content), content_hash=fingerprint)
+    return SourceFile(name=name, location=location, size_bytes=len(content), fingerprint=fingerprint)
 
 
-def category(repository: tuple[str, str] | None, *files: SourceFile) -> CategorySource:
+def category(repository: Repository | None, *files: SourceFile) -> CategorySource:
     return CategorySource(category="Toys", file_format="jsonl", files=files, repository=repository)
 
 
 def quiet(_: int) -> None:
     """Nobody is told."""
+
+
+def fetched(repository: Repository, files: Sequence[SourceFile], report: Callable[[int], None]) -> list[Path]:
+    """Fetches files and returns the paths of their copies."""
+    return [copy.path for copy in fetch_files(repository, files, report)]
+
+
+def cached(repository: Repository) -> dict[str, FileIdentity]:
+    """Returns what the cache has of a commit, by name."""
+    return {file.name: file for file in cached_files(repository)}
 
 
 def named(cache: Path) -> list[Path]:
@@ -156,31 +165,31 @@ def stop_at(size_bytes: int) -> Callable[[int], None]:
     return report
 
 
-def interrupted(repository: tuple[str, str], file: SourceFile, size_bytes: int) -> None:
+def interrupted(repository: Repository, file: SourceFile, size_bytes: int) -> None:
     """Leaves a download of which so much is there."""
     with pytest.raises(StoppedError):
-        fetch_files(repository, [file], stop_at(size_bytes))
+        fetched(repository, [file], stop_at(size_bytes))
 
 
 # Fetched once.
 
 
 def test_files_are_fetched_once_and_the_second_time_nobody_is_asked(
-    hub: Hub, repository: tuple[str, str], big: SourceFile, small: SourceFile
+    hub: Hub, repository: Repository, big: SourceFile, small: SourceFile
 ) -> None:
-    first = fetch_files(repository, [big, small], quiet)
+    first = fetched(repository, [big, small], quiet)
     assert [path.read_bytes() for path in first] == [CONTENT, SMALL_CONTENT]
     asked = hub.requests
     assert sum(hub.bytes_sent[request.path] for request in asked if request.status == 206) == 60_904
-    assert fetch_files(repository, [big, small], quiet) == first
+    assert fetched(repository, [big, small], quiet) == first
     assert hub.requests == asked
 
 
 def test_the_unmodified_client_finds_what_was_fetched(
-    hub: Hub, repository: tuple[str, str], big: SourceFile, small: SourceFile, cache: Path
+    hub: Hub, repository: Repository, big: SourceFile, small: SourceFile, cache: Path
 ) -> None:
-    remember_revision(REPO, "main", repository[1])
-    paths = fetch_files(repository, [big, small], quiet)
+    remember_revision(REPO, "main", repository.commit)
+    paths = fetched(repository, [big, small], quiet)
     asked = len(hub.requests)
     for file, path in zip([big, small], paths, strict=True):
         found = try_to_load_from_cache(REPO, file.name, repo_type="dataset", revision="main", cache_dir=cache)
@@ -194,9 +203,9 @@ def test_the_unmodified_client_finds_what_was_fetched(
 
 
 def test_the_client_online_does_not_fetch_again_what_is_there(
-    hub: Hub, repository: tuple[str, str], big: SourceFile, cache: Path
+    hub: Hub, repository: Repository, big: SourceFile, cache: Path
 ) -> None:
-    (path,) = fetch_files(repository, [big], quiet)
+    (path,) = fetched(repository, [big], quiet)
     hub.forget()
     again = hf_hub_download(
         REPO, BIG, repo_type="dataset", endpoint=hub.endpoint, revision="main", cache_dir=cache, token=False
@@ -206,21 +215,21 @@ def test_the_client_online_does_not_fetch_again_what_is_there(
 
 
 def test_what_the_client_has_fetched_is_not_fetched_again(
-    hub: Hub, repository: tuple[str, str], big: SourceFile, small: SourceFile, cache: Path
+    hub: Hub, repository: Repository, big: SourceFile, small: SourceFile, cache: Path
 ) -> None:
     for name in (BIG, SMALL):
         hf_hub_download(REPO, name, repo_type="dataset", endpoint=hub.endpoint, cache_dir=cache, token=False)
     hub.forget()
-    assert [path.read_bytes() for path in fetch_files(repository, [big, small], quiet)] == [CONTENT, SMALL_CONTENT]
+    assert [path.read_bytes() for path in fetched(repository, [big, small], quiet)] == [CONTENT, SMALL_CONTENT]
     assert hub.requests == []
 
 
 def test_a_file_that_another_commit_has_too_is_linked_and_not_fetched(
-    hub: Hub, repository: tuple[str, str], big: SourceFile
+    hub: Hub, repository: Repository, big: SourceFile
 ) -> None:
-    fetch_files(repository, [big], quiet)
+    fetched(repository, [big], quiet)
     hub.forget()
-    (path,) = fetch_files((REPO, "f" * 40), [big], quiet)
+    (path,) = fetched(Repository(REPO, "f" * 40), [big], quiet)
     assert path.read_bytes() == CONTENT
     assert path.is_symlink()
     assert "f" * 40 in path.parts
@@ -228,23 +237,23 @@ def test_a_file_that_another_commit_has_too_is_linked_and_not_fetched(
 
 
 def test_the_report_grows_over_all_files_up_to_their_size(
-    repository: tuple[str, str], big: SourceFile, small: SourceFile
+    repository: Repository, big: SourceFile, small: SourceFile
 ) -> None:
     told: list[int] = []
-    fetch_files(repository, [big, small], told.append)
+    fetched(repository, [big, small], told.append)
     assert told == sorted(told)
     assert told[0] == 1_000
     assert told[-1] == 60_904
     again: list[int] = []
-    fetch_files(repository, [big, small], again.append)
+    fetched(repository, [big, small], again.append)
     assert again == [60_000, 60_904]
 
 
 def test_the_token_is_sent_to_the_hub_only_and_stays_out_of_the_cache(
-    hub: Hub, repository: tuple[str, str], big: SourceFile, cache: Path, monkeypatch: pytest.MonkeyPatch
+    hub: Hub, repository: Repository, big: SourceFile, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_TOKEN", TOKEN)
-    fetch_files(repository, [big], quiet)
+    fetched(repository, [big], quiet)
     assert {(request.server, request.token) for request in hub.requests} == {("hub", True), ("cdn", False)}
     assert not any(TOKEN.encode() in path.read_bytes() for path in cache.rglob("*") if path.is_file())
 
@@ -253,52 +262,50 @@ def test_the_token_is_sent_to_the_hub_only_and_stays_out_of_the_cache(
 
 
 def test_an_interrupted_download_goes_on_where_it_stopped(
-    hub: Hub, repository: tuple[str, str], big: SourceFile, cache: Path
+    hub: Hub, repository: Repository, big: SourceFile, cache: Path
 ) -> None:
     interrupted(repository, big, 25_000)
     assert named(cache) == []
     hub.forget()
     told: list[int] = []
-    (path,) = fetch_files(repository, [big], told.append)
+    (path,) = fetched(repository, [big], told.append)
     assert path.read_bytes() == CONTENT
     assert ranges(hub) == ["bytes=25000-59999"]
     assert told[0] == 26_000
 
 
 def test_a_download_that_was_whole_but_not_named_is_not_fetched_again(
-    hub: Hub, repository: tuple[str, str], big: SourceFile
+    hub: Hub, repository: Repository, big: SourceFile
 ) -> None:
     interrupted(repository, big, 60_000)
     hub.forget()
-    assert fetch_files(repository, [big], quiet)[0].read_bytes() == CONTENT
+    assert fetched(repository, [big], quiet)[0].read_bytes() == CONTENT
     assert hub.requests == []
 
 
 def test_a_part_that_is_longer_than_the_file_is_thrown_away(
-    hub: Hub, repository: tuple[str, str], big: SourceFile, cache: Path
+    hub: Hub, repository: Repository, big: SourceFile, cache: Path
 ) -> None:
     interrupted(repository, big, 25_000)
     (part,) = cache.rglob("*.incomplete")
     part.write_bytes(CONTENT + b"x")
     hub.forget()
-    assert fetch_files(repository, [big], quiet)[0].read_bytes() == CONTENT
+    assert fetched(repository, [big], quiet)[0].read_bytes() == CONTENT
     assert ranges(hub) == ["bytes=0-59999"]
 
 
 def test_a_part_that_was_damaged_is_fetched_anew(
-    hub: Hub, repository: tuple[str, str], big: SourceFile, cache: Path
+    hub: Hub, repository: Repository, big: SourceFile, cache: Path
 ) -> None:
     interrupted(repository, big, 25_000)
     (part,) = cache.rglob("*.incomplete")
     part.write_bytes(b"x" + CONTENT[1:25_000])
     hub.forget()
-    assert fetch_files(repository, [big], quiet)[0].read_bytes() == CONTENT
+    assert fetched(repository, [big], quiet)[0].read_bytes() == CONTENT
     assert ranges(hub) == ["bytes=25000-59999", "bytes=0-59999"]
 
 
-def test_a_part_is_a_leftover_for_the_clients_own_tools(
-    repository: tuple[str, str], big: SourceFile, cache: Path
-) -> None:
+def test_a_part_is_a_leftover_for_the_clients_own_tools(repository: Repository, big: SourceFile, cache: Path) -> None:
     interrupted(repository, big, 25_000)
     (part,) = cache.rglob("*.incomplete")
     assert part.parent.name == "blobs"
@@ -306,15 +313,15 @@ def test_a_part_is_a_leftover_for_the_clients_own_tools(
 
 
 def test_a_download_that_broke_off_for_good_goes_on_the_next_time(
-    hub: Hub, repository: tuple[str, str], big: SourceFile, cache: Path
+    hub: Hub, repository: Repository, big: SourceFile, cache: Path
 ) -> None:
     hub.fail(Drop(30_000), server="cdn")
     hub.fail(Status(503), server="cdn", times=None)
     with pytest.raises(CurateError, match="status 503"):
-        fetch_files(repository, [big], quiet)
+        fetched(repository, [big], quiet)
     assert named(cache) == []
     hub.forget()
-    assert fetch_files(repository, [big], quiet)[0].read_bytes() == CONTENT
+    assert fetched(repository, [big], quiet)[0].read_bytes() == CONTENT
     assert ranges(hub) == ["bytes=30000-59999"]
 
 
@@ -335,10 +342,10 @@ def test_a_download_that_broke_off_for_good_goes_on_the_next_time(
     ids=repr,
 )
 def test_faults_that_pass_leave_the_right_file(
-    hub: Hub, repository: tuple[str, str], big: SourceFile, naps: list[float], fault: Any, waits: list[float] | None
+    hub: Hub, repository: Repository, big: SourceFile, naps: list[float], fault: Any, waits: list[float] | None
 ) -> None:
     hub.fail(fault, server="cdn", times=2)
-    assert fetch_files(repository, [big], quiet)[0].read_bytes() == CONTENT
+    assert fetched(repository, [big], quiet)[0].read_bytes() == CONTENT
     assert hub.applied == [fault] * (1 if isinstance(fault, Short | Slow) else 2)
     assert waits is None or naps == waits
 
@@ -348,23 +355,23 @@ def test_faults_that_pass_leave_the_right_file(
 
 @pytest.mark.parametrize("name", ["big", "small"])
 def test_bytes_that_are_wrong_once_are_fetched_anew(
-    hub: Hub, repository: tuple[str, str], request: pytest.FixtureRequest, name: str
+    hub: Hub, repository: Repository, request: pytest.FixtureRequest, name: str
 ) -> None:
     file: SourceFile = request.getfixturevalue(name)
     hub.fail(WrongBytes(), path=file.name)
-    (path,) = fetch_files(repository, [file], quiet)
+    (path,) = fetched(repository, [file], quiet)
     assert path.read_bytes() == (CONTENT if name == "big" else SMALL_CONTENT)
     assert hub.applied == [WrongBytes()]
 
 
 @pytest.mark.parametrize("name", ["big", "small"])
 def test_bytes_that_stay_wrong_are_an_error_and_get_no_name(
-    hub: Hub, repository: tuple[str, str], cache: Path, request: pytest.FixtureRequest, name: str
+    hub: Hub, repository: Repository, cache: Path, request: pytest.FixtureRequest, name: str
 ) -> None:
     file: SourceFile = request.getfixturevalue(name)
     hub.fail(WrongBytes(), path=file.name, times=None)
     with pytest.raises(CurateError, match="does not have the hash that its repository says") as caught:
-        fetch_files(repository, [file], quiet)
+        fetched(repository, [file], quiet)
     assert file.name in str(caught.value)
     assert hub.applied == [WrongBytes()] * 2
     assert named(cache) == []
@@ -372,54 +379,54 @@ def test_bytes_that_stay_wrong_are_an_error_and_get_no_name(
 
 
 def test_a_login_page_instead_of_the_file_is_an_error_and_gets_no_name(
-    hub: Hub, repository: tuple[str, str], big: SourceFile, cache: Path
+    hub: Hub, repository: Repository, big: SourceFile, cache: Path
 ) -> None:
     hub.fail(Html(), times=None)
-    with pytest.raises(CurateError, match="does not send what was asked for"):
-        fetch_files(repository, [big], quiet)
+    with pytest.raises(CurateError, match="does not send the requested bytes"):
+        fetched(repository, [big], quiet)
     assert named(cache) == []
 
 
 @pytest.mark.parametrize("content", [b"x" + CONTENT[1:], CONTENT[:-1], b"", CONTENT + b"x"])
 def test_a_file_that_was_damaged_in_the_cache_is_fetched_anew(
-    hub: Hub, repository: tuple[str, str], big: SourceFile, content: bytes
+    hub: Hub, repository: Repository, big: SourceFile, content: bytes
 ) -> None:
-    (path,) = fetch_files(repository, [big], quiet)
+    (path,) = fetched(repository, [big], quiet)
     path.resolve().write_bytes(content)
     hub.forget()
-    assert fetch_files(repository, [big], quiet) == [path]
+    assert fetched(repository, [big], quiet) == [path]
     assert path.read_bytes() == CONTENT
     assert ranges(hub) == ["bytes=0-59999"]
 
 
 @pytest.mark.parametrize("name", ["big", "small"])
 def test_a_link_to_nothing_is_mended(
-    hub: Hub, repository: tuple[str, str], request: pytest.FixtureRequest, name: str
+    hub: Hub, repository: Repository, request: pytest.FixtureRequest, name: str
 ) -> None:
     file: SourceFile = request.getfixturevalue(name)
-    (path,) = fetch_files(repository, [file], quiet)
+    (path,) = fetched(repository, [file], quiet)
     content = path.read_bytes()
     path.resolve().unlink()
-    assert cached_path(repository, file) is None
-    assert fetch_files(repository, [file], quiet) == [path]
+    assert cached_file(repository, file) is None
+    assert fetched(repository, [file], quiet) == [path]
     assert path.read_bytes() == content
 
 
 def test_a_server_that_ignores_ranges_has_a_resumed_download_begin_anew(
-    hub: Hub, repository: tuple[str, str], big: SourceFile
+    hub: Hub, repository: Repository, big: SourceFile
 ) -> None:
     interrupted(repository, big, 25_000)
     hub.fail(IgnoreRange(), times=None)
-    assert fetch_files(repository, [big], quiet)[0].read_bytes() == CONTENT
+    assert fetched(repository, [big], quiet)[0].read_bytes() == CONTENT
     assert ranges(hub)[-1] == "bytes=0-59999"
 
 
 def test_a_server_that_always_sends_other_bytes_is_an_error(
-    hub: Hub, repository: tuple[str, str], big: SourceFile, cache: Path
+    hub: Hub, repository: Repository, big: SourceFile, cache: Path
 ) -> None:
     hub.fail(WrongRange(), times=None)
-    with pytest.raises(CurateError, match="does not send what was asked for") as caught:
-        fetch_files(repository, [big], quiet)
+    with pytest.raises(CurateError, match="does not send the requested bytes") as caught:
+        fetched(repository, [big], quiet)
     assert "://" not in str(caught.value)
     assert named(cache) == []
 
@@ -428,28 +435,28 @@ def test_a_server_that_always_sends_other_bytes_is_an_error(
 
 
 def test_what_is_missing_is_what_is_still_to_be_fetched(
-    repository: tuple[str, str], big: SourceFile, small: SourceFile
+    repository: Repository, big: SourceFile, small: SourceFile
 ) -> None:
     source = category(repository, big, small)
     assert missing_bytes(source) == 60_904
     interrupted(repository, big, 25_000)
     assert missing_bytes(source) == 35_904
-    fetch_files(repository, [big], quiet)
+    fetched(repository, [big], quiet)
     assert missing_bytes(source) == 904
-    fetch_files(repository, [small], quiet)
+    fetched(repository, [small], quiet)
     assert missing_bytes(source) == 0
 
 
 def test_nothing_is_missing_where_the_files_are_not_on_the_hub(tmp_path: Path) -> None:
-    file = SourceFile(name="a.jsonl", path=tmp_path / "a.jsonl", size_bytes=10, fingerprint="0")
+    file = SourceFile(name="a.jsonl", location=LocalFile(tmp_path / "a.jsonl"), size_bytes=10, fingerprint="0")
     assert missing_bytes(category(None, file)) == 0
 
 
-def test_a_file_of_another_size_in_the_cache_is_missing(repository: tuple[str, str], big: SourceFile) -> None:
-    (path,) = fetch_files(repository, [big], quiet)
-    assert cached_path(repository, big) == path
+def test_a_file_of_another_size_in_the_cache_is_missing(repository: Repository, big: SourceFile) -> None:
+    (path,) = fetched(repository, [big], quiet)
+    assert cached_file(repository, big) == LocalFile(path)
     path.resolve().write_bytes(CONTENT[:-1])
-    assert cached_path(repository, big) is None
+    assert cached_file(repository, big) is None
     assert missing_bytes(category(repository, big)) == 60_000
 
 
@@ -470,7 +477,7 @@ def test_room_is_checked_on_the_disk_that_the_cache_will_be_on(tmp_path: Path, m
     looked_at = _free(monkeypatch, 5_000_000_000)
     check_cache_room(4_000_000_000)
     assert looked_at == [tmp_path]
-    with pytest.raises(CurateError, match=r"5\.0 GB free at .*, 6\.0 GB to fetch\n.*HF_HOME.*source\.stream=true"):
+    with pytest.raises(CurateError, match=r"5\.0 GB free at .*, 6\.0 GB to download\n.*HF_HOME.*source\.stream=true"):
         check_cache_room(6_000_000_000)
 
 
@@ -491,22 +498,22 @@ def test_a_full_disk_does_not_matter_when_nothing_is_to_be_fetched(monkeypatch: 
     [(errno.ENOSPC, "the disk is full"), (errno.EROFS, "read-only"), (errno.EDQUOT, "quota is used up")],
 )
 def test_a_disk_that_fills_up_is_a_clear_error_and_what_is_there_is_kept(
-    hub: Hub, repository: tuple[str, str], big: SourceFile, cache: Path, number: int, says: str
+    hub: Hub, repository: Repository, big: SourceFile, cache: Path, number: int, says: str
 ) -> None:
     def report(done: int) -> None:
         if done >= 25_000:
             raise OSError(number, os.strerror(number))
 
     with pytest.raises(CurateError, match=f"{says}.*\n.*run the same command again"):
-        fetch_files(repository, [big], report)
+        fetched(repository, [big], report)
     assert named(cache) == []
     hub.forget()
-    assert fetch_files(repository, [big], quiet)[0].read_bytes() == CONTENT
+    assert fetched(repository, [big], quiet)[0].read_bytes() == CONTENT
     assert ranges(hub) == ["bytes=25000-59999"]
 
 
 def test_a_cache_that_cannot_be_written_is_a_clear_error(
-    repository: tuple[str, str], big: SourceFile, cache: Path, monkeypatch: pytest.MonkeyPatch
+    repository: Repository, big: SourceFile, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache.mkdir(parents=True)
     if is_root():
@@ -521,47 +528,47 @@ def test_a_cache_that_cannot_be_written_is_a_clear_error(
     else:
         cache.chmod(0o500)
     with pytest.raises(CurateError, match=r"read-only|permission denied") as caught:
-        fetch_files(repository, [big], quiet)
+        fetched(repository, [big], quiet)
     assert str(cache) in str(caught.value)
 
 
 def test_what_is_in_a_cache_that_cannot_be_written_is_used(
-    repository: tuple[str, str], big: SourceFile, monkeypatch: pytest.MonkeyPatch
+    repository: Repository, big: SourceFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    paths = fetch_files(repository, [big], quiet)
+    paths = fetched(repository, [big], quiet)
 
     def refuse(*args: object, **settings: object) -> None:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
     for name in ("mkdir", "unlink", "replace", "symlink_to"):
         monkeypatch.setattr(Path, name, refuse)
-    assert fetch_files(repository, [big], quiet) == paths
+    assert fetched(repository, [big], quiet) == paths
 
 
 def test_a_file_where_the_cache_should_be_is_a_clear_error(
-    repository: tuple[str, str], big: SourceFile, cache: Path
+    repository: Repository, big: SourceFile, cache: Path
 ) -> None:
     cache.parent.mkdir()
     cache.write_text("not a folder")
     with pytest.raises(CurateError, match=r"not a folder|file exists"):
-        fetch_files(repository, [big], quiet)
+        fetched(repository, [big], quiet)
 
 
 def test_a_file_system_without_links_gets_copies(
-    hub: Hub, repository: tuple[str, str], big: SourceFile, small: SourceFile, monkeypatch: pytest.MonkeyPatch
+    hub: Hub, repository: Repository, big: SourceFile, small: SourceFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def symlink_to(path: Path, target: object, **settings: object) -> None:
         raise OSError(errno.EPERM, os.strerror(errno.EPERM), str(path))
 
     monkeypatch.setattr(Path, "symlink_to", symlink_to)
-    paths = fetch_files(repository, [big, small], quiet)
+    paths = fetched(repository, [big, small], quiet)
     assert [path.is_symlink() for path in paths] == [False, False]
     assert [path.read_bytes() for path in paths] == [CONTENT, SMALL_CONTENT]
     asked = hub.requests
-    assert fetch_files(repository, [big, small], quiet) == paths
+    assert fetched(repository, [big, small], quiet) == paths
     assert hub.requests == asked
     paths[0].write_bytes(b"damaged")
-    assert fetch_files(repository, [big, small], quiet) == paths
+    assert fetched(repository, [big, small], quiet) == paths
     assert paths[0].read_bytes() == CONTENT
 
 
@@ -569,44 +576,42 @@ def test_a_file_system_without_links_gets_copies(
 
 
 def test_without_a_network_what_is_in_the_cache_is_used(
-    hub: Hub, repository: tuple[str, str], big: SourceFile, monkeypatch: pytest.MonkeyPatch
+    hub: Hub, repository: Repository, big: SourceFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    paths = fetch_files(repository, [big], quiet)
+    paths = fetched(repository, [big], quiet)
     hub.forget()
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    assert fetch_files(repository, [big], quiet) == paths
+    assert fetched(repository, [big], quiet) == paths
     assert hub.requests == []
 
 
 @pytest.mark.parametrize("state", ["nothing", "a part", "damaged"])
 def test_without_a_network_what_is_not_whole_is_a_clear_error(
-    hub: Hub, repository: tuple[str, str], big: SourceFile, monkeypatch: pytest.MonkeyPatch, state: str
+    hub: Hub, repository: Repository, big: SourceFile, monkeypatch: pytest.MonkeyPatch, state: str
 ) -> None:
     if state == "a part":
         interrupted(repository, big, 25_000)
     elif state == "damaged":
-        (path,) = fetch_files(repository, [big], quiet)
+        (path,) = fetched(repository, [big], quiet)
         path.resolve().write_bytes(b"x" + CONTENT[1:])
     hub.forget()
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(CurateError, match=f"{BIG} is not in the Hugging Face cache, and HF_HUB_OFFLINE is set"):
-        fetch_files(repository, [big], quiet)
+        fetched(repository, [big], quiet)
     assert hub.requests == []
 
 
 # At once.
 
 
-def test_two_threads_that_want_the_same_file_fetch_it_once(
-    hub: Hub, repository: tuple[str, str], big: SourceFile
-) -> None:
+def test_two_threads_that_want_the_same_file_fetch_it_once(hub: Hub, repository: Repository, big: SourceFile) -> None:
     both = threading.Barrier(2)
     found: list[bytes] = []
     hub.fail(Slow(0.002, piece_bytes=5_000), server="cdn", times=None)
 
     def run() -> None:
         both.wait()
-        found.append(fetch_files(repository, [big], quiet)[0].read_bytes())
+        found.append(fetched(repository, [big], quiet)[0].read_bytes())
 
     threads = [threading.Thread(target=run) for _ in range(2)]
     for thread in threads:
@@ -625,23 +630,24 @@ constants.HF_HUB_OFFLINE = True
 build_hf_headers()
 constants.HF_HUB_OFFLINE = False
 from job.source.fetch.cache import fetch_files
-from job.source.files import SourceFile
+from job.source.files import Repository, SourceFile
 from job.source.hub_file import HubFile
 url, name, size, fingerprint, dataset, commit = sys.argv[1:]
-remote = HubFile(url=url, name=name, size_bytes=int(size))
-file = SourceFile(name=name, path=remote, size_bytes=int(size), fingerprint=fingerprint)
+remote = HubFile(url=url, name=name, size_bytes=int(size), content_hash=fingerprint)
+file = SourceFile(name=name, location=remote, size_bytes=int(size), fingerprint=fingerprint)
 print("ready", flush=True)
 sys.stdin.buffer.readline()
-print(fetch_files((dataset, commit), [file], lambda _: None)[0].read_bytes() == sys.stdin.buffer.read())
+(copy,) = fetch_files(Repository(dataset, commit), [file], lambda _: None)
+print(copy.path.read_bytes() == sys.stdin.buffer.read())
 """
 
 
 def test_two_processes_that_want_the_same_file_fetch_it_once(
-    hub: Hub, repository: tuple[str, str], big: SourceFile, cache: Path
+    hub: Hub, repository: Repository, big: SourceFile, cache: Path
 ) -> None:
     hub.fail(Slow(0.002, piece_bytes=5_000), server="cdn", times=None)
-    assert isinstance(big.path, HubFile)
-    arguments = [big.path.url, big.name, str(big.size_bytes), big.fingerprint, *repository]
+    assert isinstance(big.location, HubFile)
+    arguments = [big.location.url, big.name, str(big.size_bytes), big.fingerprint, REPO, repository.commit]
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", FETCH, *arguments],
@@ -683,30 +689,33 @@ def test_a_revision_that_cannot_be_remembered_is_no_error(cache: Path) -> None:
 
 
 def test_what_the_cache_has_of_a_commit_is_told_with_size_and_hash(
-    repository: tuple[str, str], big: SourceFile, small: SourceFile
+    repository: Repository, big: SourceFile, small: SourceFile
 ) -> None:
-    assert cached_files(*repository) == {}
-    fetch_files(repository, [big], quiet)
+    assert cached(repository) == {}
+    fetched(repository, [big], quiet)
     interrupted(repository, small, 904)
-    assert cached_files(*repository) == {BIG: (60_000, big.fingerprint)}
-    fetch_files(repository, [small], quiet)
-    assert cached_files(*repository) == {BIG: (60_000, big.fingerprint), SMALL: (904, small.fingerprint)}
-    assert cached_files(REPO, "e" * 40) == {}
+    assert cached(repository) == {BIG: FileIdentity(BIG, 60_000, big.fingerprint)}
+    fetched(repository, [small], quiet)
+    assert cached(repository) == {
+        BIG: FileIdentity(BIG, 60_000, big.fingerprint),
+        SMALL: FileIdentity(SMALL, 904, small.fingerprint),
+    }
+    assert cached(Repository(REPO, "e" * 40)) == {}
 
 
 def test_a_copy_on_a_file_system_without_links_is_found_offline_with_its_hash(
-    repository: tuple[str, str], big: SourceFile, small: SourceFile, monkeypatch: pytest.MonkeyPatch
+    repository: Repository, big: SourceFile, small: SourceFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
         raise OSError(errno.EPERM, "no links here")
 
     monkeypatch.setattr(Path, "symlink_to", refuse)
-    fetch_files(repository, [big, small], quiet)
-    assert cached_files(*repository) == {file.name: (file.size_bytes, file.fingerprint) for file in (big, small)}
+    fetched(repository, [big, small], quiet)
+    assert cached(repository) == {file.name: file.identity for file in (big, small)}
 
 
-def test_a_revision_that_was_half_written_down_is_not_known(cache: Path, repository: tuple[str, str]) -> None:
-    remember_revision(repository[0], "main", "")
-    assert cached_commit(repository[0], "main") is None
-    remember_revision(repository[0], "main", repository[1])
-    assert cached_commit(repository[0], "main") == repository[1]
+def test_a_revision_that_was_half_written_down_is_not_known(cache: Path, repository: Repository) -> None:
+    remember_revision(REPO, "main", "")
+    assert cached_commit(REPO, "main") is None
+    remember_revision(REPO, "main", repository.commit)
+    assert cached_commit(REPO, "main") == repository.commit

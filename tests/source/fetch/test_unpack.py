@@ -19,7 +19,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from job.errors import CurateError, UsageError
-from job.source.fetch.unpack import is_packed, unpack
+from job.source.fetch import unpack as module
+from job.source.fetch.packing import is_packed
+from job.source.location import LocalFile
 
 ROWS = b"".join(b'{"title": "row %d"}\n' % number for number in range(20_000))
 
@@ -47,6 +49,11 @@ PACKINGS = pytest.mark.parametrize(
 
 def silent(_: str) -> None:
     pass
+
+
+def unpack(path: Path, scratch: Path, report: Callable[[str], None]) -> Path:
+    """Unpacks a file on a disk, and returns the path of the unpacked one."""
+    return module.unpack(LocalFile(path), scratch, report).path
 
 
 def packed_file(folder: Path, data: bytes, suffix: str) -> Path:
@@ -124,7 +131,7 @@ def test_a_stream_is_whole_or_an_error_wherever_it_is_cut(
     scratch = folder / "scratch"
     shutil.rmtree(scratch, ignore_errors=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("job.source.fetch.unpack._CHUNK_BYTES", chunk_bytes)
+        patch.setattr(module, "_CHUNK_BYTES", chunk_bytes)
         if cut in whole:
             assert unpack(path, scratch, silent).read_bytes() == whole[cut]
         else:
@@ -269,8 +276,9 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 from job.source.fetch.unpack import unpack
+from job.source.location import LocalFile
 os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)
-unpack(Path(sys.argv[1]), Path(sys.argv[2]), lambda _: None)
+unpack(LocalFile(Path(sys.argv[1])), Path(sys.argv[2]), lambda _: None)
 """
 
 

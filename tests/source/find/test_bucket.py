@@ -9,7 +9,7 @@ import pytest
 from job.errors import CurateError, UsageError
 from job.source.bucket_file import BucketFile
 from job.source.files import CategorySource
-from job.source.find import bucket as stored
+from job.source.find import bucket as in_bucket
 from job.source.find import folder
 from job.source.sample.catalogue import make_catalogue
 from job.storage import filesystem
@@ -46,7 +46,7 @@ def facts(found: list[CategorySource]) -> list[object]:
 
 @pytest.mark.parametrize("wanted", [(), ("Toys",), ("Books", "Appliances")])
 def test_what_is_found_is_what_a_folder_has(bucket: S3, catalogue: Path, wanted: tuple[str, ...]) -> None:
-    found = stored.find_categories("s3://bucket/catalogue", wanted)
+    found = in_bucket.find_categories("s3://bucket/catalogue", wanted)
     assert facts(found) == facts(folder.find_categories(catalogue, wanted))
     listings = [request.path for request in bucket.requests if "list-type" in request.path]
     assert len(listings) == 4
@@ -55,24 +55,27 @@ def test_what_is_found_is_what_a_folder_has(bucket: S3, catalogue: Path, wanted:
 
 def test_one_file_and_one_category_s_folder_will_do(bucket: S3, catalogue: Path) -> None:
     for name in ("Books.jsonl", "raw_meta_Toys"):
-        found = stored.find_categories(f"s3://bucket/catalogue/{name}", ())
+        found = in_bucket.find_categories(f"s3://bucket/catalogue/{name}", ())
         assert facts(found) == facts(folder.find_categories(catalogue / name, ()))
 
 
 def test_what_is_not_there_is_said_with_what_is_near(bucket: S3) -> None:
     with pytest.raises(UsageError, match=r"source not found: s3://bucket/catalog; did you mean catalogue\?"):
-        stored.find_categories("s3://bucket/catalog", ())
+        in_bucket.find_categories("s3://bucket/catalog", ())
     with pytest.raises(UsageError, match=r"no category .Toy. in s3://bucket/catalogue; did you mean Toys\?"):
-        stored.find_categories("s3://bucket/catalogue", ("Toy",))
+        in_bucket.find_categories("s3://bucket/catalogue", ("Toy",))
     with pytest.raises(UsageError, match="s3://bucket/catalogue/LICENSE is neither JSONL"):
-        stored.find_categories("s3://bucket/catalogue/LICENSE", ())
+        in_bucket.find_categories("s3://bucket/catalogue/LICENSE", ())
     bucket.client.put_object(Bucket="bucket", Key="catalogue/Empty.jsonl", Body=b"")
     with pytest.raises(UsageError, match=r"the file is empty \(0 bytes\): s3://bucket/catalogue/Empty.jsonl"):
-        stored.find_categories("s3://bucket/catalogue", ("Empty",))
+        in_bucket.find_categories("s3://bucket/catalogue", ("Empty",))
 
 
 def test_a_range_that_comes_short_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     file = BucketFile(address="s3://bucket/a.jsonl", size_bytes=1_000)
     monkeypatch.setattr(filesystem, "get_range", lambda address, start, end: b"x" * (end - start - 1))
-    with file.open() as stream, pytest.raises(CurateError, match=r"s3://bucket/a\.jsonl: 999 bytes came from 0 on"):
+    with (
+        file.open() as stream,
+        pytest.raises(CurateError, match=r"s3://bucket/a\.jsonl: 999 of 1,000 bytes arrived from byte 0 on"),
+    ):
         stream.read()

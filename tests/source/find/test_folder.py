@@ -10,6 +10,7 @@ import pytest
 from job.errors import UsageError
 from job.source.files import CategorySource
 from job.source.find.folder import find_categories
+from job.source.location import LocalFile
 
 HUB_JSONL = "raw/meta_categories"
 
@@ -44,7 +45,7 @@ def test_the_hub_layout(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "form"),
+    ("name", "file_format"),
     [
         ("meta_Gift_Cards.jsonl", "jsonl"),
         ("Gift_Cards.jsonl", "jsonl"),
@@ -69,7 +70,7 @@ def test_every_name_says_its_category_and_form(tmp_path: Path, name: str, file_f
 
 
 @pytest.mark.parametrize(
-    ("name", "category", "form"),
+    ("name", "category", "file_format"),
     [
         ("meta_Books.jsonl", "Books", "jsonl"),
         ("Books.jsonl.gz", "Books", "jsonl"),
@@ -82,7 +83,7 @@ def test_a_file_may_be_the_source(tmp_path: Path, name: str, category: str, file
     put(tmp_path, name, "Other.jsonl", "Books.txt")
     (source,) = find_categories(tmp_path / name, [])
     assert (source.category, source.file_format) == (category, file_format)
-    assert [(file.name, file.path) for file in source.files] == [(name, tmp_path / name)]
+    assert [(file.name, file.location) for file in source.files] == [(name, LocalFile(tmp_path / name))]
 
 
 def test_one_shard_of_several_is_no_source(tmp_path: Path) -> None:
@@ -130,7 +131,7 @@ def test_links_to_folders_are_followed(tmp_path: Path) -> None:
 
 def test_a_link_that_leads_nowhere_is_named(tmp_path: Path) -> None:
     (tmp_path / "Books.jsonl").symlink_to(tmp_path / "gone")
-    assert f"a link that leads nowhere: {tmp_path / 'Books.jsonl'}" in refused(tmp_path)
+    assert f"a symbolic link that leads nowhere: {tmp_path / 'Books.jsonl'}" in refused(tmp_path)
 
 
 @pytest.mark.parametrize("parquet", ["raw_meta_Books/full-00000-of-00001.parquet", "Books.parquet"])

@@ -15,8 +15,8 @@ from huggingface_hub import constants
 
 from job.errors import CurateError, UsageError
 from job.source.fetch.cache import cached_commit, fetch_files
-from job.source.files import CategorySource
-from job.source.find.hub import Repository, find_categories, planned_category, resolve
+from job.source.files import CategorySource, FileIdentity, Repository
+from job.source.find.hub import find_categories, planned_category, resolve
 from job.source.hub_file import HubFile
 from tests.servers.hub import Drop, Fault, Html, Hub, Refuse, Short, Stall, Status, TooManyRequests
 
@@ -87,7 +87,7 @@ def check_message(error: BaseException) -> str:
 
 
 def test_a_branch_is_the_commit_it_names_now(hub: Hub, commit: str, folder: Path) -> None:
-    assert resolve(REPO, "main") == Repository(dataset=REPO, commit=commit)
+    assert resolve(REPO, "main") == Repository(REPO, commit)
     newer = hub.put(REPO, folder)
     assert newer != commit
     assert resolve(REPO, "main").commit == newer
@@ -102,7 +102,7 @@ def test_a_revision_of_any_name_is_asked_for_once(hub: Hub, commit: str, folder:
 
 
 def test_a_commit_is_itself_and_nobody_is_asked(hub: Hub) -> None:
-    assert resolve(REPO, "0123456789" * 4) == Repository(dataset=REPO, commit="0123456789" * 4)
+    assert resolve(REPO, "0123456789" * 4) == Repository(REPO, "0123456789" * 4)
     assert hub.requests == []
 
 
@@ -155,7 +155,7 @@ def test_a_gated_repository_that_is_not_listed_says_what_to_accept_and_type(
     with pytest.raises(UsageError, match=says):
         resolve(REPO, "main")
     with pytest.raises(UsageError, match="is gated"):
-        find_categories(Repository(dataset=REPO, commit=commit), ["Toys"])
+        find_categories(Repository(REPO, commit), ["Toys"])
     monkeypatch.setenv("HF_TOKEN", TOKEN + "x")
     with pytest.raises(UsageError, match="is gated") as caught:
         resolve(REPO, "main")
@@ -174,8 +174,8 @@ def test_a_gated_repository_that_is_listed_is_planned_without_and_read_with_the_
     with pytest.raises(CurateError, match="is gated\nopen its page"):
         fetch_files(source.repository, source.files, lambda _: None)
     monkeypatch.setenv("HF_TOKEN", TOKEN)
-    (path,) = fetch_files(source.repository, source.files, lambda _: None)
-    assert path.stat().st_size == source.size_bytes
+    (copy,) = fetch_files(source.repository, source.files, lambda _: None)
+    assert copy.size_now() == source.size_bytes
 
 
 # Offline.
@@ -223,9 +223,10 @@ def test_without_a_network_what_is_not_in_the_cache_is_a_clear_error(
     hub: Hub, commit: str, monkeypatch: pytest.MonkeyPatch, wanted: list[str]
 ) -> None:
     go_offline(monkeypatch)
-    says = f"{REPO}: {wanted[0] if wanted else 'its tree'} is not in the Hugging Face cache, and HF_HUB_OFFLINE is set"
+    what = wanted[0] if wanted else "its list of files"
+    says = f"{REPO}: {what} is not in the Hugging Face cache, and HF_HUB_OFFLINE is set"
     with pytest.raises(CurateError, match=says):
-        find_categories(Repository(dataset=REPO, commit=commit), wanted)
+        find_categories(Repository(REPO, commit), wanted)
 
 
 def test_without_a_network_half_a_set_in_the_cache_is_a_clear_error(
@@ -271,7 +272,7 @@ def test_a_tree_is_read_behind_faults_that_pass_on_its_second_page(
 ) -> None:
     hub.page_size = 5
     hub.fail(fault, path="/tree/", times=times, after=1)
-    (source,) = find_categories(Repository(dataset=REPO, commit=commit), ["Electronics"])
+    (source,) = find_categories(Repository(REPO, commit), ["Electronics"])
     assert len(source.files) == 12
     assert hub.applied == [fault] * times
     assert naps == waits
@@ -286,7 +287,7 @@ def test_a_tree_is_read_behind_faults_that_pass_on_its_second_page(
         (Status(401), "status 401: its token was refused"),
         (Refuse(), "the Hub cannot be reached"),
         (Drop(10), "the Hub cannot be reached"),
-        (Html(), r"the answer is not the Hub's\ncheck HF_ENDPOINT, and for a proxy or login page"),
+        (Html(), r"the answer is not the Hub's\ncheck HF_ENDPOINT, and whether a proxy or a login page"),
         (Short(5), "the answer is not the Hub's"),
     ],
     ids=repr,
@@ -299,7 +300,7 @@ def test_what_does_not_pass_is_one_clear_error(
     hub.fail(fault, times=None)
     ask = {
         "revision": lambda: resolve(REPO, "main"),
-        "tree": lambda: find_categories(Repository(dataset=REPO, commit=commit), ["Toys"]),
+        "tree": lambda: find_categories(Repository(REPO, commit), ["Toys"]),
     }[asked]
     with pytest.raises(CurateError, match=says) as caught:
         ask()
@@ -349,7 +350,7 @@ def test_a_revision_that_failed_is_not_remembered(hub: Hub, commit: str) -> None
 @pytest.mark.parametrize("page_size", [1, 2, 7, 1_000])
 def test_all_categories_are_found_over_any_number_of_pages(hub: Hub, commit: str, page_size: int) -> None:
     hub.page_size = page_size
-    sources = find_categories(Repository(dataset=REPO, commit=commit), [])
+    sources = find_categories(Repository(REPO, commit), [])
     assert [(source.category, source.file_format) for source in sources] == [
         ("Appliances", "jsonl"),
         ("Electronics", "parquet"),
@@ -360,48 +361,53 @@ def test_all_categories_are_found_over_any_number_of_pages(hub: Hub, commit: str
 
 
 def test_categories_are_in_the_order_wanted(commit: str) -> None:
-    sources = find_categories(Repository(dataset=REPO, commit=commit), ["Toys", "Appliances"])
+    sources = find_categories(Repository(REPO, commit), ["Toys", "Appliances"])
     assert [source.category for source in sources] == ["Toys", "Appliances"]
 
 
 def test_a_complete_set_of_parquet_is_preferred_in_the_order_of_its_shards(hub: Hub, commit: str) -> None:
     hub.page_size = 3
-    (source,) = find_categories(Repository(dataset=REPO, commit=commit), ["Electronics"])
+    (source,) = find_categories(Repository(REPO, commit), ["Electronics"])
     assert source.file_format == "parquet"
     assert names(source) == [SHARD.format("Electronics", index, 12) for index in range(12)]
 
 
 def test_half_a_set_is_passed_over_where_there_is_jsonl(commit: str) -> None:
-    (source,) = find_categories(Repository(dataset=REPO, commit=commit), ["Toys"])
+    (source,) = find_categories(Repository(REPO, commit), ["Toys"])
     assert (source.file_format, names(source)) == ("jsonl", [JSONL.format("Toys")])
 
 
 def test_half_a_set_alone_says_what_is_missing(hub: Hub, folder: Path) -> None:
     (folder / JSONL.format("Toys")).unlink()
     with pytest.raises(UsageError, match=r"1 of 2 missing: 00001-of-00002"):
-        find_categories(Repository(dataset=REPO, commit=hub.put(REPO, folder)), ["Toys"])
+        find_categories(Repository(REPO, hub.put(REPO, folder)), ["Toys"])
 
 
 def test_an_unknown_category_names_the_nearest(commit: str) -> None:
     with pytest.raises(UsageError, match=f"no category 'Aplliances' in {REPO}.*Appliances"):
-        find_categories(Repository(dataset=REPO, commit=commit), ["Aplliances"])
+        find_categories(Repository(REPO, commit), ["Aplliances"])
 
 
 def test_a_repository_without_a_catalogue_says_what_it_has(hub: Hub, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     (tmp_path / "other/weights.bin").write_bytes(b"1")
     with pytest.raises(UsageError, match=f"{REPO} has no catalogue files: .*; it has weights.bin"):
-        find_categories(Repository(dataset=REPO, commit=hub.put(REPO, tmp_path / "other")), ["Toys"])
+        find_categories(Repository(REPO, hub.put(REPO, tmp_path / "other")), ["Toys"])
 
 
 def test_files_have_the_size_and_hash_that_their_contents_have(commit: str, folder: Path) -> None:
-    repository = Repository(dataset=REPO, commit=commit)
+    repository = Repository(REPO, commit)
     sources = find_categories(repository, [])
     assert {len(file.fingerprint) for source in sources for file in source.files} == {40, 64}  # git's, and LFS's
     for source in sources:
-        assert source.repository == (REPO, commit)
-        paths = fetch_files((REPO, commit), source.files, lambda _: None)  # which compares the hashes
-        assert [path.read_bytes() for path in paths] == [(folder / file.name).read_bytes() for file in source.files]
+        assert source.repository == repository
+        copies = fetch_files(repository, source.files, lambda _: None)  # which compares the hashes
+        assert [copy.path.read_bytes() for copy in copies] == [
+            (folder / file.name).read_bytes() for file in source.files
+        ]
+        assert [file.location.fingerprint() for file in source.files] == [
+            (file.size_bytes, file.fingerprint) for file in source.files
+        ]
 
 
 def test_files_are_read_at_the_commit_though_the_branch_moves_on(hub: Hub, commit: str, folder: Path) -> None:
@@ -411,7 +417,7 @@ def test_files_are_read_at_the_commit_though_the_branch_moves_on(hub: Hub, commi
     (newer / "raw/meta_categories").mkdir(parents=True)
     (newer / JSONL.format("Appliances")).write_bytes(before[::-1])
     hub.put(REPO, newer)
-    with source.files[0].path.open("rb") as stream:
+    with source.files[0].location.open() as stream:
         assert stream.read() == before
 
 
@@ -420,13 +426,10 @@ def test_files_are_read_at_the_commit_though_the_branch_moves_on(hub: Hub, commi
 
 @pytest.mark.parametrize("category", ["Appliances", "Electronics", "Toys"])
 def test_a_planned_category_is_the_one_that_was_found_and_nobody_is_asked(hub: Hub, commit: str, category: str) -> None:
-    (found,) = find_categories(Repository(dataset=REPO, commit=commit), [category])
-    determines = {
-        "repository": [REPO, commit],
-        "files": [[file.name, file.size_bytes, file.fingerprint] for file in found.files],
-    }
+    (found,) = find_categories(Repository(REPO, commit), [category])
+    files = [file.identity for file in found.files]
     hub.forget()
-    assert planned_category(category, determines) == found
+    assert planned_category(category, Repository(REPO, commit), files) == found
     assert hub.requests == []
 
 
@@ -439,7 +442,7 @@ def test_the_endpoint_is_the_one_of_the_environment(
 ) -> None:
     monkeypatch.setenv("HF_ENDPOINT", hub.endpoint + ending)
     (source,) = find_categories(resolve(REPO, "main"), ["Appliances"])
-    file = source.files[0].path
+    file = source.files[0].location
     assert isinstance(file, HubFile)
     assert file.url == f"{hub.endpoint}/datasets/{REPO}/resolve/{commit}/{JSONL.format('Appliances')}"
     assert len(hub.requests) == 2
@@ -453,17 +456,24 @@ def test_an_endpoint_where_nobody_answers_is_one_clear_error(monkeypatch: pytest
     check_message(caught.value)
 
 
+def planned_url(name: str) -> str:
+    """Returns the address of a file that a plan names, at the commit aaaa..."""
+    files = [FileIdentity(name, 10, "b" * 40)]
+    location = planned_category("Toys", Repository(REPO, "a" * 40), files).files[0].location
+    assert isinstance(location, HubFile)
+    return location.url
+
+
 def test_without_an_endpoint_it_is_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HF_ENDPOINT")
-    file = Repository(dataset=REPO, commit="a" * 40).file("a b.jsonl", 10)
-    assert file.url == f"https://huggingface.co/datasets/{REPO}/resolve/{'a' * 40}/a%20b.jsonl"
+    assert planned_url("a b.jsonl") == f"https://huggingface.co/datasets/{REPO}/resolve/{'a' * 40}/a%20b.jsonl"
 
 
 @pytest.mark.parametrize(
     ("address", "said"),
     [
-        ("hub.example.org", "HF_ENDPOINT is no address of a Hub: hub.example.org\nit begins with https://"),
-        ("http://hub.example.org:port", "HF_ENDPOINT is no address of a Hub: http://hub.example.org:port"),
+        ("hub.example.org", "HF_ENDPOINT is not the address of a Hub: hub.example.org\nit begins with https://"),
+        ("http://hub.example.org:port", "HF_ENDPOINT is not the address of a Hub: http://hub.example.org:port"),
     ],
 )
 def test_an_endpoint_that_is_no_address_is_named(monkeypatch: pytest.MonkeyPatch, address: str, said: str) -> None:
@@ -475,15 +485,14 @@ def test_an_endpoint_that_is_no_address_is_named(monkeypatch: pytest.MonkeyPatch
 
 def test_an_empty_endpoint_is_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "")
-    file = Repository(dataset="someone/catalogue", commit="a" * 40).file("a b.jsonl", 1)
-    assert file.url == f"https://huggingface.co/datasets/someone/catalogue/resolve/{'a' * 40}/a%20b.jsonl"
+    assert planned_url("a b.jsonl") == f"https://huggingface.co/datasets/{REPO}/resolve/{'a' * 40}/a%20b.jsonl"
 
 
 @pytest.mark.parametrize("answer", [{}, {"error": "x"}, ["x"], [{}], None, "x"], ids=str)
 def test_a_tree_that_is_other_json_is_said_to_be_no_hub_s(monkeypatch: pytest.MonkeyPatch, answer: object) -> None:
-    def asked(url: str, what: str) -> tuple[object, None]:
+    def request(url: str, what: str) -> tuple[object, None]:
         return answer, None
 
-    monkeypatch.setattr("job.source.find.hub._asked", asked)
+    monkeypatch.setattr("job.source.find.hub._request", request)
     with pytest.raises(CurateError, match="the answer is not the Hub's\ncheck HF_ENDPOINT"):
-        find_categories(Repository(dataset="someone/catalogue", commit="a" * 40), ["Toys"])
+        find_categories(Repository("someone/catalogue", "a" * 40), ["Toys"])

@@ -72,9 +72,10 @@ def curated(output: Path, source: dict[str, Any], **settings: Any) -> Outcome:
 
 def rows_of(found: CategorySource) -> list[dict[str, Any]]:
     (file,) = found.files
-    assert isinstance(file.path, Path)
-    assert file.path.stat().st_size == file.size_bytes
-    return pq.read_table(file.path).to_pylist()
+    path = file.location.local_path
+    assert path is not None
+    assert path.stat().st_size == file.size_bytes
+    return pq.read_table(path).to_pylist()
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +165,7 @@ def test_the_rows_are_written_once_and_whole(tmp_path: Path, cache: Path, monkey
     assert first == second
     assert rows_of(first) == goods(NUM_ROWS)
     assert len(written) == 1
-    assert written[0] != first.files[0].path  # under another name until it is whole
+    assert written[0] != first.files[0].location.local_path  # under another name until it is whole
     assert [path.suffix for path in (cache / "curate").iterdir()] == [".parquet"]
 
 
@@ -223,7 +224,7 @@ def test_more_than_one_category_is_refused(tmp_path: Path) -> None:
 def test_a_streaming_data_set_is_refused(tmp_path: Path, more: dict[str, str]) -> None:
     write_json(tmp_path / "rows.json", goods(1))
     arguments = {"path": "json", "data_files": str(tmp_path / "rows.json"), "streaming": True}
-    with pytest.raises(UsageError, match="leave streaming out"):
+    with pytest.raises(UsageError, match=r"remove streaming from source\.load_dataset"):
         loaded_category(arguments | more, ["Kettles"])
 
 
