@@ -144,7 +144,7 @@ def test_the_lines_of_python_load_the_items(curate: Curate) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_the_commands_that_stand_there_are_ones_that_the_program_takes(page: str) -> None:
+def test_the_program_takes_every_command_shown(page: str) -> None:
     shown = [line for language in ("sh", "") for block in blocks(page, language) for line in block.splitlines()]
     for line in shown:
         if line.startswith("curate ") and not {"|", "["} & set(re.sub(r"'[^']*'", "", line)):
