@@ -1,4 +1,4 @@
-"""What tests of the Hub's files share: a client that may ask, and does not wait."""
+"""Fixtures for tests of the Hub's files: a client that may send requests and does not wait."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from job.source import hub_file
 
 @pytest.fixture
 def online(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lets the client ask, whatever the environment says."""
+    """Lets the client send requests, whatever the environment says."""
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    build_hf_headers()  # looks up a list that the client needs once in each process, which is not on the test Hub
+    build_hf_headers()  # requests a list once per process, which the test Hub does not have
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
 
 
 @pytest.fixture
 def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The seconds that were to be waited, and are not."""
+    """Seconds of each wait, in order. Nothing waits for real."""
     asked: list[float] = []
     for module in (client_http, hub_file):
         monkeypatch.setattr(module, "time", SimpleNamespace(sleep=asked.append))

@@ -1,17 +1,21 @@
-"""Small Parquet files in the Hub's form, laid out as a test wants them."""
+"""Small Parquet files with the Hub's columns and the row groups that a test wants, and how they are read."""
 
 from __future__ import annotations
 
 import itertools
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from job.config.columns import kept_columns
+from job.recipe.course_2024.recipe import Course2024
+from job.source.location import LocalFile
 from job.source.read.parquet import ParquetReader
+from job.source.read.rows import RowLayout
 
 NEEDED = pa.schema(
     [
@@ -29,7 +33,7 @@ _clock = itertools.count(time.time_ns(), 1_000_000)
 
 
 def listings(num_rows: int, **columns: pa.Array) -> pa.Table:
-    """Returns rows that say in every field which one they are; `columns` replaces or adds some."""
+    """Returns rows with their number in every field; `columns` replaces or adds some."""
     numbers = range(num_rows)
     made: dict[str, pa.Array] = {
         "title": pa.array([f"title {number}" for number in numbers], pa.string()),
@@ -43,25 +47,35 @@ def listings(num_rows: int, **columns: pa.Array) -> pa.Table:
 
 
 def write_groups(path: Path, rows: pa.Table, sizes: Iterable[int]) -> Path:
-    """Writes a table with one row group for each of the sizes, empty ones included."""
+    """Writes a table with one row group per size, also for a size of 0."""
     begins = 0
     with pq.ParquetWriter(path, rows.schema) as writer:
         for size in sizes:
             writer.write_table(rows.slice(begins, size), row_group_size=max(size, 1))
             begins += size
     assert begins == rows.num_rows
-    os.utime(path, ns=(now := next(_clock), now))  # a file system's own clock may be too coarse to tell two files apart
+    os.utime(path, ns=(now := next(_clock), now))  # the file system's clock may be too coarse to tell two files apart
     return path
 
 
 def ranges(size: int, cuts: Iterable[int]) -> list[tuple[int, int]]:
-    """Returns ranges that follow one another and cover so many rows or bytes, cut wherever."""
+    """Returns adjoining ranges that cover `size` rows or bytes, cut at the given positions."""
     return list(itertools.pairwise([0, *sorted(cut % (size + 1) for cut in cuts), size]))
+
+
+def row_layout(
+    keep_columns: Sequence[str] = (), max_row_bytes: int = 64 * 2**20, fields: Mapping[str, str] | None = None
+) -> RowLayout:
+    """Returns what the course's recipe reads of a row."""
+    return RowLayout(
+        inputs=Course2024.inputs, kept=kept_columns(keep_columns), fields=fields or {}, max_row_bytes=max_row_bytes
+    )
 
 
 def read_all(
     path: Path, start: int, end: int, keep_columns: Sequence[str] = (), max_row_bytes: int = 64 * 2**20
 ) -> tuple[pa.Table, pa.Table]:
-    """Reads one range as partition 7: the rows, and the messages that came after or between them."""
-    tables = list(ParquetReader(keep_columns, max_row_bytes).read(path, 7, start, end))
+    """Reads a range as partition 7. Returns the rows, and the message that ends the partition."""
+    reader = ParquetReader(row_layout(keep_columns, max_row_bytes))
+    tables = list(reader.read(LocalFile(path), 7, start, end))
     return pa.concat_tables(tables[:-1]) if tables[1:] else tables[-1].slice(1), tables[-1]

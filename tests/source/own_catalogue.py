@@ -1,4 +1,4 @@
-"""A shop's own catalogue: its columns have other names than the recipe's inputs, and each row becomes an item."""
+"""A shop's own catalogue, whose columns have other names than the recipe's inputs. Each row becomes an item."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SENTENCE = (
 
 
 def goods(num_rows: int, first: int = 0) -> list[dict[str, Any]]:
-    """Returns rows that say in their name and their text which one they are."""
+    """Returns rows with their number in the name and the text."""
     return [
         {"name": f"Kettle {number}", "cost": number % 900 + 0.75, "blurb": f"Kettle {number} it is. " + _SENTENCE * 5}
         for number in range(first, first + num_rows)
@@ -23,7 +23,7 @@ def goods(num_rows: int, first: int = 0) -> list[dict[str, Any]]:
 
 
 def goods_table(rows: list[dict[str, Any]]) -> pa.Table:
-    """Returns the rows as a table, a cost that is not there as a null."""
+    """Returns the rows as a table."""
     return pa.table(
         {
             "name": pa.array([row["name"] for row in rows], pa.string()),

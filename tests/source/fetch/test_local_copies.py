@@ -115,7 +115,8 @@ def test_a_packed_file_is_unpacked_once_into_a_folder_of_its_content(catalogue: 
     said: list[str] = []
     (copy,) = local_copies(source, tmp_path / "scratch", said.append, quiet)
     assert copy == LocalFile(tmp_path / "scratch" / "Books" / file.fingerprint[:16] / "Books.jsonl")
-    assert copy.path.read_bytes() == ROWS
+    assert copy.local_path is not None
+    assert copy.local_path.read_bytes() == ROWS
     assert local_copies(source, tmp_path / "scratch", said.append, quiet) == [copy]
     assert unpacked(source, file, tmp_path / "scratch", said.append) == copy
     assert len(said) == 1

@@ -16,11 +16,14 @@ import pytest
 
 from job.errors import CurateError, UsageError
 from job.source.find.folder import find_categories
+from job.source.location import LocalFile
 from job.source.read.jsonl import JsonlReader
-from job.source.read.parquet import ParquetReader, open_checked
+from job.source.read.parquet import ParquetReader
+from job.source.read.parquet_columns import open_checked
 from job.source.sample import catalogue as files
 from job.source.sample.catalogue import make_catalogue
 from tests.conftest import tree
+from tests.source.hub_form import row_layout
 
 SEED = 11
 ROWS = 3_000
@@ -134,7 +137,7 @@ def test_a_category_is_the_same_beside_others(folder: Path, tmp_path: Path) -> N
 
 
 def test_parquet_has_the_hub_s_columns_and_row_groups(folder: Path) -> None:
-    metadata = open_checked(folder / PARQUET, [])
+    metadata = open_checked(LocalFile(folder / PARQUET), row_layout())
     schema = pq.read_schema(folder / PARQUET)
     texts = pa.list_(pa.string())
     assert set(schema.names) == {*HUB_TYPES, "images", "videos"}
@@ -162,10 +165,11 @@ def test_both_formats_hold_the_same_rows(folder: Path, rows: list[dict[str, Any]
 
 
 def test_both_formats_are_read_alike_and_without_a_malformed_row(folder: Path) -> None:
-    jsonl, parquet = folder / JSONL, folder / PARQUET
+    jsonl, parquet = LocalFile(folder / JSONL), LocalFile(folder / PARQUET)
+    layout = row_layout(max_row_bytes=1 << 20)
     tables = [
-        pa.concat_tables(JsonlReader((), 1 << 20).read(jsonl, 0, 0, jsonl.stat().st_size)),
-        pa.concat_tables(ParquetReader((), 1 << 20).read(parquet, 0, 0, ROWS)),
+        pa.concat_tables(JsonlReader(layout).read(jsonl, 0, 0, jsonl.size_now())),
+        pa.concat_tables(ParquetReader(layout).read(parquet, 0, 0, ROWS)),
     ]
     names = ["verdict", "title", "parent_asin", "price", "description", "features"]
     assert tables[0].select(names).equals(tables[1].select(names))
