@@ -20,10 +20,10 @@ from job.config.load import load_config
 from job.config.models import JobConfig
 from job.errors import UsageError
 from job.output.folder import OutputFolder
-from job.output.records import CategoryTotals
-from job.recipe.course_2024.recipe import test_prompt
+from job.output.totals import CategoryTotals
+from job.recipe.course_2024.prompt import test_prompt
 from job.run import run_job
-from job.storage.filesystem import opened
+from job.storage.filesystem import open_filesystem
 
 if TYPE_CHECKING:
     import ray.data
@@ -115,14 +115,14 @@ class ItemLoader:
         if not ray.is_initialized():
             address = os.environ.get("RAY_ADDRESS", "local")
             if address == "local":
-                from job.cluster.start import ask_for_token
+                from job.cluster.environment import ask_for_token
 
                 ask_for_token()
             ray.init(address=address, include_dashboard=False if address == "local" else None, log_to_driver=False)
         if isinstance(self.output, Path):
             found = ray.data.read_parquet([str(self.output.absolute() / name) for name in names])
         else:
-            filesystem, root = opened(self.output)
+            filesystem, root = open_filesystem(self.output)
             found = ray.data.read_parquet([f"{root}/{name}" for name in names], filesystem=filesystem)
         found.context.execution_options.preserve_order = True
         return found
@@ -130,7 +130,7 @@ class ItemLoader:
     def _shards(self, workers: int | Literal["all"]) -> list[str]:
         config: JobConfig = load_config(None, {**self._settings, "workers": workers})
         totals: CategoryTotals = run_job(config, say=_say).manifest.categories[self.category]
-        return [shard["path"] for shard in totals.shards]
+        return [shard.path for shard in totals.shards]
 
 
 def _say(line: str) -> None:

@@ -1,6 +1,6 @@
-"""How far the job is: one interface, with three faces: a live bar, a plain line every 10 s, nothing.
+"""Progress: one interface with three displays, which are a live bar, a plain line every 10 s, and nothing.
 
-What is done is read off the commit records, so it costs the workers nothing and is the same on a cluster.
+What is done is read from the partitions' records, so it costs the workers nothing and works the same on a cluster.
 """
 
 from __future__ import annotations
@@ -17,62 +17,61 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from job.errors import CurateError
 from job.output.folder import OutputFolder
-from job.output.records import CategoryPlan
-from job.recipe.verdicts import KEPT
+from job.plan.work import CategoryWork
+from job.recipe.verdicts import KEPT, MALFORMED
 
 _LINE_EVERY_S = 10.0
+"""Seconds between two lines on the same category."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """How far a category is."""
+    """Progress of a category."""
 
     category: str
-    partitions: int
+    total: int
+    """Partitions in all."""
     done: int = 0
+    """Partitions."""
     num_rows: int = 0
     num_items: int = 0
+    num_malformed: int = 0
     new_rows: int = 0
-    """Rows of this run, without those that an earlier one had done."""
+    """Rows that this run did, without those of earlier runs."""
     elapsed_s: float = 0.0
 
     @property
     def title(self) -> str:
-        """What it is about."""
+        """Label of the bar."""
         return self.category
 
     @property
-    def total(self) -> int:
-        """What `done` will be at the end."""
-        return self.partitions
-
-    @property
     def rows_per_s(self) -> float:
-        """This run's pace."""
+        """Rows per second of this run."""
         return self.new_rows / self.elapsed_s if self.elapsed_s else 0.0
 
     @property
     def state(self) -> str:
-        """Beside a bar."""
+        """Text beside the bar."""
         share = f" · {self.num_items / self.num_rows:.0%} kept" if self.num_rows else ""
-        return f"{self.done} of {self.partitions} · {self.num_rows:,} rows · {self.rows_per_s:,.0f} rows/s{share}"
+        return f"{self.done} of {self.total} · {self.num_rows:,} rows · {self.rows_per_s:,.0f} rows/s{share}"
 
     def line(self) -> str:
-        """Says it in one plain line."""
+        """Returns it as one line of text."""
         share = f"{self.num_items / self.num_rows:.0%}" if self.num_rows else "0%"
         left = ""
         if self.rows_per_s and self.done:
-            rows_left = self.num_rows / self.done * (self.partitions - self.done)
+            rows_left = self.num_rows / self.done * (self.total - self.done)
             left = f" · {rows_left / self.rows_per_s:,.0f} s left"
         return (
-            f"{self.category}: {self.done} of {self.partitions} partitions · {self.num_rows:,} rows · "
+            f"{self.category}: {self.done} of {self.total} partitions · {self.num_rows:,} rows · "
             f"{self.rows_per_s:,.0f} rows/s · {share} kept{left}"
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Fetch:
-    """How much of a category's files is on this machine."""
+class Download:
+    """Progress of the download of a category's files."""
 
     category: str
     total: int
@@ -82,35 +81,36 @@ class Fetch:
 
     @property
     def title(self) -> str:
-        """What it is about."""
+        """Label of the bar."""
         return f"fetching {self.category}"
 
     @property
     def state(self) -> str:
-        """Beside a bar."""
+        """Text beside the bar."""
         return f"{self.done / 1e6:,.0f} of {self.total / 1e6:,.0f} MB"
 
     def line(self) -> str:
-        """Says it in one plain line."""
+        """Returns it as one line of text."""
         return f"{self.title}: {self.state}"
 
 
-Face = Callable[[Snapshot | Fetch], None]
+ShowProgress = Callable[[Snapshot | Download], None]
+"""Shows a snapshot on a display."""
 
 
 def _console() -> Console:
-    """Standard error; in a notebook the cell."""
+    """Returns standard error; in a notebook, the cell."""
     return Console(stderr=not Console().is_jupyter)
 
 
 def _is_live() -> bool:
-    """Tells whether a bar can move where it would be shown."""
+    """Tells whether a bar can move where it is shown."""
     return Console().is_jupyter or sys.stderr.isatty()
 
 
 @contextlib.contextmanager
-def face(*, quiet: bool) -> Generator[Face]:
-    """Chooses how progress shows: bars on a terminal, plain lines elsewhere, nothing when quiet."""
+def progress_display(*, quiet: bool) -> Generator[ShowProgress]:
+    """Chooses a display: bars on a terminal, plain lines elsewhere, nothing when quiet."""
     if quiet:
         yield lambda _: None
     elif _is_live():
@@ -121,7 +121,7 @@ def face(*, quiet: bool) -> Generator[Face]:
 
 
 @contextlib.contextmanager
-def _bar() -> Generator[Face]:
+def _bar() -> Generator[ShowProgress]:
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -131,7 +131,7 @@ def _bar() -> Generator[Face]:
     with Progress(*columns, console=_console()) as bar:
         tasks = {}
 
-        def show(at: Snapshot | Fetch) -> None:
+        def show(at: Snapshot | Download) -> None:
             if at.title not in tasks:
                 tasks[at.title] = bar.add_task(at.title, total=at.total, state="")
             bar.update(tasks[at.title], completed=at.done, state=at.state)
@@ -141,11 +141,14 @@ def _bar() -> Generator[Face]:
 
 @contextlib.contextmanager
 def counted(what: str, total: int) -> Generator[Callable[[int], None]]:
-    """Shows on a terminal how many things are done; yields what is to be told that.
+    """Shows a count on a terminal.
 
     Args:
-        what: the things.
+        what: the things that are counted.
         total: how many there will be.
+
+    Yields:
+        A function to call with how many are done.
     """
     if not _is_live():
         yield lambda _: None
@@ -155,12 +158,12 @@ def counted(what: str, total: int) -> Generator[Callable[[int], None]]:
         yield lambda done: bar.update(task, completed=done)
 
 
-def _lines() -> Face:
+def _lines() -> ShowProgress:
     began = time.monotonic()
     last: dict[str, float] = {}
     ended: set[str] = set()
 
-    def show(at: Snapshot | Fetch) -> None:
+    def show(at: Snapshot | Download) -> None:
         now = time.monotonic()
         if at.title not in ended and (at.done == at.total or now - last.get(at.title, began) >= _LINE_EVERY_S):
             last[at.title] = now
@@ -173,31 +176,39 @@ def _lines() -> Face:
 
 
 @contextlib.contextmanager
-def watched(output: OutputFolder, plan: CategoryPlan, show: Face) -> Generator[None]:
-    """Shows a category's progress while the context lasts.
+def watched(work: CategoryWork, output: OutputFolder, show: Callable[[Snapshot], None]) -> Generator[None]:
+    """Shows the progress of a category while the context lasts.
+
+    Its records are read as they are written, so that the work knows them when it is finished.
 
     Args:
+        work: the work on the category; its records so far are known.
         output: the output folder.
-        plan: the category's plan.
-        show: the face to show it on.
+        show: called with each snapshot.
     """
-    seen: set[int] = set()
-    at = Snapshot(plan.category, len(plan.partitions))
+    records = list(work.records.values())
+    at = Snapshot(
+        work.plan.category,
+        len(work.plan.partitions),
+        done=len(records),
+        num_rows=sum(record.num_rows for record in records),
+        num_items=sum(record.funnel.get(KEPT, 0) for record in records),
+        num_malformed=sum(record.funnel.get(MALFORMED, 0) for record in records),
+    )
     began = time.monotonic()
 
     def look(at: Snapshot) -> Snapshot:
-        for record in output.records(plan, seen):
-            seen.add(record.partition)
+        for record in work.look(output):
             at = replace(
                 at,
                 done=at.done + 1,
                 num_rows=at.num_rows + record.num_rows,
                 num_items=at.num_items + record.funnel.get(KEPT, 0),
+                num_malformed=at.num_malformed + record.funnel.get(MALFORMED, 0),
                 new_rows=at.new_rows + record.num_rows,
             )
         return replace(at, elapsed_s=time.monotonic() - began)
 
-    at = replace(look(at), new_rows=0)
     finished = threading.Event()
 
     def poll() -> None:
@@ -205,7 +216,7 @@ def watched(output: OutputFolder, plan: CategoryPlan, show: Face) -> Generator[N
         while not finished.wait(output.store.poll_s):
             with contextlib.suppress(CurateError, OSError):  # the next look may succeed
                 at = look(at)
-            if at.done < at.partitions:
+            if at.done < at.total:
                 show(at)
 
     thread = threading.Thread(target=poll, daemon=True)

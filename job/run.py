@@ -1,4 +1,4 @@
-"""A run, from config to manifest: plan, refuse or go on, curate what is left, add up."""
+"""A run, from config to manifest: find the source, lock the output, plan, work on what remains, add up."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import ctypes
 import logging
 import os
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from job.cluster.processes import clear_dead_sessions
+from job.cluster.ray_folder import end_orphaned_rays
 from job.config.addresses import located
 from job.config.models import JobConfig
 from job.errors import CurateError, RefusedError, as_curate_error
@@ -22,9 +22,12 @@ from job.output.folder import CARD, LAST_RUN, MANIFEST, PLAN, OutputFolder
 from job.output.limits import check_damage, check_malformed
 from job.output.lock.owner import Owner
 from job.output.lock.ownership import check_owner, sole_owner
-from job.output.records import CategoryPlan, LastRun, Manifest, Plan, add_up, complete
+from job.output.records import LastRun, Plan, Record
+from job.output.totals import Manifest, add_up, complete
 from job.plan.checks import check_room, check_same_work
-from job.plan.planning import Task, find_sources, make_task, moved
+from job.plan.sources import find_sources, newer_commit
+from job.plan.work import CategoryWork, Run, plan_work
+from job.recipe.protocol import describe
 from job.schedule import curate_categories
 from job.source.fetch.cache import check_cache_room, missing_bytes
 from job.source.files import CategorySource
@@ -35,9 +38,11 @@ class Outcome:
     """How a run ended."""
 
     manifest: Manifest
-    """Of the whole output; of this run's categories where others of it are not complete."""
+    """Totals of the whole output; of this run's categories where others of the output are not complete."""
+    plan: Plan
+    """What the output folder is for."""
     new_partitions: int
-    """How many this run did; 0 when there was nothing to do."""
+    """Partitions that this run did; 0 when there was nothing to do."""
     unfinished: tuple[str, ...]
     """Other categories of the output that are not complete."""
 
@@ -48,7 +53,7 @@ class Prospect:
 
     source: CategorySource
     partitions: int | None
-    """How many there are; None when that is only known once its files are unpacked."""
+    """Number of partitions; None when it is only known once the files are unpacked."""
     done: int
     """How many of them an earlier run has done."""
 
@@ -60,88 +65,107 @@ def run_job(
     quiet: bool = False,
     say: Callable[[str], None] = lambda _: None,
 ) -> Outcome:
-    """Runs a job, or goes on with it.
+    """Runs a job, or resumes it.
 
     Args:
         config: what to do.
         fresh: replace what the output's own plan names.
         quiet: show no progress.
-        say: told in a line what a user should know.
+        say: called with each line that a user should see.
 
     Returns:
         The totals, and what this run did for them.
 
     Raises:
-        CurateError: see its kinds.
+        CurateError: its subclasses say what can go wrong.
     """
     if quiet:
-        logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it would say each time that it waits
+        logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it reports every wait
         os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
-    clear_dead_sessions()  # here, since a job that was killed at its very end needs no Ray to end
+    end_orphaned_rays()  # here, since a job that was killed at its very end needs no Ray to finish
     output = _output(config)
-    sources = _check(config, output, fresh=fresh)
-    if not fresh and (outcome := _complete_already(config, output, sources)):
+    before = output.plan()
+    sources = _checked_sources(config, output, before, fresh=fresh)
+    if not fresh and before is not None and (outcome := _complete_already(config, output, before, sources)):
         return outcome
     check_room(output, [])
     with sole_owner(output, say) as owner:
-        before = output.plan()
+        before = output.plan()  # again, now that nobody else can change it
         if not fresh:
-            check_same_work(output, config, sources)  # again, now that nobody else can change it
-            if sentence := moved(config, before):
+            check_same_work(output, before, config, sources)
+            if sentence := newer_commit(config, before):
                 say(sentence)
         output.clear_temporary()
-        known = {} if fresh or before is None else dict(before.categories)
-        tasks = [make_task(config, source, known.get(source.category), output, say) for source in sources]
-        check_room(output, tasks)
+        planned = {} if fresh or before is None else dict(before.categories)
+        works = [plan_work(config, source, planned.get(source.category), output.scratch, say) for source in sources]
+        if planned:
+            for work in works:
+                work.look(output)
+        check_room(output, works)
         if (config.source.stream is None and config.limit is None) or config.source.stream is False:
-            check_cache_room(sum(missing_bytes(task.source) for task in tasks if fresh or task.left(output)))
-        if fresh and before is not None:  # as late as this: until here anything may have been wrong with the new job
+            check_cache_room(sum(missing_bytes(work.source) for work in works if work.remaining()))
+        if fresh and before is not None:  # this late, since until here anything could be wrong with the new job
             output.remove_planned(before)
-        if added := [task.plan.category for task in tasks if known and task.plan.category not in known]:
-            say(f"{', '.join(added)} will be added to {output.root}, which has {', '.join(known)}")
-        categories = {**known, **{task.plan.category: task.plan for task in tasks}}
-        left = {task.plan.category: task.left(output) for task in tasks}
-        if categories != known or any(left.values()):
+        if added := [work.plan.category for work in works if planned and work.plan.category not in planned]:
+            say(f"{', '.join(added)} will be added to {output.root}, which has {', '.join(planned)}")
+        plan = _written_plan(config, output, None if fresh else before, works)
+        remaining = {work.plan.category: work.remaining() for work in works}
+        run = Run(config=config, output=output, run_id=owner.run_id, recipe=plan.description)
+        _return_memory()
+        with _noted(run, owner, works):
+            if any(remaining.values()):
+                for work in works:
+                    work.retry_damaged(output)
+                curate_categories(run, works, remaining, quiet=quiet, say=say)
+                check_owner(output, owner.run_id)
+            return _finish(run, plan, works, sum(map(len, remaining.values())))
+
+
+def _written_plan(config: JobConfig, output: OutputFolder, before: Plan | None, works: Sequence[CategoryWork]) -> Plan:
+    """Writes the plan, unless the output has it already; an output with work to do is not complete any more."""
+    planned = before.categories if before else {}
+    categories = {**planned, **{work.plan.category: work.plan for work in works}}
+    if before is not None and categories == planned:
+        if any(work.remaining() for work in works):
             output.store.remove([MANIFEST])
-        if categories != known:
-            output.write_json(PLAN, Plan(config=config.model_dump(mode="json"), categories=categories))
-        _give_back_memory()
-        with _noted(config, output, owner, tasks):
-            if any(left.values()):
-                curate_categories(config, output, tasks, left, run=owner.run, quiet=quiet, say=say)
-                check_owner(output, owner.run)
-            count = sum(map(len, left.values()))
-            return _finish(config, output, categories, [task.plan.category for task in tasks], count)
+        return before
+    output.store.remove([MANIFEST])
+    recipe = describe(config.recipe.recipe_type())
+    plan = Plan(config=config.model_dump(mode="json"), categories=categories, recipe=recipe)
+    output.write_json(PLAN, plan)
+    return plan
 
 
-def _give_back_memory() -> None:
-    """Gives back to the system what the sources' footers took, 45 KB for each row group; glibc alone would keep it."""
+def _return_memory() -> None:
+    """Returns the memory of the sources' footers to the system, 45 KB for each row group; glibc alone would keep it."""
     with contextlib.suppress(AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
 
 
 def prospects(config: JobConfig, *, fresh: bool = False) -> list[Prospect]:
-    """Finds out what a run would do, checks as it would, and touches nothing.
+    """Finds out what a run would do, with the same checks, and touches nothing.
 
     Raises:
         CurateError: what `run_job` would raise before work starts.
     """
     output = _output(config)
-    sources = _check(config, output, fresh=fresh)
-    before = None if fresh else output.plan()
-    known = before.categories if before else {}
+    before = output.plan()
+    sources = _checked_sources(config, output, before, fresh=fresh)
+    planned = before.categories if before and not fresh else {}
     found: list[Prospect] = []
-    tasks: list[Task] = []
+    works: list[CategoryWork] = []
     for source in sources:
-        category = known.get(source.category)
+        category = planned.get(source.category)
         if category is None and source.is_packed:
             found.append(Prospect(source=source, partitions=None, done=0))
             continue
-        tasks.append(make_task(config, source, category, output, lambda _: None))
-        partitions = len(tasks[-1].plan.partitions)
-        done = 0 if fresh else partitions - len(tasks[-1].left(output))
-        found.append(Prospect(source=source, partitions=partitions, done=done))
-    check_room(output, tasks)
+        work = plan_work(config, source, category, output.scratch, lambda _: None)
+        if category is not None:
+            work.look(output)
+        works.append(work)
+        partitions = len(work.plan.partitions)
+        found.append(Prospect(source=source, partitions=partitions, done=partitions - len(work.remaining())))
+    check_room(output, works)
     return found
 
 
@@ -150,14 +174,15 @@ def _output(config: JobConfig) -> OutputFolder:
     return OutputFolder(root.absolute() if isinstance(root, Path) else root)
 
 
-def _check(config: JobConfig, output: OutputFolder, *, fresh: bool) -> list[CategorySource]:
-    """Finds whatever is wrong that can be found before work starts; returns the sources."""
-    before = output.plan()
+def _checked_sources(
+    config: JobConfig, output: OutputFolder, before: Plan | None, *, fresh: bool
+) -> list[CategorySource]:
+    """Finds the sources, and whatever is wrong that can be found before work starts."""
     sources = find_sources(config, None if fresh else before)
-    known = before.categories if before else ()
-    output.check_links({*known, *[source.category for source in sources]})
+    planned = before.categories if before else ()
+    output.check_links({*planned, *[source.category for source in sources]})
     if not fresh:
-        check_same_work(output, config, sources)
+        check_same_work(output, before, config, sources)
     elif before is None and not output.is_untouched():
         raise RefusedError(
             f"--fresh removes only what a plan names, and {output.root} has no plan.json\n"
@@ -166,15 +191,13 @@ def _check(config: JobConfig, output: OutputFolder, *, fresh: bool) -> list[Cate
     return sources
 
 
-def _complete_already(config: JobConfig, output: OutputFolder, sources: Sequence[CategorySource]) -> Outcome | None:
-    """Returns the outcome when there is nothing to do: then nothing is written, and the folder may be read-only."""
-    plan, manifest = output.plan(), output.manifest()
-    if (
-        plan is None
-        or manifest is None
-        or output.has_left_over()
-        or any(source.category not in plan.categories for source in sources)
-    ):
+def _complete_already(
+    config: JobConfig, output: OutputFolder, plan: Plan, sources: Sequence[CategorySource]
+) -> Outcome | None:
+    """Returns the outcome when there is nothing to do. Nothing is written then, and the folder may be read-only."""
+    manifest = output.manifest()
+    is_planned = all(source.category in plan.categories for source in sources)
+    if manifest is None or output.has_left_over() or not is_planned:
         return None
     for category in plan.categories.values():
         records = output.records(category)
@@ -183,15 +206,15 @@ def _complete_already(config: JobConfig, output: OutputFolder, sources: Sequence
         if category.damage(records) and not config.skip_damaged_files:
             return None
         check_malformed(output, category.category, records, config.max_malformed)
-    return Outcome(manifest=manifest, new_partitions=0, unfinished=())
+    return Outcome(manifest=manifest, plan=plan, new_partitions=0, unfinished=())
 
 
 @contextlib.contextmanager
-def _noted(config: JobConfig, output: OutputFolder, owner: Owner, tasks: Sequence[Task]) -> Generator[None]:
+def _noted(run: Run, owner: Owner, works: Sequence[CategoryWork]) -> Generator[None]:
     """Notes in the output folder that a run began and how it ended, for `curate status`."""
-    rows_before = sum(record.num_rows for task in tasks for record in output.records(task.plan))
-    note = LastRun(owner=str(owner), began=time.time(), workers=config.workers, rows_before=rows_before)
-    output.write_json(LAST_RUN, note)
+    rows_before = sum(record.num_rows for work in works for record in work.records.values())
+    note = LastRun(owner=str(owner), began=time.time(), workers=run.config.workers, rows_before=rows_before)
+    run.output.write_json(LAST_RUN, note)
     error: str | None = None
     try:
         yield
@@ -203,30 +226,28 @@ def _noted(config: JobConfig, output: OutputFolder, owner: Owner, tasks: Sequenc
         raise
     finally:
         ended = msgspec.structs.replace(note, ended=time.time(), error=error)
-        with contextlib.suppress(CurateError):  # of the disk, that may be full
-            output.write_json(LAST_RUN, ended)
-        output.clear_temporary()
+        with contextlib.suppress(CurateError):  # the disk may be full
+            run.output.write_json(LAST_RUN, ended)
+        run.output.clear_temporary()
 
 
-def _finish(
-    config: JobConfig,
-    output: OutputFolder,
-    categories: Mapping[str, CategoryPlan],
-    mine: Sequence[str],
-    new_partitions: int,
-) -> Outcome:
-    """Adds up, and writes the manifest when every category of the folder is complete."""
-    records = {name: output.records(plan) for name, plan in categories.items()}
-    unfinished = tuple(name for name, found in records.items() if len(found) < len(categories[name].partitions))
+def _finish(run: Run, plan: Plan, works: Sequence[CategoryWork], new_partitions: int) -> Outcome:
+    """Adds up, and writes the manifest when every category of the output is complete."""
+    output, mine = run.output, {work.plan.category: work.in_order for work in works}
+    records: dict[str, list[Record]] = {
+        name: mine[name] if name in mine else output.records(category) for name, category in plan.categories.items()
+    }
+    unfinished = tuple(name for name, found in records.items() if len(found) < len(plan.categories[name].partitions))
     for name, found in records.items():
         if name not in unfinished:
-            check_malformed(output, name, found, config.max_malformed)
-    names = mine if unfinished else list(categories)
-    manifest = complete({name: add_up(categories[name], records[name]) for name in names})
-    check_damage(config, manifest.damaged)
+            check_malformed(output, name, found, run.config.max_malformed)
+    names = list(mine) if unfinished else list(plan.categories)
+    totals = {name: add_up(plan.categories[name], records[name], plan.description) for name in names}
+    manifest = complete(plan, totals)
+    check_damage(run.config, manifest.damaged)
     if not unfinished:
         if output.manifest() != manifest:
-            output.write(CARD, card(manifest))
+            output.write(CARD, card(manifest, plan.description))
             output.write_json(MANIFEST, manifest)
         output.clear_scratch()
-    return Outcome(manifest=manifest, new_partitions=new_partitions, unfinished=unfinished)
+    return Outcome(manifest=manifest, plan=plan, new_partitions=new_partitions, unfinished=unfinished)

@@ -1,16 +1,14 @@
-"""Which categories are worked on at once: in the order of the config, each begun before the one before it idles.
+"""Which categories are worked on at once: in the order of the config, each begun before the one before it runs dry.
 
 A category ends with fewer partitions left than there are workers. So that these find work, the next category begins
-when little is left of those before it; and its files are fetched while they are worked on. Each category is a Ray
+when little remains of those before it; its files are downloaded while they are worked on. Each category is a Ray
 Dataset of its own, executed from a thread of its own.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import functools
-import importlib
 import itertools
 import platform
 import threading
@@ -18,210 +16,236 @@ import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from job.cluster.places import check_nodes, places, streams
-from job.config.models import JobConfig, RecipeConfig
+from job.cluster.stoppable import StoppableThread
 from job.errors import CurateError, WorkersDiedError, as_curate_error, causes
-from job.output.folder import OutputFolder
 from job.output.limits import check_malformed
-from job.output.records import Record
-from job.plan.planning import Task
-from job.progress import Face, Fetch, Snapshot, face, watched
-from job.source.files import Place
+from job.plan.work import CategoryWork, Run
+from job.progress import Download, ShowProgress, Snapshot, progress_display, watched
+from job.recipe.protocol import RecipeSettings
+from job.recipe.registry import make_recipe
+from job.source.fetch.cache import cache_folder
+from job.source.fetch.local_copies import is_streamed, local_copies
+from job.source.location import FileLocation
 
 if TYPE_CHECKING:
     from job.cluster.workers import Workers
 
-_T = TypeVar("_T")
-
 _LEFT_PER_WORKER = 2
-"""The next category begins when so many partitions are left for each worker: one to work on, and one in reserve."""
+"""Partitions left for each worker when the next category begins: one to work on, and one in reserve."""
 _LOOK_S = 0.1
+"""Seconds between two looks at what the categories are doing."""
 _STOP_S = 2.0
+"""Seconds to wait for threads that were told to stop."""
 _SEEN_S = 90.0
-"""NFS keeps what it knows of a folder for up to 60 s, by its default."""
+"""Seconds to wait until a shared disk shows the last records. NFS caches a folder for up to 60 s by default."""
 
 
 def curate_categories(
-    config: JobConfig,
-    output: OutputFolder,
-    tasks: Sequence[Task],
-    left: Mapping[str, Sequence[int]],
+    run: Run,
+    works: Sequence[CategoryWork],
+    remaining: Mapping[str, Sequence[int]],
     *,
-    run: str,
     quiet: bool,
     say: Callable[[str], None],
 ) -> None:
-    """Does what is left to do, on a Ray that is started or joined for it.
+    """Does what remains to be done, on a Ray that is started or joined for it.
 
     Args:
-        config: the job.
-        output: the output folder.
-        tasks: the categories' tasks, in the order in which they begin.
-        left: the numbers of the partitions to do, by category.
-        run: whose output folder it is.
+        run: the run that works on the output folder.
+        works: the work on each category, in the order in which they begin. Their records are complete afterwards.
+        remaining: numbers of the partitions to do, by category.
         quiet: show no progress.
-        say: told in a line what a user should know.
+        say: called with each line that a user should see.
 
     Raises:
-        CurateError: the first one that a category ended with. What was finished is kept.
+        CurateError: the first one that ended a category. What was finished is kept.
     """
     from job.cluster.start import started_ray  # Ray is slow to import, and a complete output needs none
 
     # Ray Data is imported while Ray starts, which is mostly waiting.
-    threading.Thread(target=importlib.import_module, args=("job.pipeline",), daemon=True).start()
+    threading.Thread(target=_import_pipeline, daemon=True).start()
+    config = run.config
     with started_ray(config.workers, say, functools.partial(_prepare, config.recipe)) as workers:
-        from job.cluster.actors import without_actors
+        from job.cluster.ray_internals import without_actors
         from job.pipeline import data_settings
 
-        tasks = [task for task in tasks if left[task.plan.category]]
+        works = [work for work in works if remaining[work.plan.category]]
         if workers.has_other_nodes:
-            check_nodes(config, output, tasks)
-        if any(streams(config, task, has_other_nodes=workers.has_other_nodes) for task in tasks):
+            _check_nodes(run, works)
+        if any(_is_streamed(work, workers) for work in works):
             workers = workers.at_most(config.source.max_hub_readers)
-        of_our_own = contextlib.nullcontext() if workers.reserved else without_actors()
-        with face(quiet=quiet) as show, data_settings(), of_our_own:
+        settings_of_own_ray = contextlib.nullcontext() if workers.reserved else without_actors()
+        with progress_display(quiet=quiet) as show, data_settings(), settings_of_own_ray:
             while True:
                 try:
-                    _Round(config, output, workers, run, show, say).curate(tasks, left)
+                    _Round(run, workers, show, say).curate(works, remaining)
                     break
                 except WorkersDiedError as error:
                     if workers.by_now() == 1:
                         raise
                     workers = workers.at_most(workers.by_now() // 2)
                     say(f"{error.message.splitlines()[0]}; going on with {workers.count} at once")
-                    output.clear_running()
-                    left = {task.plan.category: task.left(output) for task in tasks}
+                    run.output.clear_running()
+                    for work in works:
+                        work.look(run.output)
+                    remaining = {work.plan.category: work.remaining() for work in works}
 
 
-def _prepare(settings: RecipeConfig) -> None:
+def _import_pipeline() -> None:
+    from job import pipeline
+
+    del pipeline
+
+
+def _prepare(settings: RecipeSettings) -> None:
     """Imports and loads in a worker what every task needs."""
-    from job.pipeline import make_recipe
-
+    _import_pipeline()
     make_recipe(settings)
+
+
+def _is_streamed(work: CategoryWork, workers: Workers) -> bool:
+    config = work.config
+    return is_streamed(
+        work.source,
+        stream=config.source.stream,
+        limit=config.limit,
+        has_other_nodes=workers.has_other_nodes,
+    )
+
+
+def _check_nodes(run: Run, works: Sequence[CategoryWork]) -> None:
+    """Checks that all nodes see what lies on a disk: the output, the source, and what is downloaded or unpacked.
+
+    Raises:
+        UsageError: when one of them does not.
+    """
+    from job.cluster.shared_paths import check_all_nodes_see
+
+    output = run.output
+    folders = {output.root: "the output"} if isinstance(output.root, Path) else {}
+    files = {
+        path: (file.size_bytes, file.fingerprint)
+        for work in works
+        for file in work.source.files
+        if (path := file.location.local_path) is not None and not work.source.is_packed
+    }
+    if any(work.source.is_packed for work in works):
+        folders[output.scratch] = "where packed source files are unpacked (you can unpack them yourself)"
+    if any(work.source.repository and not _is_streamed_by_many(work) for work in works):
+        folders[cache_folder()] = "the Hugging Face cache (source.stream=true reads without it)"
+    check_all_nodes_see(files, folders)
+
+
+def _is_streamed_by_many(work: CategoryWork) -> bool:
+    config = work.config
+    return is_streamed(work.source, stream=config.source.stream, limit=config.limit, has_other_nodes=True)
 
 
 @dataclass(slots=True)
 class _Round:
-    """All categories once, with so many workers."""
+    """All categories once, with a given number of workers."""
 
-    config: JobConfig
-    output: OutputFolder
+    run: Run
     workers: Workers
-    run: str
-    face: Face
+    display: ShowProgress
     say: Callable[[str], None]
-    _at_work: set[_Thread[None]] = field(default_factory=set["_Thread[None]"])
+    _at_work: set[StoppableThread[None]] = field(default_factory=set["StoppableThread[None]"])
     _left: dict[str, int] = field(default_factory=dict[str, int])
-    """Partitions of each category that has begun, as it was last looked at."""
+    """Partitions left of each category that has begun, at the last look."""
     _done_lately: dict[str, int] = field(default_factory=dict[str, int])
-    """How many were done between the last two looks: as many may have been since."""
+    """Partitions that were done between the last two looks; as many may have been done since."""
+    _too_many_malformed: list[CurateError] = field(default_factory=list[CurateError])
 
-    def curate(self, tasks: Sequence[Task], left: Mapping[str, Sequence[int]]) -> None:
-        """Curates the categories; raises the first error of one, when the others have been stopped."""
-        ahead = _Thread(functools.partial(self._places, tasks[0]))
+    def curate(self, works: Sequence[CategoryWork], remaining: Mapping[str, Sequence[int]]) -> None:
+        """Curates the categories. When one fails the others are stopped, and its error is raised."""
+        ahead = StoppableThread(functools.partial(self._locations, works[0]))
         try:
-            for task, later in itertools.zip_longest(tasks, tasks[1:]):
+            for work, later in itertools.zip_longest(works, works[1:]):
                 self._until(self._has_too_few)
                 self._until(ahead.done, ahead)
-                found, todo = ahead.result(), left[task.plan.category]
-                self._left[task.plan.category] = len(todo)
-                self._at_work.add(_Thread(functools.partial(self._category, task, found, todo)))
+                locations, todo = ahead.result(), remaining[work.plan.category]
+                self._left[work.plan.category] = len(todo)
+                self._at_work.add(StoppableThread(functools.partial(self._category, work, locations, todo)))
                 if later:
-                    ahead = _Thread(functools.partial(self._places, later))
+                    ahead = StoppableThread(functools.partial(self._locations, later))
             self._until(lambda: not self._at_work)
         finally:
-            begun: set[_Thread[Any]] = {*self._at_work, ahead}
+            begun: set[StoppableThread[Any]] = {*self._at_work, ahead}
             for thread in begun:
                 thread.stop()
             wait(begun, _STOP_S)
 
-    def _places(self, task: Task) -> Sequence[Place]:
-        streamed = streams(self.config, task, has_other_nodes=self.workers.has_other_nodes)
-        return places(task, streamed=streamed, show=self.face, say=self.say)
+    def _locations(self, work: CategoryWork) -> Sequence[FileLocation]:
+        """Returns where a category's files are read; downloads and unpacks them first if they have to be here."""
+        source = work.source
+        if _is_streamed(work, self.workers):
+            return [file.location for file in source.files]
+
+        def report(done: int) -> None:
+            self.display(Download(source.category, source.size_bytes, done))
+
+        return local_copies(source, self.run.output.scratch, self.say, report, work.plan.damaged_files)
 
     def _has_too_few(self) -> bool:
         enough = _LEFT_PER_WORKER * self.workers.by_now() + sum(self._done_lately.values())
         return sum(self._left.values()) < enough
 
     def _until(self, holds: Callable[[], bool], *others: Future[Any]) -> None:
-        """Waits until something holds, as it may when others are done; raises what a category ends with meanwhile."""
+        """Waits until a condition holds, as it may when `others` are done. Raises what ends a category meanwhile."""
         while not holds():
             for ended in self._at_work & wait({*self._at_work, *others}, _LOOK_S, FIRST_COMPLETED).done:
                 self._at_work.remove(ended)
                 ended.result()
+            if self._too_many_malformed:
+                raise self._too_many_malformed[0]
 
-    def _category(self, task: Task, found: Sequence[Place], todo: Sequence[int]) -> None:
+    def _category(self, work: CategoryWork, locations: Sequence[FileLocation], todo: Sequence[int]) -> None:
         from job.pipeline import curate_category
 
-        category = task.plan.category
-        if todo:  # else an earlier round has done them all, and was stopped before it looked at them
-            with watched(self.output, task.plan, self._show), _in_few_words():
-                curate_category(
-                    plan=task.plan,
-                    reader=task.reader(found),
-                    file_names=[file.name for file in task.source.files],
-                    todo=todo,
-                    config=self.config,
-                    output=self.output.root,
-                    run=self.run,
-                    workers=self.workers,
-                )
+        category = work.plan.category
+        if todo:  # else an earlier round finished them all, and was stopped before it noticed
+            show = functools.partial(self._show, work)
+            with watched(work, self.run.output, show), _in_few_words():
+                curate_category(self.run, work.plan, work.reader(locations), todo, self.workers)
         self._left[category] = 0
-        task.check_unchanged()
-        check_malformed(self.output, category, self._records(task), self.config.max_malformed)
+        self._wait_for_records(work)
+        work.check_unchanged()
+        check_malformed(self.run.output, category, work.in_order, self.run.config.max_malformed)
 
-    def _records(self, task: Task) -> list[Record]:
-        """Returns the records of a category that is done: a disk that machines share may show them a minute late."""
+    def _wait_for_records(self, work: CategoryWork) -> None:
+        """Waits until all records of a finished category are seen: a shared disk may show them a minute late."""
         patience = time.monotonic() + _SEEN_S
-        while len(records := self.output.records(task.plan)) < len(task.plan.partitions):
+        while not work.is_finished:
             if time.monotonic() > patience:
-                missing = len(task.plan.partitions) - len(records)
+                missing = len(work.plan.partitions) - len(work.records)
                 raise CurateError(
-                    f"{task.plan.category}: {missing} partitions are done, but nothing of that is to be seen in "
-                    f"{self.output.root} (by {platform.node()})\n"
+                    f"{work.plan.category}: {missing} partitions are done, but nothing of that is to be seen in "
+                    f"{self.run.output.root} (by {platform.node()})\n"
                     "when this machine sees what the others have written there, run the same command again"
                 )
-            time.sleep(self.output.store.poll_s)
-        return records
+            time.sleep(self.run.output.store.poll_s)
+            work.look(self.run.output)
 
-    def _show(self, at: Snapshot | Fetch) -> None:
-        self.face(at)
+    def _show(self, work: CategoryWork, at: Snapshot) -> None:
+        self.display(at)
         left = at.total - at.done
         self._done_lately[at.title] = self._left[at.title] - left if left else 0
         self._left[at.title] = left
-
-
-class _Stopped(BaseException):
-    """Ends a thread."""
-
-
-class _Thread(Future[_T]):
-    """Work in a thread that can be stopped, and that nobody waits for when the process ends."""
-
-    def __init__(self, work: Callable[[], _T]) -> None:
-        super().__init__()
-        self._work = work
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        try:
-            self.set_result(self._work())
-        except BaseException as error:
-            self.set_exception(error)
-
-    def stop(self) -> None:
-        """Raises an exception in the thread, as Ctrl-C does in the main one: Ray Data then ends what it has begun."""
-        if self._thread.is_alive():  # else its number may be another one's by now
-            ident = ctypes.c_ulong(self._thread.ident or 0)
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(_Stopped))
+        limit = self.run.config.max_malformed
+        # A count can be exceeded before the category is finished, a share cannot.
+        if isinstance(limit, int) and at.num_malformed > limit:
+            try:
+                check_malformed(self.run.output, work.plan.category, work.in_order, limit)
+            except CurateError as error:
+                self._too_many_malformed.append(error)
 
 
 @contextlib.contextmanager
 def _in_few_words() -> Generator[None]:
-    """Raises what a task of Ray's has raised, without what Ray makes of it."""
+    """Raises the error of a Ray task without what Ray adds to it."""
     try:
         yield
     except Exception as error:
@@ -235,7 +259,7 @@ def _in_few_words() -> Generator[None]:
         if friendly := as_curate_error(error):
             raise friendly from None
         for cause in causes(error):
-            if isinstance(cause, RayError) and not isinstance(cause, RayTaskError):  # that is of our own code
+            if isinstance(cause, RayError) and not isinstance(cause, RayTaskError):  # which is from our own code
                 raise CurateError(
                     f"Ray failed: {type(cause).__name__}: {str(cause).strip().splitlines()[0]}\n"
                     "what was finished is kept: run the same command again to go on"

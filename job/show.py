@@ -1,4 +1,4 @@
-"""What there is to say about an output folder: what a run would do and did, the funnel, items, rejects."""
+"""Text about an output folder: what a run would do and what it did, the funnel, items, rejects."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from rich.table import Table
 from rich.text import Text
 
 from job.config.addresses import located
-from job.config.models import JobConfig, RecipeConfig
+from job.config.models import JobConfig
 from job.errors import UsageError, printable, quoted
-from job.output.folder import opened
+from job.output.folder import OutputFolder, open_output
 from job.output.limits import damage_lines
-from job.output.records import Manifest
+from job.output.records import Plan
+from job.output.totals import Manifest
+from job.recipe.protocol import CATEGORY, RecipeDescription
+from job.recipe.registry import question
 from job.recipe.verdicts import KEPT, MALFORMED
 from job.run import Outcome, Prospect
 
@@ -54,9 +57,10 @@ def outcome_lines(config: JobConfig, outcome: Outcome) -> Iterator[str]:
     """Yields what a run says at its end: one of the prompts, what happened, what to type next."""
     folder, count = located(config.output), outcome.manifest.num_items
     out, named = printable(quoted(folder), lines=True), printable(config.output)
-    if count:
-        _, item = next(items(folder, [0]))
-        yield f"\nOne of the prompts:\n\n{item['prompt']}\n"
+    recipe = outcome.plan.description
+    if count and recipe.roles.text is not None:
+        _, item = next(items(OutputFolder(folder), outcome.plan, [0]))
+        yield f"\nOne of the {recipe.noun}s:\n\n{_shown(item[recipe.roles.text])}\n"
     if malformed := outcome.manifest.funnel[MALFORMED]:
         rows = "row" if malformed == 1 else "rows"
         yield f"{malformed:,} malformed {rows} put aside; to see them: curate rejects {out}"
@@ -80,7 +84,7 @@ def outcome_lines(config: JobConfig, outcome: Outcome) -> Iterator[str]:
 
 def published_lines(config: JobConfig, manifest: Manifest) -> Iterator[str]:
     """Yields how a full run compares with the counts of items that the config has as published."""
-    if config.limit is not None or config.recipe != RecipeConfig():
+    if config.limit is not None or config.recipe != type(config.recipe)():  # pyright: ignore[reportCallIssue]
         return  # other rules, other counts
     for name, published in config.published_items.items():
         if name in manifest.categories:
@@ -107,16 +111,56 @@ def funnel_table(manifest: Manifest) -> str:
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
 
 
-def items(root: Path | str, numbers: Sequence[int]) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yields items by their number in the output, counted from 0 over all categories.
+def item_lines(root: Path | str, numbers: Sequence[int]) -> Iterator[str]:
+    """Yields items as text, each with its question where the recipe has one.
 
-    They are to be looked at: control characters in a prompt, which listings may have, are written as escapes.
+    Args:
+        root: the output folder.
+        numbers: numbers of the items in the output, counted from 0 over all categories.
 
     Raises:
         UsageError: when there is no such item.
         CurateError: when its shard cannot be read.
     """
-    output, plan = opened(root)
+    output, plan = open_output(root)
+    recipe = plan.description
+    for number, item in items(output, plan, numbers):
+        yield f"item {number}: {_heading(recipe, item)}"
+        if recipe.roles.text is None:
+            yield from (f"{name}: {_shown(item[name])}" for name in recipe.columns)
+            continue
+        yield f"\n--- {recipe.noun}\n{_shown(item[recipe.roles.text])}"
+        if (asked := question(recipe, item)) is not None:
+            yield f"\n--- test prompt\n{_shown(asked)}\n"
+
+
+def _heading(recipe: RecipeDescription, item: dict[str, Any]) -> str:
+    """Returns what identifies an item, in one line."""
+    roles = recipe.roles
+    parts = [repr(item[roles.title])] if roles.title else []
+    parts.append(_shown(item[CATEGORY]))
+    parts += [f"${item[roles.price]}"] if roles.price else []
+    parts += [f"{item[roles.length]} {recipe.length_unit}".rstrip()] if roles.length else []
+    return " · ".join(parts)
+
+
+def _shown(value: object) -> str:
+    """Writes a value for a terminal: control characters, which listings may have, as escapes."""
+    return printable(str(value), lines=True)
+
+
+def items(output: OutputFolder, plan: Plan, numbers: Sequence[int]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yields items by their number in the output, counted from 0 over all categories.
+
+    Args:
+        output: the output folder.
+        plan: its plan.
+        numbers: which items.
+
+    Raises:
+        UsageError: when there is no such item.
+        CurateError: when its shard cannot be read.
+    """
     records = [record for category in plan.categories.values() for record in output.records(category)]
     count = sum(record.funnel.get(KEPT, 0) for record in records)
     for number in numbers:
@@ -125,16 +169,14 @@ def items(root: Path | str, numbers: Sequence[int]) -> Iterator[tuple[int, dict[
         left = number
         for record in records:
             if left < record.funnel.get(KEPT, 0):
-                item = output.table(record.shard).slice(left, 1).to_pylist()[0]
-                shown = {key: printable(item[key], lines=True) for key in ("category", "prompt")}
-                yield number, {**item, **shown}
+                yield number, output.table(record.shard).slice(left, 1).to_pylist()[0]
                 break
             left -= record.funnel.get(KEPT, 0)
 
 
 def reject_lines(root: Path | str) -> Iterator[str]:
     """Yields the malformed rows: file, position, cause, and how the row begins."""
-    output, plan = opened(root)
+    output, plan = open_output(root)
     count = 0
     for category in plan.categories.values():
         for record in output.records(category):

@@ -1,4 +1,4 @@
-"""How the command ends when it is told to: by Ctrl-C, as a cluster ends a job, or as a terminal is closed."""
+"""How the command ends on a signal: Ctrl-C, a cluster that stops its job, or a terminal that is closed."""
 
 from __future__ import annotations
 
@@ -11,50 +11,52 @@ import threading
 from typing import NoReturn
 
 INTERRUPTED = 130
-_PATIENCE_S = 20.0
+"""Exit code of a command that was ended by a signal."""
+_UNWIND_S = 20.0
+"""Seconds that the command has to end in good order after the first signal."""
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def _interrupt(*_: object) -> NoReturn:
-    """Ends the command in good order, at the first signal; see `_see_to_the_end` for those that come after."""
+    """Ends the command in good order at the first signal. `_enforce_ending` handles those that follow."""
     for number in _ENDING:
         signal.signal(number, lambda *_: None)
-    _say(b"stopping; once more to leave at once\n")
+    _say(b"stopping; interrupt again to leave at once\n")
     raise KeyboardInterrupt
 
 
 def _say(line: bytes) -> None:
     if not only_follows():
-        with contextlib.suppress(OSError):  # of a terminal that was closed
+        with contextlib.suppress(OSError):  # the terminal was closed
             os.write(sys.stderr.fileno(), line)
 
 
 def answer_signals() -> None:
-    """Has the process answer to the signals that end it."""
+    """Installs the handlers for the signals that end the command."""
     for number in _ENDING:
-        if signal.getsignal(number) != signal.SIG_IGN:  # as `nohup` has it
+        if signal.getsignal(number) != signal.SIG_IGN:  # under `nohup`
             signal.signal(number, _interrupt)
-    _see_to_the_end()
+    _enforce_ending()
 
 
-def _see_to_the_end() -> None:
-    """Ends the process at a second signal, or when it takes too long to end after the first.
+def _enforce_ending() -> None:
+    """Ends the process at a second signal, or if it takes too long to end after the first.
 
-    That takes a thread: a signal's handler has to wait for whatever Ray does in the main one, which may be for ever.
+    This needs a thread: a signal handler runs only when Ray returns control in the main thread, which it may never do.
     """
     signals, told = os.pipe()
     os.set_blocking(told, False)
     signal.set_wakeup_fd(told, warn_on_full_buffer=False)
 
-    def see() -> None:
+    def enforce() -> None:
         os.read(signals, 1)
-        select.select([signals], [], [], _PATIENCE_S)
-        _say(b"left at once; the same command cleans up and goes on\n")
+        select.select([signals], [], [], _UNWIND_S)
+        _say(b"left at once; run the same command again to clean up and go on\n")
         os._exit(INTERRUPTED)
 
-    threading.Thread(target=see, daemon=True).start()
+    threading.Thread(target=enforce, daemon=True).start()
 
 
 def only_follows() -> bool:
-    """Tells whether the work is done elsewhere, and goes on when this process ends."""
+    """Tells whether this command only follows a job on a cluster, which keeps running when this process ends."""
     return sys.argv[1:2] == ["submit"] or "--follow" in sys.argv

@@ -1,9 +1,9 @@
-"""Reads a config: a YAML file, with values given elsewhere laid over it."""
+"""Reads a config: a YAML file, overridden by what the command line or Python gives."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +12,19 @@ import yaml
 from pydantic import BaseModel
 
 from job.config.addresses import without_secrets
-from job.config.models import JobConfig
-from job.config.yaml_file import YAML_MISTAKES, check_size, read_settings
+from job.config.models import JobConfig, SourceConfig
+from job.config.yaml_file import YAML_MISTAKES, parse_yaml, read_settings
 from job.errors import UsageError, nearest, printable
+from job.recipe.registry import DEFAULT, RECIPES
 
 
 def load_config(path: str | Path | None = None, overrides: Mapping[str, Any] | None = None) -> JobConfig:
-    """Reads a config file and lays overrides over it.
+    """Reads a config file and applies overrides.
 
     Args:
         path: a YAML file; None for the defaults.
-        overrides: values by dotted key, such as `{"recipe.min_price": 1}`. To name `source.path`,
-            `source.dataset` or `source.load_dataset` replaces the place that the file's `source` names.
+        overrides: values by dotted key, such as `{"recipe.min_price": 1}`. Naming `source.path`, `source.dataset` or
+            `source.load_dataset` replaces the source that the file names.
 
     Returns:
         The checked config.
@@ -34,23 +35,22 @@ def load_config(path: str | Path | None = None, overrides: Mapping[str, Any] | N
     where = "the command line" if path is None else str(path)
     settings = {} if path is None else read_settings(Path(path))
     overrides = dict(overrides or {})
-    for given in (settings, overrides):
-        check_size(where, given)
     if overrides.keys() & {"source.path", "source.dataset", "source.load_dataset"}:
         before = settings.get("source")
         kept = ("fields", "stream", "max_hub_readers")
         settings["source"] = {key: before[key] for key in kept if key in before} if isinstance(before, dict) else {}
     for key, value in overrides.items():
-        _lay(settings, key, value)
+        _override(settings, key, value)
     try:
         return JobConfig.model_validate(settings)
     except pydantic.ValidationError as error:
-        lines = [_describe(problem) for problem in error.errors()]
+        keys = _keys_by_section(settings)
+        lines = [_describe(problem, keys) for problem in _problems(error)]
         raise UsageError(f"{where}: " + "\n".join(lines) + "\nall keys and their defaults: curate config") from None
 
 
 def parse_assignment(assignment: str) -> tuple[str, Any]:
-    """Takes `KEY=VALUE` apart, the value read as YAML.
+    """Splits `KEY=VALUE`, and reads the value as YAML.
 
     Args:
         assignment: such as `recipe.max_price=500`.
@@ -65,7 +65,7 @@ def parse_assignment(assignment: str) -> tuple[str, Any]:
     if not equals or not key:
         raise UsageError(f"--set {assignment}: write it as KEY=VALUE, such as --set recipe.max_price=500")
     try:
-        return key, yaml.safe_load(text)
+        return key, parse_yaml(text)
     except YAML_MISTAKES as error:
         raise UsageError(f"--set {assignment}: the value is not YAML: {error}") from None
 
@@ -90,7 +90,7 @@ def dump_config(config: JobConfig) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _lay(settings: dict[str, Any], key: str, value: Any) -> None:
+def _override(settings: dict[str, Any], key: str, value: Any) -> None:
     *sections, last = key.split(".")
     for section in sections:
         inner = settings.setdefault(section, {})
@@ -100,14 +100,28 @@ def _lay(settings: dict[str, Any], key: str, value: Any) -> None:
     settings[last] = value
 
 
-def _keys_at(location: Sequence[int | str]) -> list[str]:
-    section: type[BaseModel] = JobConfig
-    for name in location:
-        field = section.model_fields.get(str(name))
-        if field is None or not isinstance(field.annotation, type) or not issubclass(field.annotation, BaseModel):
-            return []
-        section = field.annotation
-    return list(section.model_fields)
+def _problems(error: pydantic.ValidationError, location: tuple[int | str, ...] = ()) -> Iterator[Any]:
+    """Yields everything that is wrong, also within a recipe's settings, which are validated by themselves."""
+    for problem in error.errors():
+        where = (*location, *problem["loc"])
+        inner = problem.get("ctx", {}).get("error")
+        if isinstance(inner, pydantic.ValidationError):
+            yield from _problems(inner, where)
+        else:
+            yield {**problem, "loc": where}
+
+
+def _keys_by_section(settings: Mapping[str, Any]) -> dict[tuple[int | str, ...], list[str]]:
+    """Returns the keys that each section of a config can have."""
+    given = settings.get("recipe")
+    name = given.get("name", DEFAULT) if isinstance(given, dict) else DEFAULT
+    recipe = RECIPES[name if name in RECIPES else DEFAULT]
+    sections: dict[tuple[int | str, ...], type[BaseModel]] = {
+        (): JobConfig,
+        ("recipe",): recipe,
+        ("source",): SourceConfig,
+    }
+    return {location: list(section.model_fields) for location, section in sections.items()}
 
 
 _EXPECTED = {
@@ -120,14 +134,12 @@ _EXPECTED = {
 }
 
 
-def _describe(problem: Any) -> str:
-    location = problem["loc"]
-    key = printable(".".join(str(part) for part in location))
+def _describe(problem: Any, keys: Mapping[tuple[int | str, ...], list[str]]) -> str:
+    *section, name = problem["loc"] or [""]
+    key = printable(".".join(map(str, problem["loc"])))
     if problem["type"] == "extra_forbidden":
-        elsewhere = [
-            f"{section}.{location[-1]}" for section in ("recipe", "source") if location[-1] in _keys_at([section])
-        ]
-        hint = f"; did you mean {elsewhere[0]}?" if elsewhere else nearest(str(location[-1]), _keys_at(location[:-1]))
+        right = [".".join(map(str, (*other, name))) for other, known in keys.items() if other and name in known]
+        hint = f"; did you mean {right[0]}?" if right else nearest(str(name), keys.get(tuple(section), []))
         return f"{key}: unknown key{hint}"
     message = _EXPECTED.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
     given = problem["input"]

@@ -1,6 +1,6 @@
-"""What the job should do: a YAML file and overrides become one checked `JobConfig`.
+"""What a job can be told: every key of a config, its type, its default and what it means.
 
-The same keys work in YAML, in `--set KEY=VALUE` and from Python.
+The docstrings below a key are what `curate config` prints beside it.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ import re
 from typing import Annotated, Any, Literal
 
 import pydantic
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny
 
 from job.config.addresses import located, without_secrets
+from job.config.columns import KEEPABLE_COLUMNS
 from job.config.names import check_category
 from job.errors import nearest
-
-INPUTS = ("title", "price", "description", "features", "details", "parent_asin")
-"""What the recipe reads of a row."""
+from job.recipe.protocol import RecipeSettings
+from job.recipe.registry import DEFAULT, settings_type
 
 
 def _check_path(path: str) -> str:
-    """Raises ValueError when a path or an address is none, cannot be written down, or has a user who is not there."""
+    """Returns a path or an address. Raises ValueError when it is neither, is not UTF-8, or names an unknown user."""
     try:
         path.encode()
         located(path)
@@ -52,23 +52,23 @@ class SourceConfig(_Section, frozen=True):
     dataset: str | None = None
     """A data set repository on the Hugging Face Hub."""
     revision: str | None = None
-    """Its branch, tag or commit; `main` unless told."""
+    """Its branch, tag or commit; null means `main`."""
     path: _PathName | None = None
     """A folder in the Hub's layout, or with the files flat in it; a path, or an address such as s3://BUCKET/FOLDER."""
     stream: bool | None = None
-    """Read the Hub's files where they are, piece by piece, and store nothing; null: only with a limit or on a Ray
-    cluster, and else fetch them into the Hugging Face cache first."""
+    """Read the Hub's files in place, piece by piece, and store nothing. Null: do so with a limit or on a Ray cluster,
+    and otherwise download them into the Hugging Face cache first."""
     max_hub_readers: Annotated[int, Field(ge=1)] = 32
-    """How many tasks may read from the Hub at once when streaming."""
+    """How many workers may read from the Hub at once when streaming."""
 
     load_dataset: dict[str, Any] | None = None
-    """Arguments of `datasets.load_dataset`: any data set that it opens, made one category."""
+    """Arguments of `datasets.load_dataset`: reads any data set that it can open, as one category."""
     fields: dict[str, str] = {}
-    """Which column is which input of the recipe, where they have other names: {title: name, price: cost}."""
+    """Which column is which input of the recipe, where the names differ: {title: name, price: cost}."""
 
     @property
     def hub_dataset(self) -> str:
-        """The data set repository, where no path is given."""
+        """The data set repository to read where no path is given."""
         return self.dataset or "McAuley-Lab/Amazon-Reviews-2023"
 
     @property
@@ -98,9 +98,6 @@ class SourceConfig(_Section, frozen=True):
                 f"load_dataset: an address with keys in it is never written down: {without_secrets(text)}\n"
                 "fetch the file yourself, and read it from a folder"
             )
-        for name in self.fields:
-            if name not in INPUTS:
-                raise ValueError(f"fields: {name!r} is no input{nearest(name, INPUTS)}; they are: {', '.join(INPUTS)}")
         if self.dataset is not None and not re.fullmatch(r"[\w.-]+/[\w.-]+", self.dataset):
             raise ValueError(f"dataset {self.dataset!r}: write it as OWNER/NAME, as the Hub does")
         if self.revision is not None and (".." in self.revision or self.revision.startswith("/")):
@@ -110,72 +107,51 @@ class SourceConfig(_Section, frozen=True):
         return self
 
 
-class RecipeConfig(_Section, frozen=True):
-    """What makes a row an item."""
-
-    name: Literal["price-prompt"] = "price-prompt"
-    """The recipe."""
-    min_price: Annotated[float, Field(allow_inf_nan=False)] = 0.5
-    """The lowest price kept, in dollars, included."""
-    max_price: Annotated[float, Field(allow_inf_nan=False)] = 999.49
-    """The highest price kept, in dollars, included."""
-    min_chars: Annotated[int, Field(ge=0)] = 300
-    """The contents must have more characters than this."""
-    min_tokens: Annotated[int, Field(ge=0)] = 150
-    """The text must have more tokens than this."""
-    max_tokens: Annotated[int, Field(ge=1)] = 160
-    """The text is cut after this many tokens."""
-    tokenizer: Literal["llama3"] = "llama3"
-    """Whose tokens are counted."""
-
-    @pydantic.model_validator(mode="after")
-    def _range(self) -> RecipeConfig:
-        if self.min_price > self.max_price:
-            raise ValueError(f"min_price {self.min_price} is above max_price {self.max_price}: nothing would be kept")
-        return self
-
-
-KEEPABLE_COLUMNS = (
-    "main_category",
-    "store",
-    "average_rating",
-    "rating_number",
-    "features",
-    "description",
-    "categories",
-    "details",
-)
-"""The source columns that can be carried along: those that mean the same in both of the Hub's forms."""
-
-
 class JobConfig(_Section, frozen=True):
     """A whole job."""
 
     source: SourceConfig = SourceConfig()
     """Where the rows come from."""
     categories: _Names = ()
-    """Which categories, in this order; without any, all that a folder has."""
-    recipe: RecipeConfig = RecipeConfig()
+    """Which categories, in this order; without any, all that the folder has."""
+    recipe: SerializeAsAny[RecipeSettings] = Field(default_factory=lambda: settings_type(DEFAULT).model_validate({}))
     """What makes a row an item."""
     keep_columns: _Names = ()
     """Source columns to carry along with each item."""
     max_malformed: int | float = 0.001
-    """How many malformed rows are put up with: a whole number is a count, a fraction a share of each
-    category, but never less than 10 rows."""
+    """How many malformed rows are tolerated: a whole number is a count, a fraction is a share of each category, but
+    never fewer than 10 rows."""
     max_row_bytes: Annotated[int, Field(ge=1)] = 64 * 2**20
-    """A longer row is malformed."""
+    """A row with more bytes is malformed."""
     skip_damaged_files: bool = False
-    """Go on without what cannot be read of damaged source files; the manifest names it."""
+    """Leave out what cannot be read of damaged source files; the manifest names it."""
     limit: Annotated[int, Field(ge=1)] | None = None
-    """Only the first so many rows of each category, blank lines apart."""
+    """Read only this many rows of each category, from the first; blank lines do not count."""
     published_items: dict[str, int] = {}
-    """How many items somebody else has published for a category, to compare a full run with."""
+    """How many items others have published for a category, to compare a full run with."""
     output: Annotated[_PathName, Field(min_length=1)] = "out/items"
     """The output folder; a path, or an address such as s3://BUCKET/FOLDER."""
     workers: int | Literal["all"] = "all"
     """How many cores work at once."""
     batch_size: Annotated[int, Field(ge=1)] = 1000
-    """Rows in one batch; changes the speed, never the output."""
+    """Rows in a batch; changes the speed, never the output."""
+
+    @pydantic.field_validator("recipe", mode="before")
+    @classmethod
+    def _recipe(cls, value: object) -> object:
+        if not isinstance(value, dict):
+            return value
+        return settings_type(value.get("name", DEFAULT)).model_validate(value)
+
+    @pydantic.model_validator(mode="after")
+    def _fields(self) -> JobConfig:
+        if self.source.fields:
+            inputs = self.recipe.recipe_type().inputs.names
+            for name in self.source.fields:
+                if name not in inputs:
+                    hint = f"{nearest(name, inputs)}; they are: {', '.join(inputs)}"
+                    raise ValueError(f"source.fields: {name!r} is no input of the recipe{hint}")
+        return self
 
     @pydantic.field_validator("max_malformed", mode="before")
     @classmethod
@@ -209,10 +185,10 @@ class JobConfig(_Section, frozen=True):
     @classmethod
     def _keepable(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for name in value:
-            if name not in KEEPABLE_COLUMNS:
+            if name not in KEEPABLE_COLUMNS.names:
                 raise ValueError(
-                    f"{name!r} cannot be carried along{nearest(name, KEEPABLE_COLUMNS)}; "
-                    f"these can: {', '.join(KEEPABLE_COLUMNS)}"
+                    f"{name!r} cannot be carried along{nearest(name, KEEPABLE_COLUMNS.names)}; "
+                    f"these can: {', '.join(KEEPABLE_COLUMNS.names)}"
                 )
         if len(set(value)) < len(value):
             raise ValueError("a column is named more than once")

@@ -1,4 +1,4 @@
-"""The data set card of an output: `load_dataset(OUT)` reads in it which files are the items."""
+"""The data set card of an output. `load_dataset(OUT)` reads from it which files hold the items."""
 
 from __future__ import annotations
 
@@ -7,21 +7,23 @@ import re
 import yaml
 
 from job.errors import printable
-from job.output.records import Manifest
+from job.output.totals import Manifest
+from job.recipe.protocol import RecipeDescription
 
 _MARKUP = re.compile(r"[\\`*\[\]<>|~&#]")
 
 
 def _plain(text: str) -> str:
-    """Writes text so that it means nothing in Markdown and HTML, and stays in its table's cell."""
+    """Escapes text so that Markdown and HTML show it as it is, within one table cell."""
     return _MARKUP.sub(r"\\\g<0>", printable(text))
 
 
-def card(manifest: Manifest) -> bytes:
-    """Returns OUT/README.md.
+def card(manifest: Manifest, recipe: RecipeDescription) -> bytes:
+    """Returns the content of README.md in an output folder.
 
     Args:
-        manifest: the output's totals.
+        manifest: the totals of the output.
+        recipe: the recipe that made the items.
     """
     configs = [{"config_name": "default", "data_files": "data/*/*.parquet", "default": True}]
     configs += [{"config_name": name, "data_files": f"data/{name}/*.parquet"} for name in manifest.categories]
@@ -30,13 +32,15 @@ def card(manifest: Manifest) -> bytes:
         f"| {_plain(name)} | {totals.num_rows:,} | {totals.num_items:,} |"
         for name, totals in manifest.categories.items()
     )
+    about = f"{_plain(recipe.summary)} " if recipe.summary else ""
     commits = {totals.repository for totals in manifest.categories.values() if totals.repository}
     sources = "".join(
-        f"\nRows of {_plain(dataset)} at commit {_plain(commit)}.\n" for dataset, commit in sorted(commits)
+        f"\nRows of {_plain(each.dataset)} at commit {_plain(each.commit)}.\n"
+        for each in sorted(commits, key=lambda each: (each.dataset, each.commit))
     )
     damaged = "".join(f"\nLeft out: {_plain(damage.cause)}\n" for damage in manifest.damaged)
     text = (
-        f"---\n{front}---\n\n# Price prompts\n\nProduct listings, each with a prompt that asks for its price and "
-        f"answers it. Made by curate.\n\n| category | rows read | items |\n|---|---|---|\n{rows}\n{sources}{damaged}"
+        f"---\n{front}---\n\n# {_plain(recipe.heading or recipe.name)}\n\n{about}Made by curate.\n\n"
+        f"| category | rows read | items |\n|---|---|---|\n{rows}\n{sources}{damaged}"
     )
     return text.encode("utf-8")

@@ -1,44 +1,39 @@
 """The output folder: where everything lies in it, and how it is read and written.
 
 Files appear whole or not at all. The plan is written first and the manifest last, so a folder with a manifest is
-complete; each partition's commit record is written after its shard, so a partition with a record is done. The plan
-and the records end with a checksum of themselves, so that a damaged one is noticed.
+complete. The record of a partition is written after its shard, so a partition with a record is done.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import re
 import shutil
 from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from job.config.addresses import located
 from job.config.names import check_category
 from job.errors import CurateError, RefusedError, UsageError, nearest, printable, quoted
-from job.output.records import VERSION, CategoryPlan, LastRun, Manifest, Plan, Record
+from job.output.records import VERSION, CategoryPlan, LastRun, Plan, Record
+from job.output.sealed import intact, sealed, unsealed
+from job.output.shard import table_in
+from job.output.totals import Manifest
 from job.storage.store import open_store
 
-_T = TypeVar("_T")
-
 PLAN, MANIFEST, CARD, LAST_RUN, LOCK = "plan.json", "manifest.json", "README.md", "_run.json", "_lock"
-_CHECKSUM = re.compile(rb',\n "checksum": "([0-9a-f]{64})"\n}\n')
 _WITH_CATEGORIES = ("data", "_rejects", "_partitions", "_running")
 LEFT_OVER = {"_tmp", "_scratch", "_running", LOCK}
-"""What a run that was killed leaves, for the next one to remove."""
+"""Names that a killed run leaves behind, for the next run to remove."""
 
 
 class OutputFolder:
-    """An output folder, on a disk or in an object store. Names are relative to it.
+    """An output folder, on a disk or in an object store. File names are relative to it.
 
     Args:
-        root: the folder, or its address; it need not be there yet.
+        root: path or address of the folder, which need not exist yet.
     """
 
     def __init__(self, root: Path | str):
@@ -47,11 +42,11 @@ class OutputFolder:
         self.scratch = self.store.scratch
 
     def where(self, name: str) -> str:
-        """Returns a file's path or address, for messages."""
+        """Returns the path or address of a file, for messages."""
         return f"{self.root}/{name}"
 
     def shard_name(self, category: str, partition: int, count: int) -> str:
-        """Returns a shard's name."""
+        """Returns the name of a shard."""
         return f"data/{category}/items-{partition:05d}-of-{count:05d}.parquet"
 
     def rejects_name(self, category: str, partition: int) -> str:
@@ -59,28 +54,28 @@ class OutputFolder:
         return f"_rejects/{category}/{partition:05d}.parquet"
 
     def record_name(self, category: str, partition: int) -> str:
-        """Returns the name of a commit record."""
+        """Returns the name of a partition's record."""
         return f"_partitions/{category}/{partition:05d}.json"
 
     def check_links(self, categories: Iterable[str]) -> None:
-        """Raises RefusedError when a folder in it is a link: what is written or removed there would be elsewhere."""
+        """Raises RefusedError when a folder in it is a link: files would be written and removed somewhere else."""
         inner = [f"{folder}/{category}" for folder in _WITH_CATEGORIES for category in categories]
         self.store.check_plain(sorted({*_WITH_CATEGORIES, *LEFT_OVER, *inner}))
 
     def write(self, name: str, content: bytes) -> None:
-        """Puts a file in place, whole or not at all.
+        """Writes a file, whole or not at all.
 
         Args:
             name: its final name.
             content: all its bytes.
 
         Raises:
-            CurateError: when the disk or the object store does not take it, or the folder is gone.
+            CurateError: when it cannot be written, or the folder is gone.
         """
         self.store.write(name, content)
 
     def write_json(self, name: str, value: msgspec.Struct) -> None:
-        """Writes a record for people and programs to read, with its checksum."""
+        """Writes a JSON file with its checksum."""
         self.write(name, sealed(value))
 
     def plan(self) -> Plan | None:
@@ -112,23 +107,23 @@ class OutputFolder:
         return plan
 
     def manifest(self) -> Manifest | None:
-        """Reads the manifest; None as long as the output is not complete, or when it is damaged."""
-        return _intact(self.store.read(MANIFEST), Manifest)
+        """Reads the manifest; None while the output is not complete, or when the manifest is damaged."""
+        return intact(self.store.read(MANIFEST), Manifest)
 
     def last_run(self) -> LastRun | None:
-        """Reads how the last run ended, or that it began; None when that is not known."""
-        return _intact(self.store.read(LAST_RUN), LastRun)
+        """Reads how the last run ended, or that it began; None when nothing is known of it."""
+        return intact(self.store.read(LAST_RUN), LastRun)
 
     def records(self, plan: CategoryPlan, but: Container[int] = ()) -> list[Record]:
-        """Reads the commit records of a category's finished partitions, in their order.
+        """Reads the records of a category's finished partitions, in their order.
 
         Args:
             plan: the category's plan.
-            but: partitions whose records are not asked for.
+            but: partitions whose records are known already, and are not read.
 
         Returns:
-            The records. A partition has none as long as it is not done: there is no record, it is damaged or of
-            another plan, or the shard that it speaks of is not there.
+            The records. A partition without one is not done: its record is missing, damaged or of another plan, or the
+            shard that the record names is not there.
         """
         category, count = plan.category, len(plan.partitions)
         written = self.store.sizes(f"_partitions/{category}")
@@ -138,7 +133,7 @@ class OutputFolder:
             return []
         sizes = {**self.store.sizes(f"data/{category}"), **self.store.sizes(f"_rejects/{category}")}
         found = zip(wanted, self.store.read_all(wanted.values()), strict=True)
-        read = [(number, _intact(content, Record)) for number, content in found]
+        read = [(number, intact(content, Record)) for number, content in found]
         return [record for number, record in read if record and self._is_done(plan, number, record, sizes)]
 
     def _is_done(self, plan: CategoryPlan, partition: int, record: Record, sizes: dict[str, int]) -> bool:
@@ -164,28 +159,28 @@ class OutputFolder:
             ) from None
 
     def is_untouched(self) -> bool:
-        """Tells whether the folder has nothing in it, or is not there."""
+        """Tells whether the folder is empty or does not exist."""
         return self.store.top() <= {*LEFT_OVER, LAST_RUN}
 
     def has_left_over(self) -> bool:
-        """Tells whether a run works in the folder, or has been killed in it."""
+        """Tells whether a run is working in the folder, or was killed in it."""
         return not LEFT_OVER.isdisjoint(self.store.top())
 
     def mark_running(self, category: str, partition: int) -> int:
-        """Leaves a mark that a worker has begun a partition, for `running` to find; not worth an error.
+        """Marks a partition as begun. A mark that cannot be written is no error.
 
         Returns:
-            How often that was begun, this time included, without having been ended.
+            How many times it was begun without being finished, this time included.
         """
         return self.store.mark(_mark_name(category, partition))
 
     def unmark_running(self, category: str, partition: int) -> None:
-        """Takes the mark away."""
+        """Removes the mark of a partition."""
         with contextlib.suppress(OSError, CurateError):
             self.store.remove([_mark_name(category, partition)])
 
     def running(self, category: str) -> int:
-        """Returns how many partitions of a category workers have begun and not ended."""
+        """Returns how many partitions of a category are begun and not finished."""
         return len(self.store.sizes(f"_running/{category}"))
 
     def clear_running(self) -> None:
@@ -193,7 +188,7 @@ class OutputFolder:
         self.store.remove_folder("_running")
 
     def clear_temporary(self) -> None:
-        """Removes what an interrupted run has left half written, and its marks."""
+        """Removes half-written files and marks that an interrupted run left."""
         self.store.remove_folder("_tmp")
         self.clear_running()
 
@@ -201,12 +196,16 @@ class OutputFolder:
         """Removes unpacked source files."""
         shutil.rmtree(self.scratch, ignore_errors=True)
 
+    def remove_records(self, category: str, partitions: Iterable[int]) -> None:
+        """Removes records, so that their partitions are not finished any more."""
+        self.store.remove(self.record_name(category, number) for number in partitions)
+
     def remove_planned(self, plan: Plan) -> None:
-        """Removes what a plan names, and nothing else."""
+        """Removes the files that a plan names, and nothing else."""
         self.store.remove([MANIFEST])
         for each in plan.categories.values():
             count = len(each.partitions)
-            self.store.remove(self.record_name(each.category, number) for number in range(count))
+            self.remove_records(each.category, range(count))
             self.store.remove(self.shard_name(each.category, number, count) for number in range(count))
             self.store.remove(self.rejects_name(each.category, number) for number in range(count))
             for folder in ("data", "_rejects", "_partitions"):
@@ -221,16 +220,8 @@ def _mark_name(category: str, partition: int) -> str:
     return f"_running/{category}/{partition:05d}"
 
 
-def _intact(content: bytes | None, kind: type[_T]) -> _T | None:
-    """Reads what can be made anew from the rest, so that it counts for nothing when it is damaged."""
-    try:
-        return None if content is None else unsealed(content, kind)
-    except ValueError:
-        return None
-
-
 def output_at(text: str) -> OutputFolder:
-    """Returns the output folder that a user has named by its path or address.
+    """Returns the output folder that a user named by its path or address.
 
     Raises:
         UsageError: when that cannot be one.
@@ -241,7 +232,7 @@ def output_at(text: str) -> OutputFolder:
         raise UsageError(str(error)) from None
 
 
-def opened(root: Path | str) -> tuple[OutputFolder, Plan]:
+def open_output(root: Path | str) -> tuple[OutputFolder, Plan]:
     """Opens an output folder.
 
     Returns:
@@ -268,42 +259,5 @@ def _nearest_to(root: Path | str) -> str:
     return nearest(root.name, [printable(path.name) for path in root.parent.iterdir()])
 
 
-def table_in(content: bytes, columns: Sequence[str] | None = None) -> pa.Table:
-    """Reads a Parquet file's bytes, in this thread alone.
-
-    `pq.read_table` has threads that let go of the bytes later, and has been seen to crash a process that ended then.
-    """
-    with pq.ParquetFile(pa.BufferReader(content), pre_buffer=False) as file:
-        return file.read(columns=columns, use_threads=False)
-
-
 class _Versioned(msgspec.Struct):
     version: int
-
-
-def sealed(value: msgspec.Struct) -> bytes:
-    """Writes a struct as JSON that ends with the SHA-256 of all before it."""
-    text = msgspec.json.format(msgspec.json.encode(value), indent=1)
-    checksum = hashlib.sha256(text).hexdigest().encode("ascii")
-    return text.removesuffix(b"\n}") + b',\n "checksum": "' + checksum + b'"\n}\n'
-
-
-def unsealed(content: bytes, kind: type[_T]) -> _T:
-    """Reads what `sealed` has written.
-
-    Args:
-        content: the file's bytes.
-        kind: of the struct.
-
-    Returns:
-        The struct.
-
-    Raises:
-        ValueError: when a byte of it has changed since.
-    """
-    found = _CHECKSUM.search(content)
-    if found is None or found.end() != len(content):
-        raise ValueError("it has no checksum at its end")
-    if hashlib.sha256(content[: found.start()] + b"\n}").hexdigest().encode("ascii") != found[1]:
-        raise ValueError("its checksum is another")
-    return msgspec.json.decode(content, type=kind)

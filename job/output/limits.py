@@ -1,4 +1,4 @@
-"""What a job puts up with: how many malformed rows, and whether damaged files are left out."""
+"""What a job tolerates: how many malformed rows, and whether damaged parts of files are left out."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from job.output.records import Damage, Record
 from job.recipe.verdicts import MALFORMED
 
 _LEAST_ROWS = 10
-"""A share is never fewer rows than this, so that one bad row does not end a small job."""
+"""Malformed rows that any share allows, so that one bad row does not end a small job."""
 _CAUSES_SHOWN = 3
 _DAMAGES_SHOWN = 5
 
 
 def check_malformed(output: OutputFolder, category: str, records: Sequence[Record], max_malformed: float) -> None:
-    """Compares a category's malformed rows with what is put up with.
+    """Compares a category's malformed rows with the limit.
 
     Args:
         output: the output folder, for the message.
-        category: whose rows.
-        records: of its finished partitions. A count may be compared as soon as some are; a share when all are.
-        max_malformed: a whole number is a count, a fraction a share of the rows.
+        category: the category.
+        records: records of its finished partitions. A count can be compared at any time, a share when all are finished.
+        max_malformed: a whole number is a count, a fraction is a share of the rows.
 
     Raises:
-        MalformedBudgetError: when there are more.
+        MalformedLimitError: when the limit is exceeded.
     """
     malformed = sum(record.funnel.get(MALFORMED, 0) for record in records)
     rows = sum(record.num_rows for record in records)
@@ -39,19 +39,19 @@ def check_malformed(output: OutputFolder, category: str, records: Sequence[Recor
         raise MalformedLimitError(
             f"{category}: every row is malformed: is it JSONL, one object in each line?\n"
             f"{_worst(output, records)}"
-            f"to see them: curate rejects {quoted(output.root)}; then mend the file, and begin anew with --fresh"
+            f"to see them: curate rejects {quoted(output.root)}; then correct the file, and start again with --fresh"
         )
     if malformed > allowed:
         raise MalformedLimitError(
             f"{category}: {malformed:,} of {rows:,} rows are malformed, and max_malformed allows {allowed:,}\n"
             f"{_worst(output, records)}"
-            f"all that was done is kept; to see them: curate rejects {quoted(output.root)}\n"
-            f"to put up with them, run the same command again with --set max_malformed={malformed}"
+            f"finished work is kept; to see them: curate rejects {quoted(output.root)}\n"
+            f"to accept them, run the same command again with --set max_malformed={malformed}"
         )
 
 
 def _worst(output: OutputFolder, records: Sequence[Record]) -> str:
-    """Returns the most frequent causes, a line each with an example."""
+    """Returns the most frequent causes, one line each with an example."""
     counts: Counter[str] = Counter()
     examples: dict[str, str] = {}
     for record in records:
@@ -60,7 +60,7 @@ def _worst(output: OutputFolder, records: Sequence[Record]) -> str:
         try:
             rejects = output.table(record.rejects, ["file", "position", "cause"])
         except CurateError:
-            continue  # the message is of something else; `curate verify` finds this
+            continue  # the message is about something else; `curate verify` reports this
         for row in rejects.to_pylist():
             kind = re.sub(r"[0-9]+", "N", row["cause"])
             counts[kind] += 1
@@ -69,25 +69,26 @@ def _worst(output: OutputFolder, records: Sequence[Record]) -> str:
 
 
 def check_damage(config: JobConfig, damage: Sequence[Damage]) -> None:
-    """Raises unless nothing of a source's files was damaged, or that is put up with.
+    """Raises when parts of source files were damaged, unless the job is to leave them out.
 
     Args:
         config: the job.
-        damage: what was left out.
+        damage: the damaged parts.
 
     Raises:
-        CurateError: when something was.
+        CurateError: when there are any.
     """
     if config.skip_damaged_files or not damage:
         return
     raise CurateError(
-        "\n".join(damage_lines(damage)) + "\nall else is done and kept; mend the files and run the same command again, "
-        "or go on without these rows: --skip-damaged-files"
+        "\n".join(damage_lines(damage))
+        + "\neverything else is done and kept; repair the files and run the same command again, "
+        "or leave these rows out: --skip-damaged-files"
     )
 
 
 def damage_lines(damage: Sequence[Damage]) -> list[str]:
-    """Says what is damaged, a line each, of many only the first."""
+    """Returns what is damaged, one line each; of many, the first few."""
     lines = [each.cause for each in damage]
     more = len(lines) - _DAMAGES_SHOWN
     return lines[:_DAMAGES_SHOWN] + ([f"and {more} more"] if more > 0 else [])

@@ -1,47 +1,77 @@
-"""What an output folder says of itself: the plan, the commit records, the last run, the totals that add up."""
+"""What stands in an output folder's JSON files: the plan, a record of each finished partition, and the last run.
+
+Keys in the files keep their names; where the code has a better one, the field is renamed in the file. A field that is
+newer than some outputs has the default `UNSET` and is then left out of the file, so that the files of an older output
+stay byte for byte what they are.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
-from job.recipe.verdicts import KEPT, MALFORMED, DropReason
+from job.recipe.protocol import RecipeDescription
+from job.recipe.registry import UNDESCRIBED
+from job.source.files import FileIdentity, Repository
+from job.source.find.layout import FileFormat
+from job.source.read.partitions import Partition
 
-DIGEST_MODULUS = 2**256
 VERSION = 2
-"""Of the files' form; a folder of another version is not gone on with."""
+"""Version of the files' format. An output of another version is refused."""
 
 
 class Damage(msgspec.Struct, frozen=True, kw_only=True):
-    """What is left out of an output, because its file is damaged there."""
+    """A part of a source file that is left out of an output, because it is damaged."""
 
     file: str
     cause: str
     start: int | None = None
-    """The first byte or row; None for the whole file."""
+    """First byte or row; None for the whole file."""
     end: int | None = None
 
 
-class CategoryPlan(msgspec.Struct, frozen=True, kw_only=True, rename={"file_format": "form"}):
+class Identity(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that decides the bytes of a category's shards."""
+
+    category: str
+    repository: Repository | None
+    files: list[FileIdentity]
+    recipe: dict[str, Any]
+    """Settings of the recipe, its name among them."""
+    keep_columns: list[str]
+    limit: int | None
+    max_row_bytes: int
+    fields: dict[str, str]
+    partition_rule: str
+    versions: dict[str, Any]
+    """Versions of the recipe and of Arrow, and digests of the data that the recipe uses."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 in hexadecimal."""
+        return hashlib.sha256(json.dumps(msgspec.to_builtins(self), sort_keys=True).encode("ascii")).hexdigest()
+
+
+class CategoryPlan(msgspec.Struct, frozen=True, kw_only=True, rename={"file_format": "form", "identity": "determines"}):
     """What is to be done for one category."""
 
     category: str
-    file_format: Literal["jsonl", "parquet"]
+    file_format: FileFormat
     digest: str
-    """SHA-256 over `determines`, in hexadecimal."""
-    determines: dict[str, Any]
-    """All that decides the output's bytes."""
-    partitions: list[tuple[int, int, int]]
-    """File number, first byte or row, and the one after the last; in the order of their rows."""
+    """Digest of the identity."""
+    identity: Identity
+    partitions: list[Partition]
+    """In the order of their rows."""
     damaged_files: dict[str, str] = {}
-    """Files that are left out whole because they cannot be opened, each with its cause."""
+    """Files that are left out whole because they cannot be opened: cause by name."""
 
     def damage(self, records: Sequence[Record]) -> list[Damage]:
-        """Returns what is left out, because its file is damaged."""
+        """Returns everything that is left out because its file is damaged."""
         files = [Damage(file=name, cause=cause) for name, cause in self.damaged_files.items()]
         parts = [
             Damage(file=record.file, cause=record.damaged, start=record.start, end=record.end)
@@ -57,15 +87,22 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     config: dict[str, Any]
     categories: dict[str, CategoryPlan]
     version: int = VERSION
+    recipe: RecipeDescription | UnsetType = UNSET
+    """The recipe that makes the items; unset in outputs from before there was more than one."""
+
+    @property
+    def description(self) -> RecipeDescription:
+        """What the recipe that makes the items says of itself."""
+        return UNDESCRIBED if self.recipe is UNSET else self.recipe
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one partition."""
+    """What came of one partition. Written when its shard is in place, and never changed."""
 
     category: str
     partition: int
     digest: str
-    """The category plan's: a record of other work counts for nothing."""
+    """Digest of the category plan's identity. A record with another one is of other work, and is ignored."""
     file: str
     start: int
     end: int
@@ -73,22 +110,22 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     funnel: dict[str, int]
     """Rows by verdict; verdicts that no row got are left out."""
     shard: str
-    """Relative to the output folder."""
+    """Path relative to the output folder."""
     shard_bytes: int
     shard_sha256: str
     content_digest: str
     """Sum, modulo 2^256, of SHA-256 over each item's canonical JSON; in hexadecimal."""
     rejects: str | None
-    """The file of malformed rows, relative to the output folder; None without any."""
+    """File of malformed rows, relative to the output folder; None without any."""
     rejects_bytes: int
     rejects_sha256: str | None
     damaged: str | None
-    """Why the partition could not be read, where the file is damaged there; then it gave no rows at all."""
+    """Why the partition could not be read, where its file is damaged; then it gave no rows at all."""
     elapsed_s: float
 
 
 class LastRun(msgspec.Struct, frozen=True, kw_only=True):
-    """The run that is at work on an output folder, or was the last to be."""
+    """The run that is working on an output folder, or was the last to do so."""
 
     owner: str
     """Its process and host, and when it began."""
@@ -96,118 +133,8 @@ class LastRun(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds since 1970."""
     workers: int | str
     rows_before: int
-    """Rows that earlier runs had done."""
+    """Rows that earlier runs had finished."""
     ended: float | None = None
     """Seconds since 1970; None while it works, or when it was killed."""
     error: str | None = None
-    """What it ended with; None when all went well."""
-
-
-class CategoryTotals(msgspec.Struct, frozen=True, kw_only=True):
-    """A category's partitions, added up."""
-
-    num_rows: int
-    num_items: int
-    funnel: dict[str, int]
-    content_digest: str
-    shards: list[dict[str, Any]]
-    damaged: list[Damage]
-    digest: str
-    limit: int | None
-    repository: tuple[str, str] | None
-    """On the Hub: the data set and the commit that all rows were read from."""
-
-
-class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """A complete output."""
-
-    num_rows: int
-    num_items: int
-    funnel: dict[str, int]
-    content_digest: str
-    categories: dict[str, CategoryTotals]
-    version: int = VERSION
-
-    @property
-    def damaged(self) -> list[Damage]:
-        """What is left out of all categories."""
-        return [damage for totals in self.categories.values() for damage in totals.damaged]
-
-
-def digest_of(determines: dict[str, Any]) -> str:
-    """Returns the digest of all that decides a category's bytes."""
-    return hashlib.sha256(json.dumps(determines, sort_keys=True).encode("ascii")).hexdigest()
-
-
-def add_digests(digests: Iterable[str]) -> str:
-    """Adds content digests in hexadecimal."""
-    return f"{sum(int(digest, 16) for digest in digests) % DIGEST_MODULUS:064x}"
-
-
-def add_funnels(funnels: Iterable[dict[str, int]]) -> dict[str, int]:
-    """Adds funnels; every verdict stands in the sum, in the order of the rules."""
-    total = {str(verdict): 0 for verdict in (*DropReason, MALFORMED, KEPT)}
-    for funnel in funnels:
-        for verdict, count in funnel.items():
-            total[verdict] += count
-    return total
-
-
-def check_adds_up(what: str, num_rows: int, funnel: dict[str, int]) -> None:
-    """Raises unless rows in equal items plus every kind of drop."""
-    if num_rows != sum(funnel.values()):
-        raise RuntimeError(f"{what} does not add up: {num_rows} rows in, {funnel}")
-
-
-def add_up(plan: CategoryPlan, records: Sequence[Record]) -> CategoryTotals:
-    """Adds up a category.
-
-    Args:
-        plan: the category's plan.
-        records: a record for each of its partitions, in order.
-
-    Returns:
-        The totals.
-
-    Raises:
-        RuntimeError: when a record is missing, or rows are lost or doubled.
-    """
-    if [record.partition for record in records] != list(range(len(plan.partitions))):
-        raise RuntimeError(f"{plan.category}: {len(records)} records for {len(plan.partitions)} partitions")
-    num_rows = sum(record.num_rows for record in records)
-    funnel = add_funnels(record.funnel for record in records)
-    check_adds_up(plan.category, num_rows, funnel)
-    shards = [
-        {
-            "path": record.shard,
-            "num_items": record.funnel.get(KEPT, 0),
-            "size_bytes": record.shard_bytes,
-            "sha256": record.shard_sha256,
-        }
-        for record in records
-    ]
-    return CategoryTotals(
-        num_rows=num_rows,
-        num_items=funnel[KEPT],
-        funnel=funnel,
-        content_digest=add_digests(record.content_digest for record in records),
-        shards=shards,
-        damaged=plan.damage(records),
-        digest=plan.digest,
-        limit=plan.determines["limit"],
-        repository=(repository[0], repository[1]) if (repository := plan.determines["repository"]) else None,
-    )
-
-
-def complete(categories: dict[str, CategoryTotals]) -> Manifest:
-    """Makes the manifest of a complete output."""
-    num_rows = sum(totals.num_rows for totals in categories.values())
-    funnel = add_funnels(totals.funnel for totals in categories.values())
-    check_adds_up("the output", num_rows, funnel)
-    return Manifest(
-        num_rows=num_rows,
-        num_items=funnel[KEPT],
-        funnel=funnel,
-        content_digest=add_digests(totals.content_digest for totals in categories.values()),
-        categories=categories,
-    )
+    """The error that ended it; None when all went well."""

@@ -1,4 +1,4 @@
-"""The form of a shard: the items' columns, their bytes as Parquet, and the digest of what they say."""
+"""What a shard is: its columns, its bytes as Parquet, and the digest of its items."""
 
 from __future__ import annotations
 
@@ -12,17 +12,9 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from job.output.records import DIGEST_MODULUS
-from job.source.read.rows import KEPT_COLUMN_TYPES
-
-ITEM_FIELDS: tuple[tuple[str, pa.DataType], ...] = (
-    ("category", pa.string()),
-    ("parent_asin", pa.string()),
-    ("title", pa.string()),
-    ("price", pa.float64()),
-    ("prompt", pa.string()),
-    ("token_count", pa.int32()),
-)
+from job.config.columns import kept_columns
+from job.output.totals import DIGEST_MODULUS
+from job.recipe.protocol import RecipeDescription
 
 _ROWS_AT_ONCE = 1000
 
@@ -37,10 +29,20 @@ REJECTS_SCHEMA = pa.schema(
 )
 
 
-def items_schema(keep_columns: Sequence[str]) -> pa.Schema:
-    """Returns the items' schema, with the metadata by which `datasets` knows the types without guessing."""
-    fields = [*ITEM_FIELDS, *[(name, KEPT_COLUMN_TYPES[name]) for name in keep_columns]]
-    features = {name: _feature(kind) for name, kind in fields}
+def items_schema(recipe: RecipeDescription, keep_columns: Sequence[str] = ()) -> pa.Schema:
+    """Returns the schema of a shard.
+
+    Args:
+        recipe: the recipe that makes the items.
+        keep_columns: source columns that are carried along.
+
+    Returns:
+        The category, the recipe's columns and those carried along, with the metadata from which `datasets` reads the
+        types without guessing.
+    """
+    kept = [pa.field(field.name, field.type) for field in kept_columns(keep_columns)]
+    fields = [*recipe.item_fields(), *kept]
+    features = {field.name: _feature(field.type) for field in fields}
     metadata = {"huggingface": json.dumps({"info": {"features": features}})}
     return pa.schema(fields, metadata=metadata)
 
@@ -52,30 +54,39 @@ def _feature(kind: pa.DataType) -> dict[str, Any]:
 
 
 def content_digest(items: pa.Table) -> str:
-    """Returns the content digest of items: the same however they were partitioned.
+    """Returns the content digest of items, which does not depend on how they are cut into shards.
 
     Args:
-        items: with the columns of `items_schema`.
+        items: a table in `items_schema`.
 
     Returns:
-        The sum, modulo 2^256, of the SHA-256 over each item's canonical JSON, in hexadecimal. A sum and not an
-        exclusive or, since rows repeat.
+        Sum, modulo 2^256, of SHA-256 over each item's canonical JSON, in hexadecimal. A sum and not an exclusive or,
+        since rows repeat.
     """
     encode = msgspec.json.encode
     total = 0
-    for batch in items.to_batches(max_chunksize=_ROWS_AT_ONCE):  # as Python's objects they take several times the room
+    for batch in items.to_batches(max_chunksize=_ROWS_AT_ONCE):  # Python objects take several times the memory
         rows = zip(*[column.to_pylist() for column in batch.columns], strict=True)
         total += sum(int.from_bytes(hashlib.sha256(encode(row)).digest(), "big") for row in rows)
     return f"{total % DIGEST_MODULUS:064x}"
 
 
 def parquet_bytes(table: pa.Table) -> bytes:
-    """Writes a table as Parquet, to the same bytes however it is chunked.
+    """Writes a table as Parquet: the same bytes however it is chunked.
 
-    An empty table gets no row group, since `load_dataset` fails on an empty one.
+    An empty table gets no row group, since `load_dataset` fails on an empty row group.
     """
     stream = io.BytesIO()
     with pq.ParquetWriter(stream, table.schema, compression="zstd") as writer:
         if table.num_rows:
             writer.write_table(table.combine_chunks(), row_group_size=table.num_rows)
     return stream.getvalue()
+
+
+def table_in(content: bytes, columns: Sequence[str] | None = None) -> pa.Table:
+    """Reads a table from the bytes of a Parquet file, in this thread alone.
+
+    The threads of `pq.read_table` release the bytes later, which has crashed a process that was ending.
+    """
+    with pq.ParquetFile(pa.BufferReader(content), pre_buffer=False) as file:
+        return file.read(columns=columns, use_threads=False)

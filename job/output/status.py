@@ -1,4 +1,4 @@
-"""How far an output is, read off its folder alone: while a run works on it, and after."""
+"""Progress of an output, read from its folder alone: while a run works on it, and afterwards."""
 
 from __future__ import annotations
 
@@ -7,23 +7,24 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from job.errors import printable
-from job.output.folder import opened
+from job.output.folder import open_output
 from job.output.limits import damage_lines
 from job.output.lock.ownership import live_owner
-from job.output.records import LastRun, add_funnels
+from job.output.records import LastRun
+from job.output.totals import add_funnels
 from job.recipe.verdicts import KEPT, MALFORMED
 
 
 def status_lines(root: Path | str) -> Iterator[str]:
-    """Yields how far each category is, and what the run at work or the last one is about.
+    """Yields the progress of each category, and the state of the run that is working on it or was the last to.
 
     Args:
         root: the output folder.
 
     Raises:
-        UsageError: when it is none.
+        UsageError: when it is no output folder.
     """
-    output, plan = opened(root)
+    output, plan = open_output(root)
     owner = live_owner(output)
     manifest = output.manifest()
     is_complete = manifest is not None
@@ -33,7 +34,7 @@ def status_lines(root: Path | str) -> Iterator[str]:
         is_complete = is_complete and len(records) == len(category.partitions)
         running = output.running(category.category) if owner else 0
         waiting = len(category.partitions) - len(records) - running
-        funnel = add_funnels(record.funnel for record in records)
+        funnel = add_funnels(plan.description, (record.funnel for record in records))
         rows_here = sum(record.num_rows for record in records)
         state = f", {running} running, {max(waiting, 0)} waiting" if owner else ""
         yield (
@@ -62,7 +63,7 @@ def status_lines(root: Path | str) -> Iterator[str]:
 
 
 def _pace(last: LastRun, rows: int, partitions: int, done: int) -> str:
-    """Says how fast the run at work is, and how long it has to go."""
+    """Returns how fast the run is, and how long it will take."""
     elapsed_s = max(time.time() - last.began, 0.001)
     rows_per_s = (rows - last.rows_before) / elapsed_s
     pace = f"for {elapsed_s:,.0f} s, {rows_per_s:,.0f} rows/s"

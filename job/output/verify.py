@@ -1,4 +1,4 @@
-"""Is an output what it says it is? Everything is read back and compared: bytes, rows, digests, totals, strangers."""
+"""Verifies an output: reads everything back, and compares bytes, rows, digests and totals with its records."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ import hashlib
 from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
 
+import pyarrow as pa
+
 from job.errors import CurateError, quoted
 from job.output.card import card
-from job.output.folder import CARD, LAST_RUN, LEFT_OVER, MANIFEST, PLAN, OutputFolder, opened, sealed, table_in
+from job.output.folder import CARD, LAST_RUN, LEFT_OVER, MANIFEST, PLAN, OutputFolder, open_output
 from job.output.lock.ownership import live_owner
-from job.output.records import CategoryPlan, CategoryTotals, Record, add_up, complete, digest_of
-from job.output.shard import REJECTS_SCHEMA, content_digest, items_schema
+from job.output.records import CategoryPlan, Plan, Record
+from job.output.sealed import sealed
+from job.output.shard import REJECTS_SCHEMA, content_digest, items_schema, table_in
+from job.output.totals import CategoryTotals, add_up, complete
+from job.recipe.protocol import type_name
 from job.recipe.verdicts import KEPT, MALFORMED
 
 
@@ -27,7 +32,7 @@ def verify_output(root: Path | str) -> str:
     Raises:
         CurateError: naming all that is wrong.
     """
-    output, plan = opened(root)
+    output, plan = open_output(root)
     if owner := live_owner(output):
         raise CurateError(f"a run is working on {output.root}: {owner}\nverify it when that has ended")
     files = set(output.store.names())
@@ -41,7 +46,7 @@ def verify_output(root: Path | str) -> str:
         unfinished += _unfinished(output, files, category)
         wrong += _odd_records(output, files, category, records)
         for record in records:
-            wrong += _shard(output, record, category.determines["keep_columns"])
+            wrong += _shard(output, record, items_schema(plan.description, category.identity.keep_columns))
             named.add(record.shard)
             if record.rejects is not None:
                 named.add(record.rejects)
@@ -53,7 +58,7 @@ def verify_output(root: Path | str) -> str:
             named |= {output.rejects_name(category.category, partition) for partition in range(count)}
         if len(records) == count:
             try:
-                totals[category.category] = add_up(category, records)
+                totals[category.category] = add_up(category, records, plan.description)
             except RuntimeError as error:
                 wrong.append(str(error))
     strangers = sorted(files - named)
@@ -65,10 +70,10 @@ def verify_output(root: Path | str) -> str:
     if is_complete:
         wrong += unfinished
         if len(totals) == len(plan.categories):
-            wrong += _written_last(output, totals)
+            wrong += _written_last(output, plan, totals)
     if wrong:
         raise CurateError(
-            f"{output.root} is not intact:\n" + "\n".join(wrong) + "\nto mend it: remove the files that are damaged, "
+            f"{output.root} is not intact:\n" + "\n".join(wrong) + "\nto repair it: remove the files that are damaged, "
             "move away those that belong to nothing, then run the same command again"
         )
     if not is_complete:
@@ -81,7 +86,7 @@ def verify_output(root: Path | str) -> str:
 
 
 def _unfinished(output: OutputFolder, files: Container[str], category: CategoryPlan) -> Iterator[str]:
-    """Says which partitions have no record."""
+    """Yields which partitions have no record."""
     count = len(category.partitions)
     absent = [number for number in range(count) if output.record_name(category.category, number) not in files]
     if absent:
@@ -92,25 +97,25 @@ def _unfinished(output: OutputFolder, files: Container[str], category: CategoryP
 def _odd_records(
     output: OutputFolder, files: Container[str], category: CategoryPlan, records: Sequence[Record]
 ) -> Iterator[str]:
-    """Says which records are not what the plan, or the files they speak of, make them."""
-    if digest_of(category.determines) != category.digest:
+    """Yields which records do not match the plan, or the files that they name."""
+    if category.identity.digest != category.digest:
         yield f"plan.json: {category.category}: its digest is not that of what determines it"
     counting = {record.partition: record for record in records}
-    for partition, (_, start, end) in enumerate(category.partitions):
-        record, name = counting.get(partition), output.record_name(category.category, partition)
+    for number, partition in enumerate(category.partitions):
+        record, name = counting.get(number), output.record_name(category.category, number)
         if record is None and name in files:
             yield f"{name}: damaged, of other work, or its shard is gone or of another size"
-        elif record is not None and (record.start, record.end) != (start, end):
+        elif record is not None and (record.start, record.end) != (partition.start, partition.end):
             yield f"{name}: of another range than the plan has"
 
 
-def _shard(output: OutputFolder, record: Record, keep_columns: Sequence[str]) -> Iterator[str]:
+def _shard(output: OutputFolder, record: Record, schema: pa.Schema) -> Iterator[str]:
     content = output.store.read(record.shard) or b""
     if hashlib.sha256(content).hexdigest() != record.shard_sha256:
         yield f"{record.shard}: its bytes are not those that were written"
         return
     items = table_in(content)
-    if not items.schema.equals(items_schema(keep_columns), check_metadata=True):
+    if not _is_same(items.schema, schema):
         yield f"{record.shard}: its schema is another"
         return
     if items.num_rows != record.funnel.get(KEPT, 0):
@@ -119,6 +124,12 @@ def _shard(output: OutputFolder, record: Record, keep_columns: Sequence[str]) ->
         yield f"{record.shard}: its items are not those that its record says"
     if sum(record.funnel.values()) != record.num_rows:
         yield f"{record.shard}: its record does not add up"
+
+
+def _is_same(found: pa.Schema, expected: pa.Schema) -> bool:
+    """Compares schemas. Parquet has its own name for what a list holds, which is no difference."""
+    types = [(field.name, type_name(field.type)) for field in found]
+    return types == [(field.name, type_name(field.type)) for field in expected] and found.metadata == expected.metadata
 
 
 def _rejects(output: OutputFolder, record: Record) -> Iterator[str]:
@@ -131,10 +142,10 @@ def _rejects(output: OutputFolder, record: Record) -> Iterator[str]:
         yield f"{record.rejects}: not the rows that its record says"
 
 
-def _written_last(output: OutputFolder, totals: dict[str, CategoryTotals]) -> Iterator[str]:
+def _written_last(output: OutputFolder, plan: Plan, totals: dict[str, CategoryTotals]) -> Iterator[str]:
     """Compares the manifest and the card, byte for byte, with what follows from the records."""
-    manifest = complete(totals)
-    for name, expected in ((MANIFEST, sealed(manifest)), (CARD, card(manifest))):
+    manifest = complete(plan, totals)
+    for name, expected in ((MANIFEST, sealed(manifest)), (CARD, card(manifest, plan.description))):
         found = output.store.read(name)
         if found is None:
             yield f"{name}: missing"

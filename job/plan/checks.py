@@ -1,27 +1,37 @@
-"""May the job work on this output folder? It must be for the same work, and have room for what is left to do."""
+"""Checks before work starts: is the output folder for the same work, and has it room for what remains?"""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from job.config.models import JobConfig
 from job.errors import RefusedError
 from job.output.folder import OutputFolder
-from job.plan.planning import Task, determinants
+from job.output.records import Plan
+from job.plan.identity import changes, identity_of
+from job.plan.work import CategoryWork
+from job.recipe.protocol import describe
 from job.source.files import CategorySource
 
 
-def check_same_work(output: OutputFolder, config: JobConfig, sources: Sequence[CategorySource]) -> None:
-    """Compares the job with what the output folder is for.
+def check_same_work(
+    output: OutputFolder, plan: Plan | None, config: JobConfig, sources: Sequence[CategorySource]
+) -> None:
+    """Compares a job with what the output folder is for.
+
+    Args:
+        output: the output folder.
+        plan: its plan.
+        config: the job.
+        sources: files of the categories wanted.
 
     Raises:
-        RefusedError: when a category's work has changed since, or the folder holds something else.
+        RefusedError: when the work on a category has changed, the output has items of another recipe, or the folder
+            holds something else.
         UsageError: when the output is no folder, or cannot be written.
     """
     root = output.root
     output.store.check_folder()
-    plan = output.plan()
     if plan is None:
         if not output.is_untouched():
             names = sorted(output.store.top())
@@ -31,41 +41,28 @@ def check_same_work(output: OutputFolder, config: JobConfig, sources: Sequence[C
             )
         return
     for source in sources:
-        known = plan.categories.get(source.category)
-        if known is None:
-            continue
-        changes = list(_changes("", known.determines, determinants(config, source)))
-        if changes:
+        planned = plan.categories.get(source.category)
+        if planned is not None and (changed := changes(planned.identity, identity_of(config, source))):
             raise RefusedError(
-                f"{root} has {source.category} from another job; changed since: {'; '.join(changes)}\n"
+                f"{root} has {source.category} from another job; changed since: {'; '.join(changed)}\n"
                 "nothing was touched; name another folder with --output DIR, or replace what is there with --fresh"
             )
+    now, then = describe(config.recipe.recipe_type()), plan.description
+    if (now.name, now.version, now.columns) != (then.name, then.version, then.columns):
+        raise RefusedError(
+            f"{root} has items of the recipe {then.name} (version {then.version}), and this job makes those of "
+            f"{now.name} (version {now.version})\n"
+            "nothing was touched; name another folder with --output DIR, or replace what is there with --fresh"
+        )
 
 
-def _changes(key: str, before: Any, now: Any) -> Generator[str]:
-    if isinstance(before, dict) and isinstance(now, dict):
-        for name in {**before, **now}:
-            yield from _changes(f"{key}.{name}".lstrip("."), before.get(name), now.get(name))
-    elif before != now and key == "files":
-        then = {file[0]: file[1:] for file in before}
-        for name, size, digest in now:
-            if name not in then:
-                yield f"{name} is new"
-            elif then[name] != [size, digest]:
-                yield f"{name} was {then[name][0]:,} bytes, is {size:,}" + (" others" if then[name][0] == size else "")
-        gone = then.keys() - {file[0] for file in now}
-        yield from (f"{name} is gone" for name in sorted(gone))
-    elif before != now:
-        yield f"{key} was {before}, is {now}"
-
-
-def check_room(output: OutputFolder, tasks: Sequence[Task]) -> None:
-    """Checks that the output folder can be written and its disk is large enough for what is left to do.
+def check_room(output: OutputFolder, works: Sequence[CategoryWork]) -> None:
+    """Checks that the output folder can be written, and that its disk is large enough for what remains to do.
 
     Raises:
         UsageError: when it is not.
     """
-    # Items are about a third of the rows, and a prompt is a quarter of a row; packed by half or more.
-    shares = (len(task.left(output)) / len(task.plan.partitions) * task.source.size_bytes for task in tasks)
+    # About a third of the rows become items, and a prompt is a quarter of a row; compression halves it at least.
+    shares = (len(work.remaining()) / len(work.plan.partitions) * work.source.size_bytes for work in works)
     needed = int(sum(shares)) // 10 + (16 << 20)
     output.store.check_room(needed)

@@ -1,12 +1,19 @@
-"""Is the price one to train on? And how is it written?"""
+"""Whether a price is one to train on, and how it is written. Shared by the recipes that need a price."""
 
 from __future__ import annotations
 
-from job.recipe.verdicts import DropReason
+import enum
 
 
-def judge_price(text: str | None, lowest: float, highest: float) -> float | DropReason:
-    """Reads a price as the course's loader does: whatever Python's `float()` takes.
+class PriceDrop(enum.StrEnum):
+    """Why a price drops its row."""
+
+    MISSING = "price_missing"
+    OUT_OF_RANGE = "price_out_of_range"
+
+
+def judge_price(text: str | None, lowest: float, highest: float) -> float | PriceDrop:
+    """Reads a price as the course's loader does: it takes whatever Python's `float()` takes.
 
     Args:
         text: the price as text; None when there is none.
@@ -17,12 +24,12 @@ def judge_price(text: str | None, lowest: float, highest: float) -> float | Drop
         The price in dollars, or why the row is dropped. NaN is out of range.
     """
     if not text:
-        return DropReason.PRICE_MISSING
+        return PriceDrop.MISSING
     try:
         price = float(text)
     except ValueError:
-        return DropReason.PRICE_MISSING
-    return price if lowest <= price <= highest else DropReason.PRICE_OUT_OF_RANGE
+        return PriceDrop.MISSING
+    return price if lowest <= price <= highest else PriceDrop.OUT_OF_RANGE
 
 
 def whole_dollars(price: float) -> str:

@@ -1,25 +1,12 @@
-"""What can become of a row."""
+"""Verdicts that every recipe shares. A drop reason is the recipe's own; these three are the program's."""
 
 from __future__ import annotations
 
-import enum
-
-
-class DropReason(enum.StrEnum):
-    """Why a well-formed row is not an item, in the order in which the rules are applied."""
-
-    PRICE_MISSING = "price_missing"
-    PRICE_OUT_OF_RANGE = "price_out_of_range"
-    TITLE_MISSING = "title_missing"
-    TEXT_TOO_SHORT = "text_too_short"
-    TOO_FEW_TOKENS = "too_few_tokens"
-
-
 KEPT = "kept"
-"""The verdict of a row that became an item."""
+"""Verdict of a row that became an item."""
 
 MALFORMED = "malformed"
-"""The verdict of a row that is no row at all; given by the reader, never by a recipe."""
+"""Verdict of a row that cannot be read as one. The reader gives it, never a recipe."""
 
 END = "end"
-"""Marks a partition's last message, which is no row: its position says how many rows came before it."""
+"""Marks the last message of a partition, which is no row: its position says how many rows came before it."""

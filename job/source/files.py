@@ -1,38 +1,34 @@
-"""What a source finds: the files of a category, wherever they lie."""
+"""The files of a category: what they are, and where they lie."""
 
 from __future__ import annotations
 
-import hashlib
-import os
 from dataclasses import dataclass
-from pathlib import Path
 
-from job.source.bucket_file import BucketFile
-from job.source.fetch.unpack import is_packed
+import msgspec
+
+from job.source.fetch.packing import is_packed
 from job.source.find.layout import FileFormat
-from job.source.hub_file import HubFile
-
-Place = Path | HubFile | BucketFile
-"""Where a file is read: all open with `open("rb")`."""
-
-_FINGERPRINT_BYTES = 1 << 16
+from job.source.location import FileLocation
 
 
-def size_of(place: Place) -> int:
-    """Returns a file's size in bytes, as it is now."""
-    if isinstance(place, HubFile):
-        return place.size_bytes
-    return place.stat().st_size if isinstance(place, Path) else place.size_now()
+class Repository(msgspec.Struct, frozen=True, array_like=True):
+    """A data set repository on the Hub at one commit."""
+
+    dataset: str
+    """Its name, such as `McAuley-Lab/Amazon-Reviews-2023`."""
+    commit: str
+    """The full hash."""
 
 
-def fingerprint(place: Place) -> tuple[int, str]:
-    """Returns a file's size in bytes, and the SHA-256 over its first and last 64 KiB in hexadecimal."""
-    size = size_of(place)
-    with place.open("rb") as stream:
-        digest = hashlib.sha256(stream.read(_FINGERPRINT_BYTES))
-        stream.seek(-min(size, _FINGERPRINT_BYTES), os.SEEK_END)
-        digest.update(stream.read())
-    return size, digest.hexdigest()
+class FileIdentity(msgspec.Struct, frozen=True, array_like=True):
+    """What tells a file from every other version of it."""
+
+    name: str
+    """Path relative to the source, with forward slashes."""
+    size_bytes: int
+    fingerprint: str
+    """Digest in hexadecimal. In a folder or a bucket: SHA-256 over the first and last 64 KiB. On the Hub: the file's hash
+    in the repository, which is SHA-256 over all bytes, or git's SHA-1 of a small file."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,13 +36,17 @@ class SourceFile:
     """One file of a category."""
 
     name: str
-    """Relative to the source, with forward slashes."""
-    path: Place
+    """Path relative to the source, with forward slashes."""
+    location: FileLocation
     """Where it lies now."""
     size_bytes: int
     fingerprint: str
-    """In a folder, or under an address, the SHA-256, in hexadecimal, over its first and last 64 KiB; on the Hub its
-    hash in the repository, which is the SHA-256 of the whole, or git's SHA-1 of a small file."""
+    """See `FileIdentity`."""
+
+    @property
+    def identity(self) -> FileIdentity:
+        """What tells this file from every other version of it."""
+        return FileIdentity(self.name, self.size_bytes, self.fingerprint)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,15 +56,15 @@ class CategorySource:
     category: str
     file_format: FileFormat
     files: tuple[SourceFile, ...]
-    repository: tuple[str, str] | None = None
-    """On the Hub: the data set and the commit."""
+    repository: Repository | None = None
+    """The repository on the Hub; None for files elsewhere."""
 
     @property
     def size_bytes(self) -> int:
-        """The files' size as they lie there."""
+        """Size of the files as they lie there, packed or not."""
         return sum(file.size_bytes for file in self.files)
 
     @property
     def is_packed(self) -> bool:
-        """Tells whether the files have to be unpacked before they can be cut."""
+        """Whether any file has to be unpacked before it can be cut into partitions."""
         return any(is_packed(file.name) for file in self.files)

@@ -1,8 +1,8 @@
-"""The price-prompt recipe: a listing becomes a question for its price, or says why not.
+"""The course's recipe of 2024: a listing becomes a question for its price with the answer, or says why not.
 
-The steps and their order are the course loader's, so that items equal its published ones byte for byte. A batch is
-judged column by column: the price decides first, since half the rows have none, and nothing else of such a row is
-touched; then each step is done for all that are left before the next one begins.
+The steps and their order are those of the course's loader, so that items equal its published ones byte for byte. A
+batch is judged column by column. The price decides first, since half of the rows have none, and nothing else of such a
+row is touched; then each step is done for all remaining rows before the next one begins.
 """
 
 # pyarrow makes the functions of `pyarrow.compute` when it is imported.
@@ -10,115 +10,107 @@ touched; then each step is done for all that are left before the next one begins
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from job.recipe.course_2024 import text as rules
+from job.recipe.course_2024.prompt import OPENING, PRICE_PREFIX
+from job.recipe.course_2024.reasons import DropReason
+from job.recipe.course_2024.settings import Course2024Settings
 from job.recipe.course_2024.words import Head, WordTokenizer
-from job.recipe.price import judge_price, whole_dollars
-from job.recipe.tokenizer import Tokenizer
-from job.recipe.verdicts import KEPT, DropReason
-
-QUESTION = "How much does this cost to the nearest dollar?"
-PRICE_PREFIX = "Price is $"
-_OPENING = QUESTION + "\n\n"
+from job.recipe.inputs import Kind, json_source_name, recipe_input
+from job.recipe.price import PriceDrop, judge_price, whole_dollars
+from job.recipe.protocol import Roles
+from job.recipe.tokenizer import LLAMA3_VOCABULARY_SHA256, Tokenizer, load_tokenizer
+from job.recipe.verdicts import KEPT
 
 _LONG_TITLE_CHARS = 2_000
-"""A longer title mostly fills the prompt, with its first words or with a long one that is better counted once."""
+"""Characters above which a title is judged by itself: it fills the prompt with its first words, or with one long word
+that is better counted once."""
 
 _CHARS_AT_ONCE = 4 << 20
-"""At most so many characters of titles and contents are taken apart together, which takes up to 20 MB."""
+"""Characters of titles and contents that are split into words together, at most; that takes up to 20 MB."""
 
 _CHARS_PER_TOKEN = 7
-"""Contents are cut to this many characters for each token kept, before anything slow looks at them."""
-
-JUDGED_SCHEMA = pa.schema(
-    [
-        ("verdict", pa.string()),
-        ("price", pa.float64()),
-        ("prompt", pa.string()),
-        ("token_count", pa.int32()),
-    ]
-)
-
-
-def test_prompt(prompt: str) -> str:
-    """Cuts the answer off a prompt, to ask a trained model for it.
-
-    The course cuts at the first `Price is $`, and so loses text where a listing says that itself; this cuts at the
-    last one. It is the one place where this project differs from the course on purpose.
-
-    Args:
-        prompt: an item's prompt.
-
-    Returns:
-        The prompt up to and including its last `Price is $`.
-    """
-    return prompt.rpartition(PRICE_PREFIX)[0] + PRICE_PREFIX
-
-
-test_prompt.__test__ = False  # pyright: ignore[reportFunctionMemberAccess]  # no test, whatever its name
-
+"""Characters of the contents that are kept for each token kept, before anything slow looks at them."""
 
 _EMPTY = Head("", 0)
 
 
 @dataclass(slots=True)
 class _Draft:
-    """A prompt on its way."""
+    """A prompt that is being written."""
 
     index: int
-    """Its row's."""
+    """Number of its row in the batch."""
     price: float
     title: str
     contents: str
-    """So much of them as counts."""
+    """Cut to the characters that count."""
     verdict: str = ""
-    """None so far, when empty."""
+    """Empty while there is none."""
     first: Head = _EMPTY
-    """The title's line."""
+    """Line of the title."""
     second: Head = _EMPTY
-    """The contents' line."""
+    """Line of the contents."""
     prompt: str = ""
     num_tokens: int = 0
 
 
-@dataclass(kw_only=True, slots=True)
-class PricePrompt:
-    """The recipe with its settings. See `RecipeConfig` for what each means."""
+class Course2024:
+    """The recipe. See `job.recipe.protocol.Recipe`, and `Course2024Settings` for what each setting means.
 
-    min_price: float
-    max_price: float
-    min_chars: int
-    min_tokens: int
-    max_tokens: int
-    tokenizer: Tokenizer
-    _words: WordTokenizer = field(init=False)
-    _max_chars: int = field(init=False)
-    _needed_tokens: int = field(init=False)
-    """So many decide all: whether there are enough, and which ones are kept."""
+    Args:
+        settings: the recipe's settings.
+        tokenizer: counts and cuts tokens; the one that the settings name, unless a test has its own.
+    """
 
-    def __post_init__(self) -> None:
-        self._words = WordTokenizer(self.tokenizer)
-        self._max_chars = _CHARS_PER_TOKEN * self.max_tokens
-        self._needed_tokens = max(self.max_tokens, self.min_tokens + 1)
+    name: ClassVar = "price-prompt"
+    version: ClassVar = 1
+    inputs: ClassVar = pa.schema(
+        [
+            recipe_input("title", Kind.TEXT, required=True),
+            recipe_input("parent_asin", Kind.ANY_AS_TEXT),
+            recipe_input("price", Kind.NUMBER_AS_TEXT, required=True),
+            recipe_input("description", Kind.TEXTS),
+            recipe_input("features", Kind.TEXTS),
+            recipe_input("details", Kind.JSON),
+        ]
+    )
+    drop_reasons: ClassVar[Iterable[str]] = DropReason
+    item_schema: ClassVar = pa.schema(
+        [
+            ("parent_asin", pa.string()),
+            ("title", pa.string()),
+            ("price", pa.float64()),
+            ("prompt", pa.string()),
+            ("token_count", pa.int32()),
+        ]
+    )
+    described_as: ClassVar[Mapping[str, Any]] = {
+        "roles": Roles(id="parent_asin", title="title", text="prompt", price="price", length="token_count"),
+        "heading": "Price prompts",
+        "summary": "Product listings, each with a prompt that asks for its price and answers it.",
+        "noun": "prompt",
+        "length_unit": "tokens",
+    }
+    fingerprints: ClassVar[Mapping[str, str]] = {"vocabulary": LLAMA3_VOCABULARY_SHA256[:16]}
+
+    def __init__(self, settings: Course2024Settings, tokenizer: Tokenizer | None = None) -> None:
+        self._settings = settings
+        self._tokenizer = tokenizer or load_tokenizer(settings.tokenizer)
+        self._words = WordTokenizer(self._tokenizer)
+        self._max_chars = _CHARS_PER_TOKEN * settings.max_tokens
+        # Tokens that decide all: whether there are enough, and which ones are kept.
+        self._needed_tokens = max(settings.max_tokens, settings.min_tokens + 1)
 
     def judge(self, rows: pa.Table) -> pa.Table:
-        """Judges each row of a batch.
-
-        Args:
-            rows: well-formed rows, with the columns `title`, `price` (text), `description`, `features` (lists of
-                text), and either `details` (JSON text as `json.dumps` writes it) or `details_json` (JSON text as it
-                came).
-
-        Returns:
-            A table in `JUDGED_SCHEMA` with as many rows in the same order; all but `verdict` is null where the
-            verdict is not `kept`.
-        """
-        size = rows.num_rows
+        """Judges each row of a batch; see `Recipe.judge`."""
+        settings, size = self._settings, rows.num_rows
         verdicts: list[str] = [KEPT] * size
         prices: list[float | None] = [None] * size
         prompts: list[str | None] = [None] * size
@@ -126,12 +118,13 @@ class PricePrompt:
 
         candidates: list[tuple[int, float]] = []
         judged = {
-            text: judge_price(text, self.min_price, self.max_price) for text in rows["price"].unique().to_pylist()
+            text: judge_price(text, settings.min_price, settings.max_price)
+            for text in rows["price"].unique().to_pylist()
         }
         fields = zip(rows["price"].to_pylist(), rows["title"].is_valid().to_pylist(), strict=True)
         for index, (price_text, is_titled) in enumerate(fields):
             price = judged[price_text]
-            if isinstance(price, DropReason):
+            if isinstance(price, PriceDrop):
                 verdicts[index] = price
             elif not is_titled:
                 verdicts[index] = DropReason.TITLE_MISSING
@@ -146,19 +139,26 @@ class PricePrompt:
                     prices[draft.index] = draft.price
                     prompts[draft.index], token_counts[draft.index] = draft.prompt, draft.num_tokens
 
-        return pa.table([verdicts, prices, prompts, token_counts], schema=JUDGED_SCHEMA)
+        verdict = pa.array(verdicts, pa.string())
+        is_kept = pc.equal(verdict, KEPT)
+        identifier, title = (
+            pc.if_else(is_kept, rows[name], pa.scalar(None, rows[name].type)) for name in ("parent_asin", "title")
+        )
+        columns = [verdict, identifier, title, prices, prompts, token_counts]
+        return pa.table(columns, schema=_JUDGED_SCHEMA)
 
     def _texts(self, rows: pa.Table, indices: pa.Array) -> Iterator[tuple[str, str]]:
-        """Yields the title and the contents of some rows; without details where those come too late to matter."""
-        as_it_came = "details_json" in rows.column_names
+        """Yields title and contents of some rows, without details where these would be cut off again."""
+        source_name = json_source_name("details")
+        as_it_came = source_name in rows.column_names
         fields = zip(
             rows["title"].take(indices).to_pylist(),
             _joined(rows["description"].take(indices)).to_pylist(),
             _joined(rows["features"].take(indices)).to_pylist(),
-            rows["details_json" if as_it_came else "details"].take(indices).to_pylist(),
+            rows[source_name if as_it_came else "details"].take(indices).to_pylist(),
             strict=True,
         )
-        enough = max(self._max_chars, self.min_chars + 1)
+        enough = max(self._max_chars, self._settings.min_chars + 1)
         for title, description, features, details in fields:
             if len(description) + len(features) >= enough:
                 details = None
@@ -173,7 +173,7 @@ class PricePrompt:
         for (index, price), (title, contents) in zip(candidates, texts, strict=True):
             draft = _Draft(index, price, title, contents[: self._max_chars])
             drafts.append(draft)
-            if len(contents) <= self.min_chars:
+            if len(contents) <= self._settings.min_chars:
                 draft.verdict = DropReason.TEXT_TOO_SHORT
             elif len(title) > _LONG_TITLE_CHARS:
                 self._plainly(draft)
@@ -181,21 +181,21 @@ class PricePrompt:
         return drafts
 
     def _open(self, drafts: Sequence[_Draft]) -> list[_Draft]:
-        """Writes first lines; returns the drafts that have room for more."""
+        """Writes the first lines. Returns the drafts that have room for a second one."""
         titles = self._words.scrub([draft.title for draft in drafts])
         heads = self._words.heads(titles, "\n")
         for draft, num_tokens, draft.first in zip(drafts, titles.totals.tolist(), heads, strict=True):
-            if max(num_tokens, draft.first.num_tokens) >= self.max_tokens:
+            if max(num_tokens, draft.first.num_tokens) >= self._settings.max_tokens:
                 self._plainly(draft)
         return [draft for draft in drafts if not draft.verdict]
 
     def _fill(self, drafts: Sequence[_Draft]) -> list[_Draft]:
-        """Writes second lines; returns the drafts that have enough tokens."""
+        """Writes the second lines. Returns the drafts that have enough tokens."""
         contents = self._words.scrub([draft.contents for draft in drafts])
-        left = [self.max_tokens - draft.first.num_tokens for draft in drafts]
+        left = [self._settings.max_tokens - draft.first.num_tokens for draft in drafts]
         heads = self._words.heads(contents, "\n\n", left)
         for draft, num_tokens, draft.second in zip(drafts, contents.totals.tolist(), heads, strict=True):
-            enough = draft.first.num_tokens + num_tokens > self.min_tokens
+            enough = draft.first.num_tokens + num_tokens > self._settings.min_tokens
             draft.verdict = KEPT if enough else DropReason.TOO_FEW_TOKENS
         return [draft for draft in drafts if draft.verdict == KEPT]
 
@@ -203,17 +203,17 @@ class PricePrompt:
         """Tidies the lines and puts the prompts together."""
         firsts = self._tidied([draft.first for draft in drafts], "\n")
         seconds = self._tidied([draft.second for draft in drafts], "\n\n")
-        opening = self._words.count_one(_OPENING)
+        opening = self._words.count_one(OPENING)
         for draft, first, second in zip(drafts, firsts, seconds, strict=True):
             answer = _answer(draft.price)
-            draft.prompt = f"{_OPENING}{first.text}\n{second.text}\n\n{answer}"
+            draft.prompt = f"{OPENING}{first.text}\n{second.text}\n\n{answer}"
             if first.text and second.text:
                 draft.num_tokens = opening + first.num_tokens + second.num_tokens + self._words.count_one(answer)
             else:
-                draft.num_tokens = self.tokenizer.count(draft.prompt)
+                draft.num_tokens = self._tokenizer.count(draft.prompt)
 
     def _tidied(self, heads: Sequence[Head], end: str) -> list[Head]:
-        """Tidies lines that have `end` behind them."""
+        """Tidies lines that `end` follows."""
         texts = [head.text for head in heads]
         tidied = [
             rules.tidy(text) if is_untidy else text for text, is_untidy in zip(texts, rules.untidy(texts), strict=True)
@@ -223,15 +223,18 @@ class PricePrompt:
         return [head if text == head.text else next(anew) for text, head in zip(tidied, heads, strict=True)]
 
     def _plainly(self, draft: _Draft) -> None:
-        """Writes a prompt as the rules are worded, for a title that fills it."""
+        """Writes a prompt rule by rule, for a title that fills it."""
         text = rules.scrub(draft.title, self._needed_tokens + 1) + "\n" + rules.scrub(draft.contents)
-        num_tokens, text = self.tokenizer.head(text, self.max_tokens)
-        if num_tokens <= self.min_tokens:
+        num_tokens, text = self._tokenizer.head(text, self._settings.max_tokens)
+        if num_tokens <= self._settings.min_tokens:
             draft.verdict = DropReason.TOO_FEW_TOKENS
             return
         draft.verdict = KEPT
-        draft.prompt = f"{_OPENING}{rules.tidy(text)}\n\n{_answer(draft.price)}"
-        draft.num_tokens = self.tokenizer.count(draft.prompt)
+        draft.prompt = f"{OPENING}{rules.tidy(text)}\n\n{_answer(draft.price)}"
+        draft.num_tokens = self._tokenizer.count(draft.prompt)
+
+
+_JUDGED_SCHEMA = pa.schema([("verdict", pa.string()), *Course2024.item_schema])
 
 
 def _answer(price: float) -> str:

@@ -1,4 +1,4 @@
-"""One line of JSON becomes a row, or the reason why it is malformed.
+"""Decodes one line of JSON into the values of a row, or says why the row is malformed.
 
 A fast typed decoder reads only the fields that are needed, and refuses whatever is not plainly right. What it refuses
 gets a second reading by `json.loads`, whose word is final.
@@ -9,19 +9,20 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
 
 import msgspec
 
-from job.source.read.rows import LIST_COLUMNS
+from job.recipe.inputs import Kind, kind_of
+from job.source.read.rows import RowLayout
 
 MAX_DEPTH = 500
-"""Arrays and objects nested deeper than this are malformed: `json.loads` would give up at a depth that depends on
-who calls it, and a row must not."""
+"""Levels of nested arrays and objects above which a row is malformed. `json.loads` would give up at a depth that
+depends on its caller, and a row must not."""
 
 _MAX_INT_DIGITS = 4300
-"""`json.loads` refuses longer whole numbers, wherever they stand."""
+"""Digits of the longest whole number that `json.loads` accepts, wherever it stands."""
 _LONG_NUMBER = re.compile(rb"[0-9]{%d}" % (_MAX_INT_DIGITS + 1))
 _HAS_DIGIT = re.compile(rb"[0-9]")
 
@@ -30,66 +31,54 @@ class MalformedRowError(ValueError):
     """A line is not a row; the message is the cause."""
 
 
-class SourceRow(msgspec.Struct):
-    """The fields that the recipe reads."""
+_INT64_OR_NULL = Annotated[int | None, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
-    title: str | None = None
-    parent_asin: str | None = None
-    price: int | float | str | None = None
-    description: list[str] | None = None
-    features: list[str] | None = None
-    details: msgspec.Raw = msgspec.Raw(b"")
-    """The value's JSON source; empty where the key is missing."""
-
-    @property
-    def kept(self) -> tuple[Any, ...]:
-        """The columns to carry along."""
-        return ()
-
-
-class _KeepingRow(SourceRow):
-    carried: tuple[Any, ...] = ()
-
-    @property
-    def kept(self) -> tuple[Any, ...]:
-        """See `SourceRow`."""
-        return self.carried
+_DECODED_AS: dict[Kind, Any] = {
+    Kind.TEXT: str | None,
+    Kind.TEXTS: list[str] | None,
+    Kind.NUMBER_AS_TEXT: int | float | str | None,
+    Kind.ANY_AS_TEXT: str | None,
+    Kind.NUMBER: float | None,
+    Kind.WHOLE_NUMBER: _INT64_OR_NULL,
+    Kind.JSON: msgspec.Raw,
+}
+"""Types that the fast decoder accepts for each kind of input."""
 
 
 class RowDecoder:
     """Decodes lines.
 
     Args:
-        keep_columns: source columns to carry along; any of `KEEPABLE_COLUMNS`.
-        max_row_bytes: a longer line is malformed.
-        fields: which key is which input, where they have other names; then text stands for a list of it, too.
+        layout: what to read of a row. Where columns have other names, text also stands for a list of it.
     """
 
-    def __init__(
-        self,
-        keep_columns: Sequence[str] = (),
-        max_row_bytes: int = 64 * 2**20,
-        fields: Mapping[str, str] | None = None,
-    ):
-        self._keep_columns = tuple(keep_columns)
-        self._fields = dict(fields or {})
-        self._max_row_bytes = max_row_bytes
-        self._decode = msgspec.json.Decoder(SourceRow).decode
+    def __init__(self, layout: RowLayout):
+        self._layout = layout
+        self._kinds = [(field.name, kind_of(field)) for field in layout.inputs]
+        self._kept = [(field.name, kind_of(field)) for field in layout.kept]
+        absent = msgspec.Raw(b"")
+        fields = [
+            (f"f{index}", _DECODED_AS[kind], msgspec.field(default=absent if kind == Kind.JSON else None, name=name))
+            for index, (name, kind) in enumerate(self._kinds)
+        ]
+        self._decode = msgspec.json.Decoder(msgspec.defstruct("SourceRow", fields, gc=False)).decode
+        self._numbers_as_text = [index for index, (_, kind) in enumerate(self._kinds) if kind == Kind.NUMBER_AS_TEXT]
+        self._json = [index for index, (_, kind) in enumerate(self._kinds) if kind == Kind.JSON]
 
-    def row(self, line: bytes) -> SourceRow:
+    def row(self, line: bytes) -> list[Any]:
         """Decodes one line.
 
         Args:
-            line: one line, its newline apart.
+            line: one line without its newline.
 
         Returns:
-            The row, each field of its declared type.
+            A value for each input, then one for each kept column, as the row's table holds them.
 
         Raises:
             MalformedRowError: when the line is not a row.
         """
-        if len(line) > self._max_row_bytes:
-            raise MalformedRowError(f"longer than max_row_bytes, {self._max_row_bytes:,}")
+        if len(line) > self._layout.max_row_bytes:
+            raise MalformedRowError(f"longer than max_row_bytes, {self._layout.max_row_bytes:,}")
         if not line.isascii():
             try:
                 line.decode("utf-8")
@@ -97,16 +86,21 @@ class RowDecoder:
                 raise MalformedRowError(f"not UTF-8: byte {error.start} of the row: {error.reason}") from None
         if _num_opened(line) > MAX_DEPTH and _depth(line) > MAX_DEPTH:
             raise MalformedRowError(f"nested deeper than {MAX_DEPTH}")
-        if self._keep_columns or self._fields or _may_have_long_number(line):
+        if self._kept or self._layout.fields or _may_have_long_number(line):
             return self._second_reading(line)
         try:
-            return self._decode(line)
+            values = list(msgspec.structs.astuple(self._decode(line)))
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return self._second_reading(line)
+        for index in self._numbers_as_text:
+            values[index] = str(values[index])
+        for index in self._json:
+            values[index] = bytes(values[index]) or None
+        return values
 
-    def _second_reading(self, line: bytes) -> SourceRow:
+    def _second_reading(self, line: bytes) -> list[Any]:
         try:
-            # One byte-order mark is taken off, as `json.loads` does with bytes.
+            # One byte-order mark is removed, as `json.loads` does with bytes.
             value = json.loads(line.decode("utf-8-sig"))
         except json.JSONDecodeError as error:
             raise MalformedRowError(f"not JSON: {error.msg} at character {error.pos}") from None
@@ -114,45 +108,35 @@ class RowDecoder:
             raise MalformedRowError(f"not JSON: {error}") from None
         if not isinstance(value, dict):
             raise MalformedRowError(f"not an object but {_kind(value)}")
-        if self._fields:
-            value = _mapped(value, self._fields)
-        fields: dict[str, Any] = {
-            "title": _text(value, "title"),
-            "parent_asin": _identifier(value.get("parent_asin")),
-            "price": _price(value.get("price")),
-            "description": _texts(value, "description"),
-            "features": _texts(value, "features"),
-            "carried": tuple(_kept(value, name) for name in self._keep_columns),
-        }
-        if "details" in value:
-            fields["details"] = msgspec.Raw(json.dumps(value["details"]).encode("ascii"))
-        return _KeepingRow(**fields)
+        if self._layout.fields:
+            value = self._mapped(value)
+        return [_CHECKED[kind](value, name) for name, kind in (*self._kinds, *self._kept)]
 
-
-def _mapped(value: dict[str, Any], fields: Mapping[str, str]) -> dict[str, Any]:
-    """Gives an object's values the names that the recipe knows."""
-    mapped = {**value, **{name: value[key] for name, key in fields.items() if key in value}}
-    for name in fields:
-        if fields[name] not in value:
-            mapped.pop(name, None)
-    for name in LIST_COLUMNS:
-        if isinstance(mapped.get(name), str):
-            mapped[name] = [mapped[name]]
-    return mapped
+    def _mapped(self, value: dict[str, Any]) -> dict[str, Any]:
+        """Renames an object's keys to the recipe's inputs."""
+        fields: Mapping[str, str] = self._layout.fields
+        mapped = {**value, **{name: value[key] for name, key in fields.items() if key in value}}
+        for name, key in fields.items():
+            if key not in value:
+                mapped.pop(name, None)
+        for name, kind in self._kinds:
+            if kind == Kind.TEXTS and isinstance(mapped.get(name), str):
+                mapped[name] = [mapped[name]]
+        return mapped
 
 
 def _may_have_long_number(line: bytes) -> bool:
-    # Of so many digits on end, one stands at a multiple of the longest allowed length.
+    # A run of more digits than that has one at a multiple of the longest allowed length.
     return _HAS_DIGIT.search(line[::_MAX_INT_DIGITS]) is not None and _LONG_NUMBER.search(line) is not None
 
 
 def _num_opened(line: bytes) -> int:
-    # Counts by what is gone, since `bytes.count` looks at each byte by itself: 1.3 us for a line of 3 KB, not 2.7.
+    # Counted by what `replace` removes, since `bytes.count` is slower: 2.7 us for a line of 3 KB instead of 1.3.
     return len(line) - len(line.replace(b"[", b"").replace(b"{", b""))
 
 
 def _depth(line: bytes) -> int:
-    """Returns how deeply a line's arrays and objects are nested; what stands in a string does not count."""
+    """Returns how deeply arrays and objects are nested in a line; brackets within strings do not count."""
     depth = deepest = 0
     in_string = escaped = False
     for byte in line:
@@ -186,7 +170,7 @@ def _kind(value: object) -> str:
 
 
 def _plain(text: str) -> str:
-    """Writes lone surrogates, which UTF-8 does not have, as U+FFFD."""
+    """Replaces lone surrogates, which UTF-8 cannot encode, by U+FFFD."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
@@ -211,30 +195,47 @@ def _texts(value: dict[str, Any], name: str) -> list[str] | None:
     return [_plain(text) for text in texts]
 
 
-def _price(price: object) -> int | float | str | None:
-    if isinstance(price, bool) or not isinstance(price, int | float | str | None):
-        raise MalformedRowError(f"price is {_kind(price)}, neither number, text nor null")
-    return _plain(price) if isinstance(price, str) else price
-
-
-def _identifier(value: object) -> str | None:
-    return _plain(value) if isinstance(value, str) else None if value is None else json.dumps(value)
-
-
-def _kept(value: dict[str, Any], name: str) -> object:
+def _number_as_text(value: dict[str, Any], name: str) -> str:
     found = value.get(name)
-    if name == "details":
-        return json.dumps(found) if name in value else None
+    if isinstance(found, bool) or not isinstance(found, int | float | str | None):
+        raise MalformedRowError(f"{name} is {_kind(found)}, neither number, text nor null")
+    return _plain(found) if isinstance(found, str) else str(found)
+
+
+def _any_as_text(value: dict[str, Any], name: str) -> str | None:
+    found = value.get(name)
+    return _plain(found) if isinstance(found, str) else None if found is None else json.dumps(found)
+
+
+def _json_text(value: dict[str, Any], name: str) -> str | None:
+    return json.dumps(value[name]) if name in value else None
+
+
+def _number(value: dict[str, Any], name: str) -> float | None:
+    found = value.get(name)
     if found is None:
         return None
-    if name in {"features", "description", "categories"}:
-        return _texts(value, name)
-    if name == "average_rating":
-        if isinstance(found, int | float) and not isinstance(found, bool) and abs(found) <= sys.float_info.max:
-            return float(found)
-        raise MalformedRowError(f"{name} is {_kind(found)}, not a finite number")
-    if name == "rating_number":
-        if isinstance(found, bool) or not isinstance(found, int | float) or found != found // 1 or abs(found) >= 2**63:
-            raise MalformedRowError(f"{name} is not a whole number")
-        return int(found)
-    return _text(value, name)
+    if isinstance(found, int | float) and not isinstance(found, bool) and abs(found) <= sys.float_info.max:
+        return float(found)
+    raise MalformedRowError(f"{name} is {_kind(found)}, not a finite number")
+
+
+def _whole_number(value: dict[str, Any], name: str) -> int | None:
+    found = value.get(name)
+    if found is None:
+        return None
+    if isinstance(found, bool) or not isinstance(found, int | float) or found != found // 1 or abs(found) >= 2**63:
+        raise MalformedRowError(f"{name} is not a whole number")
+    return int(found)
+
+
+_CHECKED: dict[Kind, Callable[[dict[str, Any], str], Any]] = {
+    Kind.TEXT: _text,
+    Kind.TEXTS: _texts,
+    Kind.NUMBER_AS_TEXT: _number_as_text,
+    Kind.ANY_AS_TEXT: _any_as_text,
+    Kind.JSON: _json_text,
+    Kind.NUMBER: _number,
+    Kind.WHOLE_NUMBER: _whole_number,
+}
+"""What the second reading makes of a field, by its kind."""

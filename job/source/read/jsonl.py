@@ -1,6 +1,6 @@
 """Reads the lines of a byte range of a JSONL file: each line belongs to the range that its first byte lies in.
 
-So whatever the cuts, each line comes out once, and every range can be read without knowing the others.
+So each line is read once whatever the cuts, and every range can be read without knowing the others.
 """
 
 from __future__ import annotations
@@ -9,27 +9,27 @@ import contextlib
 import itertools
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
 
 import pyarrow as pa
 
 from job.errors import UsageError, nearest, printable
 from job.recipe.verdicts import MALFORMED
-from job.source.files import Place, size_of
-from job.source.hub_file import announce
-from job.source.read.json_row import MalformedRowError, RowDecoder, SourceRow
-from job.source.read.rows import KEEP_PREFIX, MAX_RAW_BYTES, end_message, rows_schema
+from job.source.location import FileLocation
+from job.source.read.json_row import MalformedRowError, RowDecoder
+from job.source.read.rows import MAX_RAW_BYTES, RowLayout, end_message
 
 _BUFFER_BYTES = 1 << 20
 _ROWS_PER_CHUNK = 4000
 _ROWS_LOOKED_AT = 100
+"""Rows of a file in which the keys of `source.fields` are looked for."""
 
 _BLANK = re.compile(rb"[ \t\r\n\v\f]*")
 
 
 def is_blank(line: bytes, max_row_bytes: int) -> bool:
-    """Tells whether a line has nothing but white space, and so is no row. A line that was cut may have more."""
+    """Tells whether a line is only white space, and so is no row. A line that was cut never is."""
     return line[:1] != b"{" and len(line) <= max_row_bytes and _BLANK.fullmatch(line) is not None
 
 
@@ -40,14 +40,14 @@ def read_lines(stream: BinaryIO, start: int, end: int, max_line_bytes: int) -> I
         stream: the file, open for reading, able to seek.
         start: the range's first byte.
         end: the byte after its last one.
-        max_line_bytes: a longer line comes out cut, but still longer than this.
+        max_line_bytes: a longer line is cut, but stays longer than this.
 
     Yields:
-        The line's byte offset in the file, and the line without its line end.
+        Byte offset of the line in the file, and the line without its line ending.
     """
     offset = start
     if start > 0:
-        # The line that goes on here began before, unless the byte before is a newline.
+        # The first line here began before the range, unless the byte before is a newline.
         offset = start - 1
         stream.seek(offset)
         offset += _skip_line(stream, end - offset)
@@ -59,9 +59,9 @@ def read_lines(stream: BinaryIO, start: int, end: int, max_line_bytes: int) -> I
 
 
 def _skip_line(stream: BinaryIO, enough: int) -> int:
-    """Reads to the end of a line, or over so many bytes of it, and returns how many that were.
+    """Reads to the end of a line, or at least `enough` bytes of it. Returns how many bytes were read.
 
-    The bound is for a line over many ranges: each of its 48 would else read all the rest of it.
+    The bound is for a line that spans many ranges: without it each of 48 ranges would read all the rest of the line.
     """
     size = 0
     while size < enough and (piece := stream.readline(_BUFFER_BYTES)):
@@ -71,20 +71,19 @@ def _skip_line(stream: BinaryIO, enough: int) -> int:
     return size
 
 
-def end_of_rows(path: Place, limit: int, max_row_bytes: int) -> tuple[int, int]:
+def end_of_rows(location: FileLocation, limit: int, max_row_bytes: int) -> tuple[int, int]:
     """Finds where the first rows of a file end.
 
     Args:
-        path: a JSONL file.
+        location: a JSONL file.
         limit: how many rows; blank lines do not count.
-        max_row_bytes: see `JobConfig`.
+        max_row_bytes: bytes above which a row is malformed.
 
     Returns:
-        The offset of the next line, or the file's size when it has no more rows than that; and how many rows come
-        before it.
+        Offset of the line after them, or the size of the file when it has no more rows; and how many rows come before.
     """
-    rows, size = 0, size_of(path)
-    with path.open("rb", buffering=_BUFFER_BYTES) as stream:
+    rows, size = 0, location.size_now()
+    with location.open() as stream:
         for offset, line in read_lines(stream, 0, size, max_row_bytes):
             if not is_blank(line, max_row_bytes):
                 if rows == limit:
@@ -93,26 +92,28 @@ def end_of_rows(path: Place, limit: int, max_row_bytes: int) -> tuple[int, int]:
     return size, rows
 
 
-def check_fields(path: Place, fields: Mapping[str, str]) -> None:
-    """Looks into a file's first rows for the keys that stand for the recipe's inputs.
+def check_fields(location: FileLocation, fields: Mapping[str, str]) -> None:
+    """Looks in the first rows of a file for the keys that stand for the recipe's inputs.
 
     Args:
-        path: a JSONL file.
-        fields: see `SourceConfig`.
+        location: a JSONL file.
+        fields: key in the source by input.
 
     Raises:
-        UsageError: when none of the rows has one of them, which must be a slip.
+        UsageError: when a key is in none of these rows, which is probably a typing error.
     """
     seen: set[str] = set()
-    with path.open("rb", buffering=_BUFFER_BYTES) as stream:
-        for _, line in itertools.islice(read_lines(stream, 0, size_of(path), _BUFFER_BYTES), _ROWS_LOOKED_AT):
+    with location.open() as stream:
+        lines = read_lines(stream, 0, location.size_now(), _BUFFER_BYTES)
+        for _, line in itertools.islice(lines, _ROWS_LOOKED_AT):
             with contextlib.suppress(ValueError):
                 row = json.loads(line)
                 seen |= set(row) if isinstance(row, dict) else set()
     if missing := [key for key in fields.values() if key not in seen]:
         there = sorted(map(printable, seen))
+        hint = nearest(missing[0], there)
         raise UsageError(
-            f"{path}: none of its first {_ROWS_LOOKED_AT} rows has a key {missing[0]!r}{nearest(missing[0], there)}\n"
+            f"{location}: none of its first {_ROWS_LOOKED_AT} rows has a key {missing[0]!r}{hint}\n"
             f"they have: {', '.join(there)}"
         )
 
@@ -121,36 +122,31 @@ class JsonlReader:
     """Reads partitions of JSONL files.
 
     Args:
-        keep_columns: source columns to carry along.
-        max_row_bytes: a longer row is malformed.
-        fields: see `SourceConfig`.
+        layout: what to read of each row.
     """
 
-    def __init__(self, keep_columns: Sequence[str], max_row_bytes: int, fields: Mapping[str, str] | None = None):
-        self._fields = fields
-        self._keep_columns = tuple(keep_columns)
-        self._max_row_bytes = max_row_bytes
-        self._schema = rows_schema("details_json", keep_columns)
+    def __init__(self, layout: RowLayout):
+        self._layout = layout
+        self._schema = layout.schema("jsonl")
 
-    def read(self, path: Place, partition: int, start: int, end: int) -> Iterator[pa.Table]:
+    def read(self, location: FileLocation, partition: int, start: int, end: int) -> Iterator[pa.Table]:
         """Reads one partition.
 
         Args:
-            path: the file.
-            partition: the partition's number in its category.
+            location: the file.
+            partition: number of the partition in its category.
             start: its first byte.
             end: the byte after its last one.
 
         Yields:
             Tables of rows in order, then the message that ends the partition.
         """
-        decoder = RowDecoder(self._keep_columns, self._max_row_bytes, self._fields)
+        decoder = RowDecoder(self._layout)
         num_rows = 0
-        rows = _Rows(partition, self._schema, self._keep_columns)
-        with path.open("rb", buffering=_BUFFER_BYTES) as stream:
-            announce(stream, start - 1, end)
-            for offset, line in read_lines(stream, start, end, self._max_row_bytes):
-                if is_blank(line, self._max_row_bytes):
+        rows = _Rows(partition, self._schema)
+        with location.open(start - 1, end) as stream:
+            for offset, line in read_lines(stream, start, end, self._layout.max_row_bytes):
+                if is_blank(line, self._layout.max_row_bytes):
                     continue
                 num_rows += 1
                 try:
@@ -159,47 +155,45 @@ class JsonlReader:
                     rows.add_malformed(offset, line, str(error))
                 if len(rows) == _ROWS_PER_CHUNK:
                     yield rows.table()
-                    rows = _Rows(partition, self._schema, self._keep_columns)
+                    rows = _Rows(partition, self._schema)
         if len(rows):
             yield rows.table()
         yield end_message(partition, num_rows, self._schema)
 
 
 class _Rows:
-    """Collects decoded rows column by column."""
+    """Collects decoded rows."""
 
-    def __init__(self, partition: int, schema: pa.Schema, keep_columns: Sequence[str]):
+    def __init__(self, partition: int, schema: pa.Schema):
         self._partition = partition
         self._schema = schema
-        self._columns: dict[str, list[Any]] = {name: [] for name in schema.names if name != "partition"}
-        self._kept = [self._columns[KEEP_PREFIX + name] for name in keep_columns]
+        self._values: list[list[Any]] = []
+        self._positions: list[int] = []
+        self._malformed: dict[int, tuple[str, bytes]] = {}
+        self._nothing: list[Any] = [None] * (len(schema) - _NUM_OWN_COLUMNS)
 
     def __len__(self) -> int:
-        return len(self._columns["position"])
+        return len(self._values)
 
-    def add(self, offset: int, row: SourceRow) -> None:
-        columns = self._columns
-        columns["position"].append(offset)
-        columns["verdict"].append(None)
-        columns["cause"].append(None)
-        columns["raw"].append(None)
-        columns["title"].append(row.title)
-        columns["parent_asin"].append(row.parent_asin)
-        columns["price"].append(str(row.price))
-        columns["description"].append(row.description)
-        columns["features"].append(row.features)
-        columns["details_json"].append(bytes(row.details) or None)
-        for column, value in zip(self._kept, row.kept, strict=False):
-            column.append(value)
+    def add(self, offset: int, values: list[Any]) -> None:
+        self._positions.append(offset)
+        self._values.append(values)
 
     def add_malformed(self, offset: int, line: bytes, cause: str) -> None:
-        given = {"position": offset, "verdict": MALFORMED, "cause": cause, "raw": line[:MAX_RAW_BYTES]}
-        for name, column in self._columns.items():
-            column.append(given.get(name))
+        self._malformed[len(self)] = (cause, line[:MAX_RAW_BYTES])
+        self.add(offset, self._nothing)
 
     def table(self) -> pa.Table:
-        partition = pa.array([self._partition] * len(self), pa.int32())
-        columns = [self._columns[field.name] for field in list(self._schema)[1:]]
-        fields = list(self._schema)[1:]
-        arrays = [pa.array(column, field.type) for column, field in zip(columns, fields, strict=True)]
-        return pa.table([partition, *arrays], schema=self._schema)
+        size = len(self)
+        verdicts: list[str | None] = [None] * size
+        causes: list[str | None] = [None] * size
+        raw: list[bytes | None] = [None] * size
+        for index, (cause, line) in self._malformed.items():
+            verdicts[index], causes[index], raw[index] = MALFORMED, cause, line
+        columns = [[self._partition] * size, self._positions, verdicts, causes, raw, *zip(*self._values, strict=True)]
+        arrays = [pa.array(column, field.type) for column, field in zip(columns, self._schema, strict=True)]
+        return pa.table(arrays, schema=self._schema)
+
+
+_NUM_OWN_COLUMNS = 5
+"""Columns of the readers themselves, before those of the source: partition, position, verdict, cause, raw."""

@@ -1,21 +1,20 @@
 """How a category is cut into partitions: by its files and the limit alone, never by who does the work.
 
-A partition is the unit of work, of retry and of resume. About 48 of them keep 16 cores busy on a small category; the
-bounds keep a tiny category from becoming many tiny tasks, and a big one's partitions from outgrowing memory.
+A partition is the unit of work, of retry and of resume. About 48 of them keep 16 cores busy on a small category. The
+bounds keep a tiny category from becoming many tiny tasks, and the partitions of a big one from outgrowing memory.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Sequence
 
+import msgspec
 import pyarrow.parquet as pq
 
-from job.source.files import Place, size_of
+from job.source.location import FileLocation
 from job.source.read.jsonl import end_of_rows
-from job.source.read.rows import PARQUET_COLUMNS
 
 PARTITIONS_PER_CATEGORY = 48
 MIN_JSONL_BYTES = 4_000_000
@@ -23,35 +22,35 @@ MAX_JSONL_BYTES = 64_000_000
 MIN_PARQUET_ROWS = 2_000
 MAX_PARQUET_ROWS = 32_000
 MAX_PARQUET_BYTES = 64_000_000
-"""Of the needed columns, before compression, as the file's metadata has it."""
+"""Bytes of the recipe's inputs in a partition, before compression, as the metadata of the file states them."""
+
+RULE_VERSION = 1
+"""Version of the rule. It goes up whenever the same files would be cut in another way; a test watches over that."""
 
 RULE = (
     f"1/{PARTITIONS_PER_CATEGORY}, {MIN_JSONL_BYTES}-{MAX_JSONL_BYTES} bytes of JSONL, "
     f"{MIN_PARQUET_ROWS}-{MAX_PARQUET_ROWS} rows and {MAX_PARQUET_BYTES} bytes of Parquet"
-)
-"""The rule as it enters the digest: another rule makes other shards."""
+) + (f", version {RULE_VERSION}" if RULE_VERSION > 1 else "")
+"""The rule in words, as it enters the identity of the work: another rule makes other shards."""
 
 
-@dataclass(frozen=True, slots=True)
-class Partition:
-    """A piece of one file."""
+class Partition(msgspec.Struct, frozen=True, array_like=True):
+    """A piece of one file. Its number is its place in the plan."""
 
-    index: int
-    """Its number in the category."""
     file: int
-    """Which of the category's files."""
+    """Number of the file in the category."""
     start: int
-    """The first byte of a JSONL file, or the first row of a Parquet file."""
+    """First byte of a JSONL file, or first row of a Parquet file."""
     end: int
     """The byte or row after the last one."""
 
 
-def cut_jsonl(paths: Sequence[Place], limit: int | None, max_row_bytes: int) -> list[Partition]:
+def cut_jsonl(locations: Sequence[FileLocation], limit: int | None, max_row_bytes: int) -> list[Partition]:
     """Cuts JSONL files into byte ranges.
 
     Args:
-        paths: the category's files, unpacked.
-        limit: only the first so many rows of the category; None for all.
+        locations: the category's files, unpacked.
+        limit: how many rows of the category to read, from the first; None for all.
         max_row_bytes: see `JobConfig`.
 
     Returns:
@@ -59,10 +58,10 @@ def cut_jsonl(paths: Sequence[Place], limit: int | None, max_row_bytes: int) -> 
     """
     sizes: list[int] = []
     left = limit
-    for path in paths:
-        size = size_of(path)
+    for location in locations:
+        size = location.size_now()
         if left is not None:
-            size, rows = end_of_rows(path, left, max_row_bytes)
+            size, rows = end_of_rows(location, left, max_row_bytes)
             left -= rows
         sizes.append(size)
     partitions: list[Partition] = []
@@ -70,18 +69,23 @@ def cut_jsonl(paths: Sequence[Place], limit: int | None, max_row_bytes: int) -> 
         pieces = _pieces(sum(sizes), size, MIN_JSONL_BYTES, MAX_JSONL_BYTES)
         for piece in range(pieces):
             start, end = size * piece // pieces, size * (piece + 1) // pieces
-            partitions.append(Partition(len(partitions), file, start, end))
+            partitions.append(Partition(file, start, end))
     return partitions
 
 
 RowGroups = list[tuple[int, int]]
-"""Of each row group of a file: its rows, and the bytes of the needed columns before compression."""
+"""Row groups of a file: for each, its rows, and the bytes of the inputs before compression."""
 
 
-def row_groups(metadata: pq.FileMetaData) -> RowGroups:
-    """Returns what the cut of a file depends on, which is far smaller than its metadata."""
+def row_groups(metadata: pq.FileMetaData, inputs: Container[str]) -> RowGroups:
+    """Returns what the cut of a file depends on, which is far smaller than its metadata.
+
+    Args:
+        metadata: metadata of the file.
+        inputs: names of the recipe's inputs.
+    """
     groups = map(metadata.row_group, range(metadata.num_row_groups))
-    return [(group.num_rows, _needed_bytes(group)) for group in groups]
+    return [(group.num_rows, _input_bytes(group, inputs)) for group in groups]
 
 
 def cut_parquet(files: Sequence[RowGroups], limit: int | None) -> list[Partition]:
@@ -89,7 +93,7 @@ def cut_parquet(files: Sequence[RowGroups], limit: int | None) -> list[Partition
 
     Args:
         files: the row groups of each of the category's files.
-        limit: only the first so many rows of the category; None for all.
+        limit: how many rows of the category to read, from the first; None for all.
 
     Returns:
         The partitions, in the order of their rows.
@@ -104,12 +108,12 @@ def cut_parquet(files: Sequence[RowGroups], limit: int | None) -> list[Partition
         wanted = min(size, left)
         left -= wanted
         for start, end in _runs(groups, wanted, target):
-            partitions.append(Partition(len(partitions), file, start, end))
-    return partitions or [Partition(0, 0, 0, 0)]  # so that a category without rows has a shard too
+            partitions.append(Partition(file, start, end))
+    return partitions or [Partition(0, 0, 0)]  # a category without rows has a shard too
 
 
 def _pieces(total: int, size: int, lowest: int, highest: int) -> int:
-    """Returns into how many pieces a file goes, so that each is about a 48th of the total, within bounds."""
+    """Returns how many pieces to cut a file into, so that each is about a 48th of the total, within bounds."""
     target = min(max(math.ceil(total / PARTITIONS_PER_CATEGORY), lowest), highest)
     return max(1, size // target, math.ceil(size / highest))
 
@@ -138,10 +142,8 @@ def _runs(groups: RowGroups, num_rows: int, target: int) -> list[tuple[int, int]
     return runs
 
 
-def _needed_bytes(group: pq.RowGroupMetaData) -> int:
+def _input_bytes(group: pq.RowGroupMetaData, inputs: Container[str]) -> int:
     columns = [group.column(index) for index in range(group.num_columns)]
     return sum(
-        column.total_uncompressed_size
-        for column in columns
-        if column.path_in_schema.partition(".")[0] in PARQUET_COLUMNS
+        column.total_uncompressed_size for column in columns if column.path_in_schema.partition(".")[0] in inputs
     )

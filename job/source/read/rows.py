@@ -1,65 +1,86 @@
-"""What every reader yields: one table a partition, rows in order, in one schema whatever the files' form.
+"""What every reader yields: tables of rows in order, in one schema whatever the files' format.
 
-A malformed row is in it too, with its cause and the row as it came; and each partition ends with one message that
-says how many rows it has, so that the sink can tell a whole partition from a part of it, and an empty one from none.
+A malformed row is in it too, with its cause and the row as it came. Each partition ends with one message that says how
+many rows it has, so that the sink can tell a whole partition from a part of it, and an empty one from none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import pyarrow as pa
 
+from job.config.columns import kept_columns
+from job.config.models import JobConfig
+from job.recipe.inputs import Kind, json_source_name, kind_of
 from job.recipe.verdicts import END
-
-KEPT_COLUMN_TYPES: dict[str, pa.DataType] = {
-    "main_category": pa.string(),
-    "store": pa.string(),
-    "average_rating": pa.float64(),
-    "rating_number": pa.int64(),
-    "features": pa.list_(pa.string()),
-    "description": pa.list_(pa.string()),
-    "categories": pa.list_(pa.string()),
-    "details": pa.string(),
-}
-"""The types of the columns that can be carried along, in the rows and in the items."""
-
-TEXT_COLUMNS = ("title", "parent_asin", "price")
-LIST_COLUMNS = ("description", "features")
-PARQUET_COLUMNS = (*TEXT_COLUMNS, *LIST_COLUMNS, "details")
-"""What the recipe reads of a Parquet file."""
+from job.source.find.layout import FileFormat
 
 MAX_RAW_BYTES = 1 << 20
-"""Of a longer malformed row only so much is kept aside; the whole one stands in the source, at its position."""
+"""Bytes of a malformed row that are kept aside, at most. The whole row stands in the source, at its position."""
 
 KEEP_PREFIX = "keep:"
-"""Columns to carry along travel under this prefix, so that no name meets one of the recipe's."""
+"""Prefix of the columns that are carried along, so that no name clashes with an input or an item column."""
 
 
-def rows_schema(details: str, keep_columns: Sequence[str]) -> pa.Schema:
-    """Returns the schema of a reader's tables.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RowLayout:
+    """What to read of each row, and what a row may be."""
 
-    Args:
-        details: `details` where they are JSON text as `json.dumps` writes it, `details_json` where they are JSON as
-            it came and the recipe has to write it anew.
-        keep_columns: the source columns to carry along; of `KEPT_COLUMN_TYPES`.
-    """
-    return pa.schema(
-        [
-            ("partition", pa.int32()),
-            ("position", pa.int64()),  # byte offset in a JSONL file, row number in a Parquet file
-            ("verdict", pa.string()),  # null: for the recipe to say
-            ("cause", pa.string()),  # of a malformed row
-            ("raw", pa.binary()),  # a malformed row as it came
-            ("title", pa.string()),
-            ("parent_asin", pa.string()),
-            ("price", pa.string()),
-            ("description", pa.list_(pa.string())),
-            ("features", pa.list_(pa.string())),
-            (details, pa.string()),
-            *[(KEEP_PREFIX + name, KEPT_COLUMN_TYPES[name]) for name in keep_columns],
-        ]
-    )
+    inputs: pa.Schema
+    """Inputs of the recipe; see `job.recipe.inputs`."""
+    kept: pa.Schema
+    """Source columns to carry along."""
+    fields: Mapping[str, str]
+    """Column in the source by input, where the names differ; see `SourceConfig`."""
+    max_row_bytes: int
+    """Bytes of a row above which it is malformed."""
+
+    @classmethod
+    def of(cls, config: JobConfig) -> RowLayout:
+        """Returns the layout that a job asks for."""
+        return cls(
+            inputs=config.recipe.recipe_type().inputs,
+            kept=kept_columns(config.keep_columns),
+            fields=config.source.fields,
+            max_row_bytes=config.max_row_bytes,
+        )
+
+    @property
+    def columns(self) -> dict[str, pa.Field]:
+        """Everything that is read, inputs first, by name."""
+        found: dict[str, pa.Field] = {}
+        for field in (*self.inputs, *self.kept):
+            found.setdefault(field.name, field)
+        return found
+
+    def source_name(self, name: str) -> str:
+        """Returns what an input or a kept column is called in the source."""
+        return self.fields.get(name, name)
+
+    def schema(self, file_format: FileFormat) -> pa.Schema:
+        """Returns the schema of the tables of rows.
+
+        Args:
+            file_format: JSON inputs come as they stand from JSONL, and as text from Parquet.
+        """
+        return pa.schema(
+            [
+                ("partition", pa.int32()),
+                ("position", pa.int64()),  # byte offset in a JSONL file, row number in a Parquet file
+                ("verdict", pa.string()),  # null: the recipe decides
+                ("cause", pa.string()),  # of a malformed row
+                ("raw", pa.binary()),  # a malformed row as it came
+                *[(_input_name(field, file_format), field.type) for field in self.inputs],
+                *[(KEEP_PREFIX + field.name, field.type) for field in self.kept],
+            ]
+        )
+
+
+def _input_name(field: pa.Field, file_format: FileFormat) -> str:
+    is_source = file_format == "jsonl" and kind_of(field) == Kind.JSON
+    return json_source_name(field.name) if is_source else field.name
 
 
 def end_message(partition: int, num_rows: int, schema: pa.Schema) -> pa.Table:
@@ -68,7 +89,7 @@ def end_message(partition: int, num_rows: int, schema: pa.Schema) -> pa.Table:
 
 
 def damage_message(partition: int, cause: str, schema: pa.Schema) -> pa.Table:
-    """Makes the message that ends a partition which cannot be read: whatever came of it before counts for nothing."""
+    """Makes the message that ends a partition which cannot be read. The rows before it count for nothing."""
     return _message(schema, partition=partition, position=0, verdict=END, cause=cause)
 
 

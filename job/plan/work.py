@@ -1,0 +1,152 @@
+"""The work on one category: its source, its plan, and which partitions are known to be finished."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from job.config.models import JobConfig
+from job.errors import CurateError
+from job.output.folder import OutputFolder
+from job.output.records import CategoryPlan, Record
+from job.plan.damage import damage_noted
+from job.plan.planning import check_damage_accepted, plan_category
+from job.recipe.protocol import RecipeDescription
+from job.source.fetch.local_copies import nearest_location, unpacked
+from job.source.files import CategorySource
+from job.source.location import FileLocation
+from job.source.read.reader import PartitionReader
+from job.source.read.rows import RowLayout
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Run:
+    """A run that owns its output folder."""
+
+    config: JobConfig
+    output: OutputFolder
+    run_id: str
+    """Tells this run from every other one, in the lock of the output folder."""
+    recipe: RecipeDescription
+    """The recipe that makes the items."""
+
+
+@dataclass(kw_only=True, slots=True)
+class CategoryWork:
+    """The work on one category. Its records are read once and kept, since others write them and never change them."""
+
+    source: CategorySource
+    plan: CategoryPlan
+    config: JobConfig
+    records: dict[int, Record] = field(default_factory=dict[int, Record])
+    """Records that are known, by the number of their partition."""
+
+    def look(self, output: OutputFolder) -> list[Record]:
+        """Reads the records that were written since the last look.
+
+        Returns:
+            These records.
+        """
+        found = output.records(self.plan, self.records)
+        self.records.update((record.partition, record) for record in found)
+        return found
+
+    @property
+    def in_order(self) -> list[Record]:
+        """The records that are known, in the order of their partitions."""
+        return [self.records[number] for number in sorted(self.records)]
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether every partition has a record, as far as is known."""
+        return len(self.records) == len(self.plan.partitions)
+
+    def remaining(self) -> list[int]:
+        """Returns the numbers of the partitions to do: those without a record, and damaged ones unless left out."""
+        done = {
+            number
+            for number, record in self.records.items()
+            if record.damaged is None or self.config.skip_damaged_files
+        }
+        return [number for number in range(len(self.plan.partitions)) if number not in done]
+
+    def retry_damaged(self, output: OutputFolder) -> None:
+        """Removes the records of damaged partitions that are tried again."""
+        retried = [number for number in self.remaining() if number in self.records]
+        output.remove_records(self.plan.category, retried)
+        for number in retried:
+            del self.records[number]
+
+    def reader(self, locations: Sequence[FileLocation]) -> PartitionReader:
+        """Makes the reader of the category's partitions.
+
+        Args:
+            locations: where its files are read, unpacked.
+        """
+        return PartitionReader(
+            file_format=self.source.file_format,
+            locations=tuple(locations),
+            sizes_bytes=tuple(location.size_now() for location in locations),
+            layout=RowLayout.of(self.config),
+            metadata=self._metadata(locations),
+        )
+
+    def _metadata(self, locations: Sequence[FileLocation]) -> tuple[pq.FileMetaData | None, ...]:
+        if self.source.file_format != "parquet" or any(location.local_path for location in locations):
+            return ()
+        left_out = self.plan.damaged_files
+        return tuple(
+            None if file.name in left_out else location.parquet_metadata()
+            for file, location in zip(self.source.files, locations, strict=True)
+        )
+
+    def check_unchanged(self) -> None:
+        """Compares the source's files with what was planned. Raises CurateError when one has changed since."""
+        for file in self.source.files:
+            try:
+                is_same = file.location.fingerprint() == (file.size_bytes, file.fingerprint)
+            except FileNotFoundError:
+                is_same = False
+            if not is_same:
+                raise CurateError(
+                    f"changed while the job ran: {file.location}\n"
+                    "what was made of it may be of either version; start again with --fresh"
+                )
+
+
+def plan_work(
+    config: JobConfig,
+    source: CategorySource,
+    planned: CategoryPlan | None,
+    scratch: Path,
+    say: Callable[[str], None],
+) -> CategoryWork:
+    """Plans the work on a category; its packed files are unpacked first, since they cannot be cut as they are.
+
+    Args:
+        config: the job.
+        source: the category's files.
+        planned: plan of the same work, if the output folder has it already.
+        scratch: folder to unpack into.
+        say: called with a line of text before something that takes a while.
+
+    Returns:
+        The work. No record has been read.
+
+    Raises:
+        DamagedFileError: when a file cannot be opened, unless such files are left out.
+        CurateError: when a download fails, or a disk is too full.
+    """
+    if planned is not None:
+        check_damage_accepted(config, planned)
+        return CategoryWork(source=source, plan=planned, config=config)
+    damaged: dict[str, str] = {}
+    locations = [nearest_location(source, file) for file in source.files]
+    if source.is_packed:
+        for index, file in enumerate(source.files):
+            with damage_noted(config, file, damaged):
+                locations[index] = unpacked(source, file, scratch, say)
+    return CategoryWork(source=source, plan=plan_category(config, source, locations, damaged), config=config)

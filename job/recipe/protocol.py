@@ -1,0 +1,183 @@
+"""What a recipe is: rows of a source go in; an item or a drop reason comes out for each.
+
+A recipe is a class that follows `Recipe`, and a class of settings that names it. It declares as data what the rest of
+the program needs to know: which fields it reads, which reasons it gives, which columns its items have, and what some of
+these columns mean. That description stands in the plan and the manifest of each output, so that an output is
+verified and shown without the recipe's code.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, Protocol
+
+import msgspec
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict
+
+from job.recipe.verdicts import END, KEPT, MALFORMED
+
+CATEGORY = "category"
+"""Name of the first column of every item, which the program adds."""
+
+RESERVED = frozenset({"partition", "position", "verdict", "cause", "raw"})
+"""Names that readers use for columns of their own; no input or item column can have one."""
+
+
+class RecipeSettings(BaseModel, frozen=True):
+    """Settings of a recipe: the config's section `recipe`. They are hashable: tuples, not lists."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+
+    name: str
+    """The recipe."""
+
+    @classmethod
+    def recipe_type(cls) -> type[Recipe]:
+        """Returns the recipe that these are the settings of, importing it when it is asked for."""
+        raise TypeError(f"{cls.__name__} does not say which recipe it is for")
+
+
+class Roles(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Which item column means what; None where a recipe has no such column."""
+
+    id: str | None = None
+    """Identifies the listing in its source."""
+    title: str | None = None
+    """Name of the listing, for people."""
+    text: str | None = None
+    """What a model reads."""
+    price: str | None = None
+    """Dollars."""
+    length: str | None = None
+    """Size of the text, in `RecipeDescription.length_unit`."""
+
+
+class RecipeDescription(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a recipe says of itself, as data: it stands in the plan and the manifest."""
+
+    name: str
+    version: int
+    reasons: tuple[str, ...]
+    """Drop reasons in the order in which the rules are applied."""
+    columns: dict[str, str]
+    """Item columns beside the category: Arrow type by name, such as `list<string>`."""
+    roles: Roles = Roles()
+    prompt: str | None = None
+    """Template of the question, such as `{title}\\n\\nPrice is $`; None without one, or where code makes it."""
+    completion: str | None = None
+    """Template of the answer."""
+    heading: str = ""
+    """Title of the data set card."""
+    summary: str = ""
+    """One sentence on what the items are."""
+    noun: str = "item"
+    """What the text column holds one of."""
+    length_unit: str = ""
+    """Unit of the length column, in the plural."""
+
+    @property
+    def verdicts(self) -> tuple[str, ...]:
+        """Every verdict that a row can get, in the order of the funnel."""
+        return (*self.reasons, MALFORMED, KEPT)
+
+    def item_fields(self) -> list[pa.Field]:
+        """Returns the item's columns, the category first."""
+        return [
+            pa.field(CATEGORY, pa.string()),
+            *[pa.field(name, arrow_type(text)) for name, text in self.columns.items()],
+        ]
+
+
+class Recipe(Protocol):
+    """Makes items of rows. Class attributes describe it; an instance has settings and does the work."""
+
+    name: ClassVar[str]
+    version: ClassVar[int]
+    """Goes up whenever the code gives other items for the same rows and settings."""
+    inputs: ClassVar[pa.Schema]
+    """Fields that it reads of a row; see `job.recipe.inputs`."""
+    drop_reasons: ClassVar[Iterable[str]]
+    """Why a well-formed row may not become an item, in the order in which the rules are applied; an enum, say."""
+    item_schema: ClassVar[pa.Schema]
+    """Columns of an item, beside the category."""
+    described_as: ClassVar[Mapping[str, Any]]
+    """Any of the optional fields of `RecipeDescription`, such as `roles`."""
+    fingerprints: ClassVar[Mapping[str, str]]
+    """Data beside the code that decides the items, such as a vocabulary: name and digest, for the job's identity."""
+
+    def __init__(self, settings: Any) -> None: ...
+
+    def judge(self, rows: pa.Table) -> pa.Table:
+        """Judges each row of a batch.
+
+        Args:
+            rows: well-formed rows with the columns of `inputs`; they may have others. A `Kind.JSON` input comes under
+                its own name or under `json_source_name`.
+
+        Returns:
+            A table with as many rows in the same order: `verdict` (`kept`, or a drop reason), and the columns of
+            `item_schema`, null where the verdict is not `kept`.
+        """
+        ...
+
+
+def describe(recipe: type[Recipe]) -> RecipeDescription:
+    """Returns what a recipe says of itself.
+
+    Raises:
+        ValueError: when it names a column that readers need, the category, a verdict of the program as a reason, a role
+            for a column that its items do not have, or anything twice.
+    """
+    reasons = tuple(map(str, recipe.drop_reasons))
+    columns = {field.name: type_name(field.type) for field in recipe.item_schema}
+    described = RecipeDescription(
+        name=recipe.name, version=recipe.version, reasons=reasons, columns=columns, **recipe.described_as
+    )
+    names = [*recipe.inputs.names, *recipe.item_schema.names]
+    if taken := [name for name in names if name in RESERVED or ":" in name]:
+        raise ValueError(f"recipe {recipe.name}: no input or item column can be called {taken[0]!r}")
+    if CATEGORY in columns:
+        raise ValueError(f"recipe {recipe.name}: the item column {CATEGORY!r} is added by the program")
+    if wrong := {KEPT, MALFORMED, END} & {*reasons}:
+        raise ValueError(f"recipe {recipe.name}: {wrong.pop()!r} cannot be a drop reason")
+    for what, given in (("input", recipe.inputs.names), ("column", recipe.item_schema.names), ("reason", reasons)):
+        if twice := [name for name in given if list(given).count(name) > 1]:
+            raise ValueError(f"recipe {recipe.name}: the {what} {twice[0]!r} is named twice")
+    for template in (described.prompt, described.completion):
+        for _, field, format_spec, conversion in string.Formatter().parse(template or ""):
+            if field is not None and (field not in columns or format_spec or conversion):
+                raise ValueError(f"recipe {recipe.name}: a template names item columns, as in {{title}}: {template!r}")
+    for role, column in msgspec.structs.asdict(described.roles).items():
+        if column is not None and column not in columns:
+            raise ValueError(f"recipe {recipe.name}: its {role} is {column!r}, which is no item column")
+    return described
+
+
+def type_name(kind: pa.DataType) -> str:
+    """Writes an Arrow type for the plan: `string`, `double`, `list<string>`.
+
+    Raises:
+        ValueError: when items cannot have it.
+    """
+    if pa.types.is_list(kind):
+        return f"list<{type_name(kind.value_type)}>"
+    name = str(kind)
+    try:
+        if arrow_type(name) == kind:
+            return name
+    except ValueError:
+        pass
+    raise ValueError(f"items cannot have the type {kind}; use text, numbers, booleans, dates, or lists of them")
+
+
+def arrow_type(name: str) -> pa.DataType:
+    """Reads what `type_name` wrote.
+
+    Raises:
+        ValueError: when it is no such name.
+    """
+    if name.startswith("list<") and name.endswith(">"):
+        return pa.list_(arrow_type(name[len("list<") : -1]))
+    return pa.type_for_alias(name)
