@@ -1,1 +1,1 @@
-"""The command line: words in, words out."""
+"""The command line: one file per group of commands."""

@@ -1,0 +1,93 @@
+"""Options that several commands share, and the job config that they make."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from job.config.load import load_config, parse_assignment
+from job.config.models import JobConfig
+from job.errors import UsageError
+
+OutputArgument = Annotated[str, typer.Argument(metavar="OUT", help="Output folder or address.")]
+ConfigArgument = Annotated[
+    Path | None, typer.Argument(metavar="CONFIG", help="YAML file with settings; see `curate config`.")
+]
+Source = Annotated[
+    str | None,
+    typer.Option(metavar="PATH", help="Folder, file or address to read from, such as s3://BUCKET/FOLDER."),
+]
+Category = Annotated[
+    list[str] | None, typer.Option(metavar="NAME", help="Category to read; repeat the option for more.")
+]
+Output = Annotated[
+    str | None,
+    typer.Option(metavar="PATH", help="Folder or address to write to; out/items unless the config names one."),
+]
+Workers = Annotated[str | None, typer.Option(metavar="N", help="Number of CPU cores to use, or `all`.")]
+Limit = Annotated[int | None, typer.Option(metavar="N", help="Read only the first N rows of each category.")]
+Assign = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Set any key of the config, such as recipe.max_price=50."),
+]
+Fresh = Annotated[
+    bool, typer.Option("--fresh", metavar="", help="Start over: remove the files that the output's own plan lists.")
+]
+SkipDamagedFiles = Annotated[
+    bool,
+    typer.Option(
+        "--skip-damaged-files",
+        metavar="",
+        help="Leave out what cannot be read of damaged source files; the manifest lists it.",
+    ),
+]
+ClusterAddress = Annotated[
+    str, typer.Option(metavar="URL", help="Address of the cluster's dashboard, such as http://HEAD:8265.")
+]
+
+
+def read_job(
+    config: Path | None,
+    source: str | None,
+    category: list[str] | None,
+    output: str | None,
+    workers: str | None,
+    limit: int | None,
+    assign: list[str] | None,
+    *,
+    skip_damaged_files: bool,
+) -> JobConfig:
+    """Reads the config and applies the command line's options to it.
+
+    Args:
+        config: the config file; None for the defaults.
+        source: `--source`; None when it is not given, as with the following ones.
+        category: `--category`, once for each time it is given.
+        output: `--output`.
+        workers: `--workers`, a number or `all`.
+        limit: `--limit`, in rows.
+        assign: `--set`, as `KEY=VALUE`. The other options win over it.
+        skip_damaged_files: `--skip-damaged-files`.
+
+    Returns:
+        The checked config.
+
+    Raises:
+        UsageError: when there is nothing to read, or a value is wrong.
+    """
+    overrides: dict[str, Any] = dict(parse_assignment(text) for text in assign or [])
+    given = {"source.path": source, "categories": category or None, "output": output, "limit": limit}
+    overrides |= {key: value for key, value in given.items() if value is not None}
+    if skip_damaged_files:
+        overrides["skip_damaged_files"] = True
+    if workers is not None:
+        overrides["workers"] = int(workers) if re.fullmatch(r"-?[0-9]+", workers) else workers
+    if config is None and not overrides.keys() & {"source.path", "source.dataset", "source.load_dataset", "categories"}:
+        raise UsageError(
+            "nothing to read: name a config, --source DIR or --category NAME\n"
+            "to try it with invented listings: curate sample DIR"
+        )
+    return load_config(config, overrides)

@@ -1,0 +1,80 @@
+"""Commands that look at an output: `show`, `status`, `rejects`, `verify`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from job.cli.options import OutputArgument
+from job.cli.printing import print_line, print_notice
+from job.errors import UsageError
+
+
+def show(
+    out: OutputArgument,
+    numbers: Annotated[
+        list[int] | None,
+        typer.Argument(metavar="N", help="Numbers of items, counted from 0; the first item unless given."),
+    ] = None,
+) -> None:
+    """Print items of an output."""
+    from job.show import item_lines
+
+    for line in item_lines(out, numbers or [0]):
+        typer.echo(line)
+
+
+def status(
+    out: Annotated[str | None, typer.Argument(metavar="OUT", help="Output folder or address.")] = None,
+    address: Annotated[
+        str | None, typer.Option(metavar="URL", help="Address of a cluster's dashboard, to list its jobs instead.")
+    ] = None,
+    job_id: Annotated[str | None, typer.Option(metavar="ID", help="Show only this job of the cluster.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", metavar="", help="Follow that job until it ends.")] = False,
+) -> None:
+    """Show the progress of an output, or the jobs of a Ray cluster.
+
+    This works while a run is in progress, and needs no Ray.
+    """
+    if (out is None) == (address is None) or (job_id is not None and address is None) or (follow and job_id is None):
+        raise UsageError(
+            "name an output, or a cluster: curate status OUT, or\n"
+            "curate status --address http://HEAD:8265 [--job-id ID [--follow]]"
+        )
+    if out is not None:
+        from job.output.status import status_lines
+
+        lines = status_lines(out)
+    else:
+        from job.cluster.submit.api import connect
+        from job.cluster.submit.command import job_lines, to_its_end
+
+        jobs = connect(str(address))
+        if follow:
+            raise typer.Exit(to_its_end(jobs, str(job_id), print_line, print_notice))
+        lines = job_lines(jobs, job_id)
+    for line in lines:
+        typer.echo(line)
+
+
+def rejects(out: OutputArgument) -> None:
+    """List the malformed rows of an output: file, position, cause.
+
+    Malformed rows are kept aside, exactly as they were read.
+    """
+    from job.show import reject_lines
+
+    for line in reject_lines(out):
+        typer.echo(line)
+
+
+def verify(out: OutputArgument) -> None:
+    """Check every byte of an output against its records.
+
+    Report files that are missing, damaged or do not belong there, and totals
+    that do not add up.
+    """
+    from job.output.verify import verify_output
+
+    typer.echo(verify_output(out))

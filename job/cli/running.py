@@ -1,0 +1,129 @@
+"""Commands that start and stop jobs: `run`, `submit`, `stop`."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import msgspec
+import typer
+
+from job.cli.options import (
+    Assign,
+    Category,
+    ClusterAddress,
+    ConfigArgument,
+    Fresh,
+    Limit,
+    Output,
+    SkipDamagedFiles,
+    Source,
+    Workers,
+    read_job,
+)
+from job.cli.printing import print_line, print_notice
+from job.errors import UsageError
+
+
+def run(
+    config: ConfigArgument = None,
+    source: Source = None,
+    category: Category = None,
+    output: Output = None,
+    workers: Workers = None,
+    limit: Limit = None,
+    assign: Assign = None,
+    fresh: Fresh = False,
+    skip_damaged_files: SkipDamagedFiles = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", metavar="", help="Show what would be done, and change nothing.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", metavar="", help="Print nothing but errors.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", metavar="", help="Print one JSON object and nothing else.")
+    ] = False,
+) -> None:
+    """Curate a catalogue, or resume an interrupted run.
+
+    Read each category of the source, turn the rows that the recipe keeps into
+    items, and write these as sharded Parquet. Finished work is not repeated:
+    the same command resumes an interrupted run, and does nothing when the
+    output is complete.
+    """
+    if quiet and as_json:
+        raise UsageError("--quiet and --json exclude each other: one prints nothing, the other one JSON object")
+    job = read_job(config, source, category, output, workers, limit, assign, skip_damaged_files=skip_damaged_files)
+
+    from job.run import prospects, run_job
+    from job.show import funnel_table, outcome_lines, prospect_lines, prospects_json
+
+    if dry_run:
+        found = prospects(job, fresh=fresh)
+        if as_json:
+            typer.echo(json.dumps(prospects_json(job, found)))
+        elif not quiet:
+            for line in prospect_lines(job, found):
+                typer.echo(line)
+        return
+    silent = quiet or as_json
+    outcome = run_job(job, fresh=fresh, quiet=silent, say=(lambda _: None) if silent else print_notice)
+    if as_json:
+        result = msgspec.to_builtins(outcome.manifest)
+        typer.echo(json.dumps({**result, "output": job.output, "new_partitions": outcome.new_partitions}))
+    elif not quiet:
+        typer.echo(funnel_table(outcome.manifest))
+        for line in outcome_lines(job, outcome):
+            typer.echo(line)
+
+
+def submit(
+    address: ClusterAddress,
+    config: ConfigArgument = None,
+    source: Source = None,
+    category: Category = None,
+    output: Output = None,
+    workers: Workers = None,
+    limit: Limit = None,
+    assign: Assign = None,
+    fresh: Fresh = False,
+    skip_damaged_files: SkipDamagedFiles = False,
+    job_id: Annotated[
+        str | None, typer.Option(metavar="ID", help="Name for the job; a random one unless given.")
+    ] = None,
+    wait: Annotated[
+        bool, typer.Option("--wait/--no-wait", metavar="", help="Follow the job until it ends, or return at once.")
+    ] = True,
+    install: Annotated[
+        bool,
+        typer.Option(
+            "--install",
+            metavar="",
+            help="Install the locked packages on the nodes first; otherwise their image must have them.",
+        ),
+    ] = False,
+) -> None:
+    """Run a job on a Ray cluster.
+
+    Send this program's code and the config to the cluster, and follow the job
+    until it ends. Source and output are addresses, or paths that all nodes of
+    the cluster share. Ctrl-C leaves the job running.
+    """
+    job = read_job(config, source, category, output, workers, limit, assign, skip_damaged_files=skip_damaged_files)
+    from job.cluster.submit.command import submit_job, to_its_end
+
+    jobs, name = submit_job(job, address, job_id=job_id, fresh=fresh, install=install, say=print_notice)
+    if wait:
+        raise typer.Exit(to_its_end(jobs, name, print_line, print_notice))
+
+
+def stop(
+    job_id: Annotated[str, typer.Argument(metavar="ID", help="Name of the job, as `curate status` lists it.")],
+    address: ClusterAddress,
+) -> None:
+    """Stop a job on a Ray cluster.
+
+    What the job has finished is kept. To resume it, submit it again.
+    """
+    from job.cluster.submit.command import stop_job
+
+    typer.echo(stop_job(address, job_id))

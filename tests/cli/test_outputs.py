@@ -1,0 +1,75 @@
+"""The commands that look at an output: `show`, `status`, `rejects`, `verify`."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.cli.conftest import altered, refused
+from tests.conftest import Curate
+
+
+@pytest.mark.parametrize("command", ["show", "status", "rejects", "verify"])
+def test_an_output_that_is_none(tmp_path: Path, curate: Curate, command: str) -> None:
+    refused(curate(command, tmp_path), "is no output of this program")
+
+
+def test_an_item_that_is_not_there(done: Path, curate: Curate) -> None:
+    refused(curate("show", done, 100_000), "no item 100000", "counted from 0")
+
+
+def test_a_damaged_plan(done: Path, small: Path, curate: Curate) -> None:
+    (done / "plan.json").write_text("{")
+    refused(curate("status", done), "damaged", "plan.json", code=1)
+
+
+def test_show_prints_items(done: Path, curate: Curate) -> None:
+    result = curate("show", done, 1, 0)
+    assert result.exit_code == 0
+    first, second = result.out.index("item 1: "), result.out.index("item 0: ")
+    assert first < second
+    rows = pq.read_table(done / "data/Appliances/items-00000-of-00001.parquet").to_pylist()
+    for row in rows[:2]:
+        assert f"--- prompt\n{row['prompt']}\n" in result.out
+        question = row["prompt"].rpartition("$")[0] + "$"
+        assert f"--- test prompt\n{question}\n" in result.out
+    assert curate("show", done).out == curate("show", done, 0).out
+
+
+def test_status_of_a_complete_output(done: Path, curate: Curate) -> None:
+    result = curate("status", done)
+    assert result.exit_code == 0
+    assert result.out.splitlines()[-1] == "complete"
+    assert "Appliances: 1 of 1 partitions done · 150 rows" in result.out
+
+
+def test_verify_finds_what_is_wrong(done: Path, curate: Curate) -> None:
+    assert curate("verify", done).out == "intact: 8 files, 84 items\n"
+    shard = done / "data/Appliances/items-00000-of-00001.parquet"
+    content = bytearray(shard.read_bytes())
+    content[len(content) // 2] ^= 1
+    shard.write_bytes(content)
+    (done / "data/Appliances/stranger.parquet").touch()
+    refused(curate("verify", done), "its bytes are not those", "stranger.parquet: belongs to nothing", code=1)
+    shard.unlink()
+    refused(
+        curate("verify", done),
+        "_partitions/Appliances/00000.json: damaged, of other work, or its shard is gone",
+        code=1,
+    )
+
+
+def test_verify_notices_what_only_the_totals_say(done: Path, curate: Curate) -> None:
+    manifest = json.loads((done / "manifest.json").read_bytes())
+    altered(done / "manifest.json", f'"num_items": {manifest["num_items"]}', '"num_items": 9')
+    refused(curate("verify", done), "its totals are not those of the records", code=1)
+
+
+def test_verify_notices_a_category_that_belongs_to_nothing(done: Path, curate: Curate) -> None:
+    (done / "data/Other").mkdir()
+    shutil.copy(done / "data/Appliances/items-00000-of-00001.parquet", done / "data/Other")
+    refused(curate("verify", done), "data/Other/items-00000-of-00001.parquet: belongs to nothing", code=1)
