@@ -14,16 +14,19 @@ import pytest
 from job.cli import app as cli
 from job.cluster.start import started_ray
 from job.source.sample.catalogue import make_catalogue
+from tests.lanes import pytest_addoption, pytest_collection_modifyitems, pytest_configure
 from tests.servers.hub import Hub
 from tests.servers.s3 import S3, environment, reserved, s3_server
 
+__all__ = ["pytest_addoption", "pytest_collection_modifyitems", "pytest_configure"]  # pytest takes its hooks from here
+
 RAY_CORES = 4
-"""More than the machine may have, so that any number of workers up to this can be tried."""
+"""CPUs of the shared Ray, which may be more than the machine's: so 1 to 4 workers can be tried anywhere."""
 
 
 @pytest.fixture(scope="session")
 def s3_socket() -> Iterator[socket.socket]:
-    """Where the S3 server of the tests will be, if one asks for it."""
+    """A port reserved for the S3 server, which starts only if a test asks for it."""
     with reserved() as held:
         yield held
 
@@ -37,7 +40,7 @@ def server(s3_socket: socket.socket) -> Iterator[S3]:
 
 @pytest.fixture
 def s3(server: S3) -> Iterator[S3]:
-    """The server, its bucket `bucket` empty, without faults."""
+    """The S3 server with one empty bucket, `bucket`, and no faults."""
     server.bucket("bucket")
     server.requests.clear()
     yield server
@@ -46,7 +49,7 @@ def s3(server: S3) -> Iterator[S3]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_home(tmp_path_factory: pytest.TempPathFactory, s3_socket: socket.socket) -> Iterator[None]:
-    """Keeps tests out of the user's home folder, and away from any Ray or storage that is somebody's."""
+    """Keeps tests away from the user's home folder, and from any Ray, Hub or bucket that is not their own."""
     home = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HOME", str(home))
@@ -62,14 +65,14 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory, s3_socket: socket.socket
 
 @pytest.fixture(scope="session")
 def shared_ray() -> Iterator[int]:
-    """One Ray for all tests that can share it; runs in this process join it."""
+    """One Ray for all tests that can share it; runs in this process join it. Returns its number of workers."""
     with started_ray(RAY_CORES, lambda _: None) as workers:
         yield workers.count
 
 
 @pytest.fixture(scope="session")
 def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A catalogue in both forms: 7,000 rows of Appliances, which are several partitions in either form."""
+    """A catalogue as JSONL and as Parquet: 7,000 rows of Appliances, which make several partitions in each format."""
     folder = tmp_path_factory.mktemp("catalogue")
     make_catalogue(folder, rows=7_000, categories=["Appliances"])
     return folder
@@ -85,7 +88,7 @@ def jsonl_only(catalogue: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
-    """An empty Hub that this process takes for the real one, and an empty cache."""
+    """An empty Hub that stands for the real one in this process, and an empty cache."""
     with Hub() as served:
         monkeypatch.setenv("HF_ENDPOINT", served.endpoint)
         monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", served.endpoint)
@@ -96,7 +99,7 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
 
 @dataclass(frozen=True)
 class Result:
-    """How a command ended."""
+    """The exit code and output of a command."""
 
     exit_code: int
     out: str
@@ -108,7 +111,7 @@ Curate = Callable[..., Result]
 
 @pytest.fixture
 def curate(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Curate:
-    """Runs `curate ARGS` in this process, by the command's own entry point."""
+    """Returns a function that runs `curate ARGS` in this process, through its entry point."""
 
     def call(*args: object) -> Result:
         capsys.readouterr()
@@ -126,15 +129,15 @@ def curate(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) 
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    """Returns every file below a folder with its bytes."""
+    """Returns the bytes of every file below a folder, by relative path."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 def shards(output: Path) -> dict[str, bytes]:
-    """Returns an output's shards with their bytes."""
+    """Returns the bytes of an output's shards, by relative path."""
     return tree(output / "data")
 
 
 def is_root() -> bool:
-    """Tells whether this process may read and write whatever it likes."""
+    """Returns whether this process runs as root, whom file permissions do not stop."""
     return os.geteuid() == 0
