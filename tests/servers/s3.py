@@ -1,6 +1,6 @@
-"""A real S3 server on loopback (moto's, a process of its own), and a proxy before it that does what networks do.
+"""A real S3 server on loopback (moto, in a process of its own) behind a proxy that can fail as networks do.
 
-Everything goes through the proxy, which notes each request, and does to it what the test has asked for.
+All requests go through the proxy, which records each of them and applies the faults that a test asks for.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from typing import Any
 SECRET = "a-key-that-nobody-may-see"
 
 Fault = int | str | None
-"""A status code; `cut` (the connection, while the request is sent), `half` (of the answer), `late` (by 1 s),
-`lost` (done, and the answer cut); None for an answer as it is."""
+"""A status code, or `cut` (the connection breaks while the request is sent), `half` (of the response arrives), `late`
+(by 1 s), `lost` (the request is done, and the response is cut); None for no fault."""
 
 _HOP_BY_HOP = {"transfer-encoding", "connection", "date", "server", "content-length", "expect"}
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a client has asked."""
+    """A request of a client."""
 
     method: str
     path: str
@@ -36,13 +36,13 @@ class Request:
 
     @property
     def key(self) -> str:
-        """The object, without its bucket."""
+        """The key of the object, without its bucket."""
         return self.path.partition("?")[0].lstrip("/").partition("/")[2]
 
 
 @dataclass
 class S3:
-    """The server as a test sees it."""
+    """The server, as tests use it."""
 
     port: int
     requests: list[Request] = field(default_factory=list)
@@ -50,7 +50,7 @@ class S3:
 
     @property
     def client(self) -> Any:
-        """Another client than the one under test, past the proxy."""
+        """Returns a client that bypasses the proxy, independent of the one under test."""
         import boto3
 
         return boto3.client(
@@ -62,7 +62,7 @@ class S3:
         )
 
     def bucket(self, name: str) -> None:
-        """Makes a bucket, empty."""
+        """Makes a bucket, or empties it."""
         with contextlib.suppress(self.client.exceptions.BucketAlreadyOwnedByYou):
             self.client.create_bucket(Bucket=name)
         for page in self.client.get_paginator("list_objects_v2").paginate(Bucket=name):
@@ -70,18 +70,18 @@ class S3:
                 self.client.delete_object(Bucket=name, Key=each["Key"])
 
     def tree(self, bucket: str, prefix: str = "") -> dict[str, bytes]:
-        """Returns the objects below a prefix with their bytes; not those that only stand for folders."""
+        """Returns the content of each object below a prefix, except objects that only stand for folders."""
         client, found = self.client, dict[str, bytes]()
         for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
             for each in page.get("Contents", []):
                 if not each["Key"].endswith("/"):
-                    with contextlib.suppress(client.exceptions.NoSuchKey):  # it has been removed this moment
+                    with contextlib.suppress(client.exceptions.NoSuchKey):  # it has just been removed
                         body = client.get_object(Bucket=bucket, Key=each["Key"])["Body"]
                         found[each["Key"].removeprefix(prefix)] = body.read()
         return found
 
     def times(self, count: int, fault: Fault, matches: Callable[[Request], bool]) -> None:
-        """Does something to the first so many requests of a kind."""
+        """Applies a fault to the first `count` requests that match."""
         left = [None] * count
         lock = threading.Lock()
 
@@ -96,7 +96,7 @@ class S3:
 
 
 def reserved() -> socket.socket:
-    """Returns a socket with a port of its own, where nobody answers until `s3_server` takes it."""
+    """Returns a socket bound to a free port. Nothing answers there until `s3_server` takes it over."""
     held = socket.socket()
     held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     held.bind(("127.0.0.1", 0))
@@ -104,7 +104,7 @@ def reserved() -> socket.socket:
 
 
 def environment(held: socket.socket) -> dict[str, str]:
-    """Returns what a process needs to find the server that will be there; nobody else's is ever asked."""
+    """Returns the environment variables with which a process uses that server, and never another one."""
     return {
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{held.getsockname()[1]}",
         "AWS_ACCESS_KEY_ID": "key",
@@ -115,7 +115,7 @@ def environment(held: socket.socket) -> dict[str, str]:
 
 @contextlib.contextmanager
 def s3_server(held: socket.socket) -> Generator[S3]:
-    """Starts both, with a bucket called `bucket`."""
+    """Starts the server and the proxy, with a bucket called `bucket`."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
@@ -135,7 +135,7 @@ def _wait_for(port: int) -> None:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             return
         time.sleep(0.05)
-    raise TimeoutError("moto's server does not answer")
+    raise TimeoutError("moto's server does not answer after 60 s")
 
 
 @contextlib.contextmanager
@@ -144,7 +144,7 @@ def _proxy(s3: S3, held: socket.socket) -> Generator[None]:
         protocol_version = "HTTP/1.1"
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-            """Says nothing."""
+            """Logs nothing."""
 
         def do(self) -> None:
             request = Request(self.command, self.path)
@@ -194,7 +194,7 @@ def _proxy(s3: S3, held: socket.socket) -> Generator[None]:
                 connection.close()
 
         def _send(self, status: int, headers: list[tuple[str, str]], content: bytes, *, half: bool = False) -> None:
-            with contextlib.suppress(OSError):  # the client has gone
+            with contextlib.suppress(OSError):  # the client has hung up
                 self.send_response(status)
                 for name, value in headers:
                     self.send_header(name, value)

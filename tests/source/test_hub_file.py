@@ -1,6 +1,6 @@
-"""Reading files on the Hub: what is read is the file's bytes, or there is one clear error; whatever the server does.
+"""Files on the Hub: a read returns the file's bytes or raises one clear error, whatever the server does.
 
-Nothing is waited for: clocks are replaced, and tell how long they were asked to wait.
+Nothing waits for real: clocks are replaced, and record the waits.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ BIG = "raw/meta_categories/meta_Ä.jsonl"
 """In large file storage: the CDN serves it."""
 HUGE = "huge.bin"
 CONTENT = b"".join(b"%07d\n" % number for number in range(7_500))
-"""60,000 bytes, no 8 of which come twice."""
+"""60,000 bytes, in which no 8 bytes repeat."""
 SMALL_CONTENT = CONTENT[:904]
 HUGE_BYTES = 24 << 20
 TOKEN = "hf_" + "S3cret" * 5
@@ -52,7 +52,7 @@ HASH = "ab" * 32
 
 Place = Literal["direct", "redirect", "cdn"]
 BACKOFF: list[float] = [1, 2, 4, 8, 8]
-"""What huggingface_hub waits between its six tries, in seconds, when the server does not say."""
+"""Seconds that huggingface_hub waits between its six tries if the server does not say."""
 
 
 pytestmark = pytest.mark.usefixtures("online", "naps")
@@ -89,7 +89,7 @@ def small(served: tuple[Hub, str]) -> HubFile:
 
 @pytest.fixture
 def in_small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Makes blocks so small that the files are many of them."""
+    """Makes blocks so small that the files consist of many."""
     monkeypatch.setattr(ranges, "BLOCK_BYTES", 1_000)
     monkeypatch.setattr(ranges, "_OUTSIDE_BYTES", 100)
     monkeypatch.setattr(ranges, "_BUFFER_BYTES", 10)
@@ -182,7 +182,7 @@ def files_by_size(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[int
 
 @given(ends=st.tuples(st.integers(0, 1_504), st.integers(0, 1_504)), chunk_bytes=st.integers(1, 2_000))
 @settings(max_examples=60, deadline=None)
-def test_any_range_that_is_fetched_is_the_files(
+def test_any_range_has_the_files_bytes(
     files_by_size: dict[int, HubFile], ends: tuple[int, int], chunk_bytes: int
 ) -> None:
     start, end = min(ends), max(ends)
@@ -191,7 +191,7 @@ def test_any_range_that_is_fetched_is_the_files(
         assert fetched(files_by_size[1_504], start, end) == CONTENT[start:end]
 
 
-def test_an_empty_range_asks_nobody(hub: Hub, big: HubFile) -> None:
+def test_an_empty_range_sends_no_request(hub: Hub, big: HubFile) -> None:
     assert fetched(big, 10, 10) == b""
     assert hub.requests == []
 
@@ -202,7 +202,7 @@ def test_a_file_can_be_read_line_by_line(big: HubFile, in_small_pieces: None) ->
         assert [stream.readline() for _ in range(110)] == CONTENT[20_000:20_880].splitlines(keepends=True)
 
 
-def test_a_file_that_is_announced_as_xet_is_read_the_plain_way(hub: Hub, big: HubFile) -> None:
+def test_a_file_in_xet_storage_is_read_over_plain_http(hub: Hub, big: HubFile) -> None:
     hub.xet = True
     try:
         assert fetched(big, 100, 200) == CONTENT[100:200]
@@ -219,7 +219,7 @@ def test_a_file_on_a_disk_is_the_same_whatever_range_is_announced(tmp_path: Path
 # How much is fetched and held.
 
 
-def test_what_was_announced_is_fetched_once_in_blocks_and_nothing_else(
+def test_the_announced_range_is_fetched_once_in_blocks_and_nothing_else(
     hub: Hub, big: HubFile, in_small_pieces: None
 ) -> None:
     with big.open(10_500, 13_700) as stream:
@@ -230,21 +230,21 @@ def test_what_was_announced_is_fetched_once_in_blocks_and_nothing_else(
     assert sent(hub) == 3_200
 
 
-def test_the_end_of_the_last_line_costs_one_small_piece_more(hub: Hub, big: HubFile, in_small_pieces: None) -> None:
+def test_the_end_of_the_last_line_takes_one_more_small_piece(hub: Hub, big: HubFile, in_small_pieces: None) -> None:
     with big.open(10_004, 12_004) as stream:
         stream.seek(10_004)
         assert stream.read(2_004) == CONTENT[10_004:12_008]
     assert sent(hub) <= 2_000 + 100
 
 
-def test_what_lies_before_what_was_announced_is_fetched_up_to_it(hub: Hub, big: HubFile, in_small_pieces: None) -> None:
+def test_bytes_before_the_announced_range_are_fetched_up_to_it(hub: Hub, big: HubFile, in_small_pieces: None) -> None:
     with big.open(10_000, 11_000) as stream:
         stream.seek(9_990)
         assert stream.read(1_010) == CONTENT[9_990:11_000]
     assert sent(hub) == 1_010
 
 
-def test_a_read_of_what_was_not_announced_fetches_one_small_piece(
+def test_a_read_outside_the_announced_range_fetches_one_small_piece(
     hub: Hub, big: HubFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ranges, "_OUTSIDE_BYTES", 100)
@@ -300,7 +300,7 @@ PASSING: list[tuple[Fault, Callable[[int], list[float]]]] = [
 @pytest.mark.parametrize("times", [1, 5])
 @pytest.mark.parametrize("place", ["direct", "redirect", "cdn"])
 @pytest.mark.parametrize(("fault", "waits"), PASSING, ids=[repr(fault) for fault, _ in PASSING])
-def test_an_answer_that_says_later_is_waited_for_as_long_as_it_says(
+def test_a_retry_waits_as_long_as_the_server_says(
     hub: Hub,
     big: HubFile,
     small: HubFile,
@@ -335,7 +335,7 @@ BODY_FAULTS: list[tuple[Fault, int, list[float]]] = [
 
 @pytest.mark.parametrize("place", ["direct", "cdn"])
 @pytest.mark.parametrize(("fault", "times", "waits"), BODY_FAULTS, ids=repr)
-def test_an_answer_that_breaks_off_is_gone_on_with(
+def test_a_response_that_breaks_off_is_resumed(
     hub: Hub,
     big: HubFile,
     small: HubFile,
@@ -353,7 +353,7 @@ def test_an_answer_that_breaks_off_is_gone_on_with(
     assert naps == waits
 
 
-def test_answers_that_are_short_again_and_again_are_gone_on_with(
+def test_responses_that_are_short_repeatedly_are_resumed(
     hub: Hub, big: HubFile, naps: list[float], in_small_pieces: None
 ) -> None:
     faults: list[Fault] = [Short(missing) for missing in (799, 500, 499, 20, 3, 1)]
@@ -364,7 +364,9 @@ def test_answers_that_are_short_again_and_again_are_gone_on_with(
     assert naps == []
 
 
-def test_what_has_come_before_a_break_is_not_asked_for_again(hub: Hub, big: HubFile, in_small_pieces: None) -> None:
+def test_bytes_that_arrived_before_a_break_are_not_requested_again(
+    hub: Hub, big: HubFile, in_small_pieces: None
+) -> None:
     hub.fail(Drop(30_000), server="cdn")
     hub.fail(Short(10_000), server="cdn")
     assert fetched(big, 0, 60_000) == CONTENT
@@ -372,7 +374,7 @@ def test_what_has_come_before_a_break_is_not_asked_for_again(hub: Hub, big: HubF
     assert ranges == ["bytes=0-59999", "bytes=30000-59999", "bytes=50000-59999"]
 
 
-def test_breaks_are_forgotten_once_something_comes(
+def test_tries_are_counted_anew_once_bytes_arrive(
     hub: Hub, big: HubFile, naps: list[float], in_small_pieces: None
 ) -> None:
     for _ in range(3):
@@ -384,7 +386,7 @@ def test_breaks_are_forgotten_once_something_comes(
 
 @pytest.mark.parametrize("times", [1, 2])
 @pytest.mark.parametrize("place", ["direct", "redirect", "cdn"])
-def test_a_server_that_stalls_is_asked_again(
+def test_a_request_to_a_server_that_stalls_is_sent_again(
     hub: Hub,
     big: HubFile,
     small: HubFile,
@@ -401,7 +403,7 @@ def test_a_server_that_stalls_is_asked_again(
     assert naps == BACKOFF[:times]
 
 
-def test_a_body_that_stalls_in_the_middle_is_gone_on_with(
+def test_a_body_that_stalls_in_the_middle_is_resumed(
     hub: Hub, big: HubFile, monkeypatch: pytest.MonkeyPatch, in_small_pieces: None
 ) -> None:
     monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 0.2)
@@ -411,7 +413,7 @@ def test_a_body_that_stalls_in_the_middle_is_gone_on_with(
 
 
 @pytest.mark.parametrize("fault", [WrongRange(), IgnoreRange(), Html()], ids=repr)
-def test_other_bytes_than_those_asked_for_are_asked_for_again(
+def test_a_response_with_other_bytes_is_requested_again(
     hub: Hub, big: HubFile, naps: list[float], fault: Fault
 ) -> None:
     hub.fail(fault, server="cdn", times=2)
@@ -429,7 +431,7 @@ FAULTS: st.SearchStrategy[Fault] = st.one_of(
 
 @given(faults=st.lists(FAULTS, max_size=5), chunk_bytes=st.integers(1, 2_000), start=st.integers(0, 1_503))
 @settings(max_examples=60, deadline=None)
-def test_any_sequence_of_passing_faults_leaves_the_files_bytes(
+def test_any_sequence_of_temporary_faults_leaves_the_files_bytes(
     faulty: tuple[Hub, HubFile], faults: list[Fault], chunk_bytes: int, start: int
 ) -> None:
     hub, file = faulty
@@ -450,7 +452,7 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Hub, HubF
         yield hub, _file(hub, commit, "a.bin", 1_504)
 
 
-def test_an_answer_that_goes_on_after_the_range_is_cut_off(
+def test_bytes_after_the_requested_range_are_dropped(
     hub: Hub, big: HubFile, monkeypatch: pytest.MonkeyPatch, in_small_pieces: None
 ) -> None:
     real = server._range  # pyright: ignore[reportPrivateUsage]
@@ -479,7 +481,7 @@ def test_a_server_that_keeps_sending_other_bytes_is_an_error_after_three_tries(
 
 
 @pytest.mark.parametrize("fault", [WrongRange(), IgnoreRange(), Html()], ids=repr)
-def test_a_reader_of_such_a_server_says_what_to_type(
+def test_a_stream_from_such_a_server_says_what_to_type(
     hub: Hub, big: HubFile, fault: Fault, in_small_pieces: None
 ) -> None:
     hub.fail(fault, server="cdn", times=None)
@@ -505,7 +507,7 @@ def test_a_reader_of_such_a_server_says_what_to_type(
     ],
     ids=repr,
 )
-def test_what_does_not_pass_is_one_clear_error(
+def test_a_permanent_fault_is_one_clear_error(
     hub: Hub,
     big: HubFile,
     naps: list[float],
@@ -559,9 +561,7 @@ def test_a_file_of_another_size_than_its_repository_says_is_an_error(
     check_message(caught.value)
 
 
-def test_without_a_network_the_message_names_the_variable(
-    hub: Hub, big: HubFile, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_offline_the_message_names_the_variable(hub: Hub, big: HubFile, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(
         CurateError, match=f"{BIG} is not in the Hugging Face cache, and HF_HUB_OFFLINE is set"
@@ -616,7 +616,7 @@ def test_a_login_page_is_not_taken_for_the_whole_file(hub: Hub, big: HubFile) ->
         fetched(big, 0, big.size_bytes)
 
 
-def test_a_server_that_drops_each_answer_midway_is_got_past(hub: Hub, big: HubFile) -> None:
+def test_a_server_that_breaks_off_every_response_still_gives_the_whole_file(hub: Hub, big: HubFile) -> None:
     whole = fetched(big, 0, big.size_bytes)
     hub.fail(Drop(big.size_bytes // 9), server="cdn", times=None)
     assert fetched(big, 0, big.size_bytes) == whole

@@ -1,4 +1,4 @@
-"""Files under addresses, over real HTTP: whole or not at all, whatever the network does."""
+"""Files in object stores, over real HTTP, are written whole or not at all, whatever the network does."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from job.storage.bucket import ObjectStore
 from tests.servers.s3 import S3, Fault, Request
 
 PART_BYTES = 10 << 20
-"""Of what is larger pyarrow makes an upload of several parts."""
+"""Bytes above which pyarrow uploads in several parts."""
 SMALL, LARGE = b"small" * 100, bytes(range(256)) * (2 * PART_BYTES // 256 + 1000)
 
 
 @pytest.fixture(params=["s3://bucket/a", "memory://a", "local://{tmp_path}/a"])
 def root(request: pytest.FixtureRequest, s3: S3, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A place by pyarrow, and two by fsspec."""
+    """One address that pyarrow opens, and two that fsspec opens."""
     address = request.param.format(tmp_path=tmp_path_factory.mktemp("local"))
     yield address
     filesystem.remove_folder(address)
@@ -33,7 +33,7 @@ def gets(request: Request) -> bool:
     return request.method in {"GET", "HEAD"}
 
 
-def test_a_store_keeps_what_is_put_there(root: str) -> None:
+def test_a_store_returns_what_was_written(root: str) -> None:
     store = ObjectStore(root)
     assert not store.exists()
     assert store.read("x/one") is None
@@ -72,7 +72,7 @@ def test_a_small_file_is_one_request_and_a_large_one_a_few(s3: S3) -> None:
 
 @pytest.mark.parametrize("fault", [500, 503, "cut", "lost"])
 @pytest.mark.parametrize("content", [SMALL, LARGE], ids=["small", "large"])
-def test_a_fault_that_passes_is_not_noticed(s3: S3, content: bytes, fault: Fault) -> None:
+def test_a_temporary_fault_is_retried(s3: S3, content: bytes, fault: Fault) -> None:
     s3.times(1, fault, puts)
     filesystem.put("s3://bucket/a", content)
     assert s3.tree("bucket") == {"a": content}
@@ -93,7 +93,7 @@ def of_little_patience(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.parametrize("fault", [500, "cut", 403])
 @pytest.mark.parametrize("begun", ["?uploads", "partNumber=1&", "partNumber=3&", "?uploadId", ""])
 def test_an_upload_that_fails_for_good_leaves_nothing_under_its_name(s3: S3, begun: str, fault: Fault) -> None:
-    """The stream is let go of as well, since its destructor has been seen to publish a part."""
+    """The stream is collected as well, since its destructor was seen to publish a part."""
     content = LARGE if begun else SMALL
     s3.fault = lambda request: fault if puts(request) and begun in request.path else None
     with pytest.raises(CurateError, match=r"s3://bucket/a: (access denied|the storage cannot be used): AWS Error"):
@@ -106,7 +106,7 @@ def test_an_upload_that_fails_for_good_leaves_nothing_under_its_name(s3: S3, beg
 
 
 @pytest.mark.usefixtures("of_little_patience")
-def test_what_cannot_be_read_for_good_is_an_error_and_not_less(s3: S3) -> None:
+def test_a_file_that_cannot_be_read_is_an_error_and_never_a_part_of_it(s3: S3) -> None:
     filesystem.put("s3://bucket/a", LARGE)
     for fault in (500, "half"):
         s3.fault = lambda request, fault=fault: fault if request.method == "GET" else None
@@ -114,7 +114,7 @@ def test_what_cannot_be_read_for_good_is_an_error_and_not_less(s3: S3) -> None:
             filesystem.get("s3://bucket/a")
 
 
-def test_a_bucket_that_is_not_there_or_forbidden_is_said_before_work(s3: S3) -> None:
+def test_a_missing_or_forbidden_bucket_is_a_usage_error(s3: S3) -> None:
     with pytest.raises(UsageError, match="s3://none/a: there is no bucket none"):
         filesystem.check_usable("s3://none/a")
     s3.fault = lambda _: 403
@@ -122,7 +122,7 @@ def test_a_bucket_that_is_not_there_or_forbidden_is_said_before_work(s3: S3) -> 
         filesystem.check_usable("s3://bucket/a")
 
 
-def test_storage_that_nobody_knows_or_has_installed() -> None:
+def test_unknown_storage_and_missing_packages_are_named() -> None:
     with pytest.raises(UsageError, match="no storage is called xyz://"):
         filesystem.get("xyz://a/b")
     with pytest.raises(UsageError, match="abfs:// needs a package that is not there\npip install adlfs"):

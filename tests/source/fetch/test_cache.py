@@ -1,6 +1,6 @@
-"""The Hugging Face cache: files are fetched once, whole and right, and lie where the unmodified client finds them.
+"""Files are downloaded into the Hugging Face cache once, verified, where the unmodified client finds them.
 
-Nothing is waited for: clocks are replaced.
+Nothing waits for real: clocks are replaced.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ BIG = "raw/meta_categories/meta_Toys.jsonl"
 SMALL = "small file.jsonl"
 """In git: its hash is a SHA-1, and the Hub itself serves it."""
 CONTENT = b"".join(b"%07d\n" % number for number in range(7_500))
-"""60,000 bytes, no 8 of which come twice."""
+"""60,000 bytes, in which no 8 bytes repeat."""
 SMALL_CONTENT = CONTENT[-904:]
 TOKEN = "hf_" + "S3cret" * 5
 
@@ -66,7 +66,7 @@ pytestmark = pytest.mark.usefixtures("online", "naps")
 
 @pytest.fixture(autouse=True)
 def in_small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Makes the pieces in which files arrive small, so that these small files are many of them."""
+    """Makes the chunks of a download so small that the files consist of many."""
     monkeypatch.setattr(hub_file, "_CHUNK_BYTES", 1_000)
 
 
@@ -122,7 +122,7 @@ def category(repository: Repository | None, *files: SourceFile) -> CategorySourc
 
 
 def quiet(_: int) -> None:
-    """Nobody is told."""
+    """A report that does nothing."""
 
 
 def fetched(repository: Repository, files: Sequence[SourceFile], report: Callable[[int], None]) -> list[Path]:
@@ -136,7 +136,7 @@ def cached(repository: Repository) -> dict[str, FileIdentity]:
 
 
 def named(cache: Path) -> list[Path]:
-    """Returns what lies under a final name: blobs that are whole, and snapshots."""
+    """Returns the files with a final name: complete blobs, and snapshots."""
     return [
         path
         for path in cache.rglob("*")
@@ -147,7 +147,7 @@ def named(cache: Path) -> list[Path]:
 
 
 def ranges(hub: Hub) -> list[str | None]:
-    """Returns the ranges that the CDN was asked for."""
+    """Returns the ranges that were requested from the CDN."""
     return [request.range for request in hub.requests if request.server == "cdn"]
 
 
@@ -156,7 +156,7 @@ class StoppedError(Exception):
 
 
 def stop_at(size_bytes: int) -> Callable[[int], None]:
-    """Returns a report that stops the download once so much is there."""
+    """Returns a report that stops the download once so many bytes are there."""
 
     def report(done: int) -> None:
         if done >= size_bytes:
@@ -166,7 +166,7 @@ def stop_at(size_bytes: int) -> Callable[[int], None]:
 
 
 def interrupted(repository: Repository, file: SourceFile, size_bytes: int) -> None:
-    """Leaves a download of which so much is there."""
+    """Leaves an incomplete download of so many bytes."""
     with pytest.raises(StoppedError):
         fetched(repository, [file], stop_at(size_bytes))
 
@@ -174,7 +174,7 @@ def interrupted(repository: Repository, file: SourceFile, size_bytes: int) -> No
 # Fetched once.
 
 
-def test_files_are_fetched_once_and_the_second_time_nobody_is_asked(
+def test_files_are_downloaded_once_and_then_take_no_request(
     hub: Hub, repository: Repository, big: SourceFile, small: SourceFile
 ) -> None:
     first = fetched(repository, [big, small], quiet)
@@ -185,7 +185,7 @@ def test_files_are_fetched_once_and_the_second_time_nobody_is_asked(
     assert hub.requests == asked
 
 
-def test_the_unmodified_client_finds_what_was_fetched(
+def test_the_unmodified_client_finds_the_downloaded_files(
     hub: Hub, repository: Repository, big: SourceFile, small: SourceFile, cache: Path
 ) -> None:
     remember_revision(REPO, "main", repository.commit)
@@ -202,7 +202,7 @@ def test_the_unmodified_client_finds_what_was_fetched(
     assert not scan_cache_dir(cache).warnings
 
 
-def test_the_client_online_does_not_fetch_again_what_is_there(
+def test_the_client_online_does_not_download_the_files_again(
     hub: Hub, repository: Repository, big: SourceFile, cache: Path
 ) -> None:
     (path,) = fetched(repository, [big], quiet)
@@ -214,7 +214,7 @@ def test_the_client_online_does_not_fetch_again_what_is_there(
     assert ranges(hub) == []
 
 
-def test_what_the_client_has_fetched_is_not_fetched_again(
+def test_files_that_the_client_downloaded_are_not_downloaded_again(
     hub: Hub, repository: Repository, big: SourceFile, small: SourceFile, cache: Path
 ) -> None:
     for name in (BIG, SMALL):
@@ -224,7 +224,7 @@ def test_what_the_client_has_fetched_is_not_fetched_again(
     assert hub.requests == []
 
 
-def test_a_file_that_another_commit_has_too_is_linked_and_not_fetched(
+def test_a_file_that_another_commit_has_too_is_linked_without_a_download(
     hub: Hub, repository: Repository, big: SourceFile
 ) -> None:
     fetched(repository, [big], quiet)
@@ -261,7 +261,7 @@ def test_the_token_is_sent_to_the_hub_only_and_stays_out_of_the_cache(
 # Interruptions.
 
 
-def test_an_interrupted_download_goes_on_where_it_stopped(
+def test_an_interrupted_download_is_resumed_where_it_stopped(
     hub: Hub, repository: Repository, big: SourceFile, cache: Path
 ) -> None:
     interrupted(repository, big, 25_000)
@@ -274,7 +274,7 @@ def test_an_interrupted_download_goes_on_where_it_stopped(
     assert told[0] == 26_000
 
 
-def test_a_download_that_was_whole_but_not_named_is_not_fetched_again(
+def test_a_complete_download_without_its_final_name_is_not_downloaded_again(
     hub: Hub, repository: Repository, big: SourceFile
 ) -> None:
     interrupted(repository, big, 60_000)
@@ -283,7 +283,7 @@ def test_a_download_that_was_whole_but_not_named_is_not_fetched_again(
     assert hub.requests == []
 
 
-def test_a_part_that_is_longer_than_the_file_is_thrown_away(
+def test_a_part_that_is_longer_than_the_file_is_discarded(
     hub: Hub, repository: Repository, big: SourceFile, cache: Path
 ) -> None:
     interrupted(repository, big, 25_000)
@@ -294,9 +294,7 @@ def test_a_part_that_is_longer_than_the_file_is_thrown_away(
     assert ranges(hub) == ["bytes=0-59999"]
 
 
-def test_a_part_that_was_damaged_is_fetched_anew(
-    hub: Hub, repository: Repository, big: SourceFile, cache: Path
-) -> None:
+def test_a_damaged_part_is_downloaded_again(hub: Hub, repository: Repository, big: SourceFile, cache: Path) -> None:
     interrupted(repository, big, 25_000)
     (part,) = cache.rglob("*.incomplete")
     part.write_bytes(b"x" + CONTENT[1:25_000])
@@ -312,7 +310,7 @@ def test_a_part_is_a_leftover_for_the_clients_own_tools(repository: Repository, 
     assert part.read_bytes() == CONTENT[:25_000]
 
 
-def test_a_download_that_broke_off_for_good_goes_on_the_next_time(
+def test_a_failed_download_is_resumed_by_the_next_one(
     hub: Hub, repository: Repository, big: SourceFile, cache: Path
 ) -> None:
     hub.fail(Drop(30_000), server="cdn")
@@ -341,7 +339,7 @@ def test_a_download_that_broke_off_for_good_goes_on_the_next_time(
     ],
     ids=repr,
 )
-def test_faults_that_pass_leave_the_right_file(
+def test_temporary_faults_leave_the_right_file(
     hub: Hub, repository: Repository, big: SourceFile, naps: list[float], fault: Any, waits: list[float] | None
 ) -> None:
     hub.fail(fault, server="cdn", times=2)
@@ -354,7 +352,7 @@ def test_faults_that_pass_leave_the_right_file(
 
 
 @pytest.mark.parametrize("name", ["big", "small"])
-def test_bytes_that_are_wrong_once_are_fetched_anew(
+def test_bytes_that_are_wrong_once_are_downloaded_again(
     hub: Hub, repository: Repository, request: pytest.FixtureRequest, name: str
 ) -> None:
     file: SourceFile = request.getfixturevalue(name)
@@ -388,7 +386,7 @@ def test_a_login_page_instead_of_the_file_is_an_error_and_gets_no_name(
 
 
 @pytest.mark.parametrize("content", [b"x" + CONTENT[1:], CONTENT[:-1], b"", CONTENT + b"x"])
-def test_a_file_that_was_damaged_in_the_cache_is_fetched_anew(
+def test_a_file_that_was_damaged_in_the_cache_is_downloaded_again(
     hub: Hub, repository: Repository, big: SourceFile, content: bytes
 ) -> None:
     (path,) = fetched(repository, [big], quiet)
@@ -400,9 +398,7 @@ def test_a_file_that_was_damaged_in_the_cache_is_fetched_anew(
 
 
 @pytest.mark.parametrize("name", ["big", "small"])
-def test_a_link_to_nothing_is_mended(
-    hub: Hub, repository: Repository, request: pytest.FixtureRequest, name: str
-) -> None:
+def test_a_broken_link_is_repaired(hub: Hub, repository: Repository, request: pytest.FixtureRequest, name: str) -> None:
     file: SourceFile = request.getfixturevalue(name)
     (path,) = fetched(repository, [file], quiet)
     content = path.read_bytes()
@@ -412,7 +408,7 @@ def test_a_link_to_nothing_is_mended(
     assert path.read_bytes() == content
 
 
-def test_a_server_that_ignores_ranges_has_a_resumed_download_begin_anew(
+def test_a_resumed_download_starts_again_if_the_server_ignores_ranges(
     hub: Hub, repository: Repository, big: SourceFile
 ) -> None:
     interrupted(repository, big, 25_000)
@@ -434,7 +430,7 @@ def test_a_server_that_always_sends_other_bytes_is_an_error(
 # What is missing, and room for it.
 
 
-def test_what_is_missing_is_what_is_still_to_be_fetched(
+def test_missing_bytes_are_those_still_to_be_downloaded(
     repository: Repository, big: SourceFile, small: SourceFile
 ) -> None:
     source = category(repository, big, small)
@@ -447,7 +443,7 @@ def test_what_is_missing_is_what_is_still_to_be_fetched(
     assert missing_bytes(source) == 0
 
 
-def test_nothing_is_missing_where_the_files_are_not_on_the_hub(tmp_path: Path) -> None:
+def test_nothing_is_missing_if_the_files_are_not_on_the_hub(tmp_path: Path) -> None:
     file = SourceFile(name="a.jsonl", location=LocalFile(tmp_path / "a.jsonl"), size_bytes=10, fingerprint="0")
     assert missing_bytes(category(None, file)) == 0
 
@@ -461,7 +457,7 @@ def test_a_file_of_another_size_in_the_cache_is_missing(repository: Repository, 
 
 
 def _free(monkeypatch: pytest.MonkeyPatch, free: int) -> list[Path]:
-    """Has every disk have so much room; returns the folders whose disk is looked at."""
+    """Fakes the free bytes of every disk. Returns the folders whose disk is asked about, which grow."""
     looked_at: list[Path] = []
 
     def disk_usage(folder: Path) -> SimpleNamespace:
@@ -481,13 +477,13 @@ def test_room_is_checked_on_the_disk_that_the_cache_will_be_on(tmp_path: Path, m
         check_cache_room(6_000_000_000)
 
 
-def test_some_room_has_to_be_left(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_some_room_has_to_stay_free(monkeypatch: pytest.MonkeyPatch) -> None:
     _free(monkeypatch, 5_000_000_000)
     with pytest.raises(CurateError, match="too full"):
         check_cache_room(4_990_000_000)
 
 
-def test_a_full_disk_does_not_matter_when_nothing_is_to_be_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_does_not_matter_if_nothing_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     looked_at = _free(monkeypatch, 0)
     check_cache_room(0)
     assert looked_at == []
@@ -497,7 +493,7 @@ def test_a_full_disk_does_not_matter_when_nothing_is_to_be_fetched(monkeypatch: 
     ("number", "says"),
     [(errno.ENOSPC, "the disk is full"), (errno.EROFS, "read-only"), (errno.EDQUOT, "quota is used up")],
 )
-def test_a_disk_that_fills_up_is_a_clear_error_and_what_is_there_is_kept(
+def test_a_disk_that_fills_up_is_a_clear_error_and_the_part_is_kept(
     hub: Hub, repository: Repository, big: SourceFile, cache: Path, number: int, says: str
 ) -> None:
     def report(done: int) -> None:
@@ -532,7 +528,7 @@ def test_a_cache_that_cannot_be_written_is_a_clear_error(
     assert str(cache) in str(caught.value)
 
 
-def test_what_is_in_a_cache_that_cannot_be_written_is_used(
+def test_files_in_a_read_only_cache_are_used(
     repository: Repository, big: SourceFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     paths = fetched(repository, [big], quiet)
@@ -575,7 +571,7 @@ def test_a_file_system_without_links_gets_copies(
 # Offline.
 
 
-def test_without_a_network_what_is_in_the_cache_is_used(
+def test_offline_files_in_the_cache_are_used(
     hub: Hub, repository: Repository, big: SourceFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     paths = fetched(repository, [big], quiet)
@@ -586,7 +582,7 @@ def test_without_a_network_what_is_in_the_cache_is_used(
 
 
 @pytest.mark.parametrize("state", ["nothing", "a part", "damaged"])
-def test_without_a_network_what_is_not_whole_is_a_clear_error(
+def test_offline_incomplete_files_are_a_clear_error(
     hub: Hub, repository: Repository, big: SourceFile, monkeypatch: pytest.MonkeyPatch, state: str
 ) -> None:
     if state == "a part":
@@ -604,7 +600,9 @@ def test_without_a_network_what_is_not_whole_is_a_clear_error(
 # At once.
 
 
-def test_two_threads_that_want_the_same_file_fetch_it_once(hub: Hub, repository: Repository, big: SourceFile) -> None:
+def test_two_threads_that_want_the_same_file_download_it_once(
+    hub: Hub, repository: Repository, big: SourceFile
+) -> None:
     both = threading.Barrier(2)
     found: list[bytes] = []
     hub.fail(Slow(0.002, piece_bytes=5_000), server="cdn", times=None)
@@ -642,7 +640,7 @@ print(copy.path.read_bytes() == sys.stdin.buffer.read())
 """
 
 
-def test_two_processes_that_want_the_same_file_fetch_it_once(
+def test_two_processes_that_want_the_same_file_download_it_once(
     hub: Hub, repository: Repository, big: SourceFile, cache: Path
 ) -> None:
     hub.fail(Slow(0.002, piece_bytes=5_000), server="cdn", times=None)
@@ -688,7 +686,7 @@ def test_a_revision_that_cannot_be_remembered_is_no_error(cache: Path) -> None:
     assert cached_commit(REPO, "main") is None
 
 
-def test_what_the_cache_has_of_a_commit_is_told_with_size_and_hash(
+def test_the_cached_files_of_a_commit_have_size_and_hash(
     repository: Repository, big: SourceFile, small: SourceFile
 ) -> None:
     assert cached(repository) == {}
@@ -714,7 +712,7 @@ def test_a_copy_on_a_file_system_without_links_is_found_offline_with_its_hash(
     assert cached(repository) == {file.name: file.identity for file in (big, small)}
 
 
-def test_a_revision_that_was_half_written_down_is_not_known(cache: Path, repository: Repository) -> None:
+def test_a_revision_file_that_is_empty_is_ignored(cache: Path, repository: Repository) -> None:
     remember_revision(REPO, "main", "")
     assert cached_commit(REPO, "main") is None
     remember_revision(REPO, "main", repository.commit)

@@ -53,7 +53,7 @@ def on_hub(server: Hub, catalogue: Path, category: str) -> CategorySource:
 
 
 def quiet(_: object) -> None:
-    """Nobody is told."""
+    """A report that does nothing."""
 
 
 def cached(source: CategorySource) -> list[LocalFile]:

@@ -1,4 +1,4 @@
-"""A packed file is unpacked whole or not at all, once, and a damaged one is named."""
+"""A packed file is unpacked once, whole or not at all, and a damaged one is named."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_a_file_is_unpacked_under_its_own_name(tmp_path: Path, pack: Pack, suffi
 
 
 @PACKINGS
-def test_several_members_follow_one_another(tmp_path: Path, pack: Pack, suffix: str) -> None:
+def test_several_members_are_joined(tmp_path: Path, pack: Pack, suffix: str) -> None:
     pieces = [ROWS, b"", Random(1).randbytes(3_000_000), b"last"]
     path = packed_file(tmp_path, b"".join(map(pack, pieces)), suffix)
     assert unpack(path, tmp_path / "scratch", silent).read_bytes() == b"".join(pieces)
@@ -102,7 +102,7 @@ def test_several_members_follow_one_another(tmp_path: Path, pack: Pack, suffix: 
 
 @pytest.mark.parametrize("size", [0, 1, 262_143, 262_144, 1_048_575, 1_048_576, 1_048_577, 2_097_152])
 @PACKINGS
-def test_any_size_comes_out_whole(tmp_path: Path, pack: Pack, suffix: str, size: int) -> None:
+def test_a_file_of_any_size_is_unpacked_completely(tmp_path: Path, pack: Pack, suffix: str, size: int) -> None:
     data = Random(size).randbytes(size)
     path = packed_file(tmp_path, pack(data), suffix)
     assert unpack(path, tmp_path / "scratch", silent).read_bytes() == data
@@ -169,7 +169,7 @@ def test_plain_rows_under_a_packed_name_are_damage(tmp_path: Path, suffix: str) 
         unpack(path, tmp_path / "scratch", silent)
 
 
-def test_parts_that_are_to_be_skipped_are_skipped(tmp_path: Path) -> None:
+def test_skippable_frames_are_skipped(tmp_path: Path) -> None:
     skipped = b"\x50\x2a\x4d\x18" + len(b"an index").to_bytes(4, "little") + b"an index"
     path = packed_file(tmp_path, skipped + zst_with_size(b"a") + skipped + zst_with_size(b"b") + skipped, ".zst")
     assert unpack(path, tmp_path / "scratch", silent).read_bytes() == b"ab"
@@ -179,7 +179,7 @@ GIB = 1 << 30
 
 
 class Usage(NamedTuple):
-    """What `shutil.disk_usage` answers."""
+    """The result of `shutil.disk_usage`."""
 
     total: int
     used: int
@@ -187,7 +187,7 @@ class Usage(NamedTuple):
 
 
 def frees(patch: pytest.MonkeyPatch, *free: int) -> list[Path]:
-    """Lets the disk have so many bytes free, one answer after the other and then the last one again."""
+    """Fakes the free bytes of every disk, one value per call; the last one repeats. Returns the folders asked about."""
     asked: list[Path] = []
 
     def disk_usage(path: Path) -> Usage:
@@ -199,7 +199,7 @@ def frees(patch: pytest.MonkeyPatch, *free: int) -> list[Path]:
 
 
 @PACKINGS
-def test_a_disk_too_full_is_said_before_work_starts(
+def test_a_full_disk_is_an_error_before_work_starts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pack: Pack, suffix: str
 ) -> None:
     path = packed_file(tmp_path, pack(ROWS), suffix)
@@ -216,7 +216,7 @@ def test_a_disk_too_full_is_said_before_work_starts(
     assert left_in(scratch) == []
 
 
-def test_a_disk_that_fills_up_meanwhile_stops_the_work_and_nothing_is_left(
+def test_a_disk_that_fills_up_stops_the_work_and_nothing_is_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = packed_file(tmp_path, gzip.compress(bytes(70 << 20), 1), ".gz")
@@ -234,7 +234,7 @@ def test_a_disk_with_room_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 @PACKINGS
-def test_what_is_unpacked_already_is_not_unpacked_again(
+def test_an_unpacked_file_is_not_unpacked_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pack: Pack, suffix: str
 ) -> None:
     path = packed_file(tmp_path, pack(ROWS), suffix)
@@ -293,7 +293,7 @@ def test_a_killed_unpack_leaves_no_final_name_and_the_next_one_does_it_all(tmp_p
 
 
 @pytest.mark.parametrize("suffix", [".gz", ".zst"])
-def test_a_disk_too_small_for_the_unpacked_file_is_said_before_work_starts(
+def test_a_disk_too_small_for_the_unpacked_file_is_an_error_before_work_starts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
 ) -> None:
     plain = bytes(70 << 20)

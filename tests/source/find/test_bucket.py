@@ -1,4 +1,4 @@
-"""A catalogue in a bucket is found as in a folder, by listing no more than the folders that it may be in."""
+"""A catalogue in a bucket is found as in a folder. Only folders that may have its files are listed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.servers.s3 import S3
 
 @pytest.fixture(scope="module")
 def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two categories in both forms, one flat file, and things that are no catalogue's."""
+    """Two categories in both formats, one flat file, and files that belong to no catalogue."""
     root = tmp_path_factory.mktemp("catalogue")
     make_catalogue(root, rows=300, categories=["Appliances", "Toys"])
     (root / "Books.jsonl").write_bytes(b'{"title": "a"}\n' * 20_000)
@@ -39,13 +39,13 @@ def bucket(s3: S3, catalogue: Path) -> S3:
 
 
 def facts(found: list[CategorySource]) -> list[object]:
-    """Returns all that a digest is made of."""
+    """Returns everything that the digest of a category depends on."""
     files = [[(file.name, file.size_bytes, file.fingerprint) for file in source.files] for source in found]
     return [(source.category, source.file_format, names) for source, names in zip(found, files, strict=True)]
 
 
 @pytest.mark.parametrize("wanted", [(), ("Toys",), ("Books", "Appliances")])
-def test_what_is_found_is_what_a_folder_has(bucket: S3, catalogue: Path, wanted: tuple[str, ...]) -> None:
+def test_a_bucket_gives_what_a_folder_gives(bucket: S3, catalogue: Path, wanted: tuple[str, ...]) -> None:
     found = in_bucket.find_categories("s3://bucket/catalogue", wanted)
     assert facts(found) == facts(folder.find_categories(catalogue, wanted))
     listings = [request.path for request in bucket.requests if "list-type" in request.path]
@@ -53,13 +53,13 @@ def test_what_is_found_is_what_a_folder_has(bucket: S3, catalogue: Path, wanted:
     assert not any("other" in path or "review" in path for path in listings)
 
 
-def test_one_file_and_one_category_s_folder_will_do(bucket: S3, catalogue: Path) -> None:
+def test_the_source_may_be_one_file_or_the_folder_of_one_category(bucket: S3, catalogue: Path) -> None:
     for name in ("Books.jsonl", "raw_meta_Toys"):
         found = in_bucket.find_categories(f"s3://bucket/catalogue/{name}", ())
         assert facts(found) == facts(folder.find_categories(catalogue / name, ()))
 
 
-def test_what_is_not_there_is_said_with_what_is_near(bucket: S3) -> None:
+def test_a_missing_source_is_named_with_similar_names(bucket: S3) -> None:
     with pytest.raises(UsageError, match=r"source not found: s3://bucket/catalog; did you mean catalogue\?"):
         in_bucket.find_categories("s3://bucket/catalog", ())
     with pytest.raises(UsageError, match=r"no category .Toy. in s3://bucket/catalogue; did you mean Toys\?"):
@@ -71,7 +71,7 @@ def test_what_is_not_there_is_said_with_what_is_near(bucket: S3) -> None:
         in_bucket.find_categories("s3://bucket/catalogue", ("Empty",))
 
 
-def test_a_range_that_comes_short_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_range_that_is_too_short_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     file = BucketFile(address="s3://bucket/a.jsonl", size_bytes=1_000)
     monkeypatch.setattr(filesystem, "get_range", lambda address, start, end: b"x" * (end - start - 1))
     with (

@@ -1,4 +1,4 @@
-"""A folder's files are found in every layout, and whatever would lose or mix up rows is an error that names it."""
+"""A folder's files are found in every layout. What would lose or mix up rows is an error that names it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HUB_JSONL = "raw/meta_categories"
 
 
 def put(root: Path, *names: str) -> Path:
-    """Makes files whose content is their own name; nobody looks into them here."""
+    """Makes files whose content is their own name, since nothing reads them here."""
     for name in names:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -63,7 +63,7 @@ def test_the_hub_layout(tmp_path: Path) -> None:
         (f"{HUB_JSONL}/meta_Gift_Cards.jsonl.zst", "jsonl"),
     ],
 )
-def test_every_name_says_its_category_and_form(tmp_path: Path, name: str, file_format: str) -> None:
+def test_every_name_tells_category_and_format(tmp_path: Path, name: str, file_format: str) -> None:
     put(tmp_path, name)
     assert names(find_categories(tmp_path, [])) == {"Gift_Cards": (file_format, [name])}
     assert names(find_categories(tmp_path, ["Gift_Cards"])) == {"Gift_Cards": (file_format, [name])}
@@ -86,17 +86,17 @@ def test_a_file_may_be_the_source(tmp_path: Path, name: str, category: str, file
     assert [(file.name, file.location) for file in source.files] == [(name, LocalFile(tmp_path / name))]
 
 
-def test_one_shard_of_several_is_no_source(tmp_path: Path) -> None:
+def test_one_shard_of_several_is_not_a_source(tmp_path: Path) -> None:
     put(tmp_path, "Books-00000-of-00002.parquet", "Books-00001-of-00002.parquet")
     assert "00001-of-00002" in refused(tmp_path / "Books-00000-of-00002.parquet")
 
 
-def test_a_file_of_another_kind_is_no_source(tmp_path: Path) -> None:
+def test_a_file_of_another_kind_is_not_a_source(tmp_path: Path) -> None:
     put(tmp_path, "Books.csv")
     assert "neither JSONL (.jsonl, .jsonl.gz, .jsonl.zst) nor Parquet" in refused(tmp_path / "Books.csv")
 
 
-def test_what_is_no_catalogue_file_is_passed_over(tmp_path: Path) -> None:
+def test_other_files_are_ignored(tmp_path: Path) -> None:
     put(tmp_path, "README.md", "Books.jsonl", "Toys.jsonl.123.part", "Games.json", "Films.csv.gz", "other/Music.jsonl")
     put(tmp_path, "Folder.jsonl/x.txt", "raw_meta_Empty/.gitattributes", "raw/other/meta_Art.jsonl")
     assert names(find_categories(tmp_path, [])) == {"Books": ("jsonl", ["Books.jsonl"])}
@@ -149,7 +149,7 @@ def test_plain_jsonl_is_preferred_over_packed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["Books.jsonl.gz", "Books.jsonl.zst"])
-def test_packed_jsonl_is_told_from_plain(tmp_path: Path, name: str) -> None:
+def test_packed_jsonl_is_recognised_by_its_name(tmp_path: Path, name: str) -> None:
     put(tmp_path, name)
     (source,) = find_categories(tmp_path, [])
     assert source.is_packed
@@ -172,7 +172,7 @@ def test_two_files_that_may_be_the_category_are_both_named(tmp_path: Path, both:
     assert all(name in message for name in both)
 
 
-def test_shards_come_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+def test_shards_are_sorted_by_their_numbers(tmp_path: Path) -> None:
     shards = [f"raw_meta_Books/full-{number:05d}-of-00012.parquet" for number in range(12)]
     put(tmp_path, *reversed(shards))
     assert names(find_categories(tmp_path, [])) == {"Books": ("parquet", shards)}
@@ -197,7 +197,7 @@ def test_a_set_with_shards_missing_is_an_error_that_names_them(
     assert str((tmp_path / stem).parent) in message
 
 
-def test_of_many_missing_shards_the_first_are_named_and_the_rest_counted(tmp_path: Path) -> None:
+def test_the_first_of_many_missing_shards_are_named_and_the_rest_counted(tmp_path: Path) -> None:
     put(tmp_path, "raw_meta_Books/full-00003-of-00010.parquet")
     message = refused(tmp_path)
     assert "9 of 10 missing" in message
@@ -220,7 +220,7 @@ def test_a_shard_beyond_its_set_is_refused(tmp_path: Path) -> None:
     assert str(tmp_path / "raw_meta_Books/full-00002-of-00002.parquet") in message
 
 
-def test_what_is_wrong_with_another_category_does_not_matter(tmp_path: Path) -> None:
+def test_errors_of_other_categories_do_not_matter(tmp_path: Path) -> None:
     put(tmp_path, "raw_meta_Books/full-00000-of-00002.parquet", "Toys.jsonl")
     (tmp_path / "Games.jsonl").touch()
     assert names(find_categories(tmp_path, ["Toys"])) == {"Toys": ("jsonl", ["Toys.jsonl"])}
@@ -249,13 +249,13 @@ def test_shards_that_do_not_say_their_category_need_its_name(tmp_path: Path, ste
     assert names(find_categories(tmp_path / f"{stem}-00000-of-00001.parquet", ["Books"])) == expected
 
 
-def test_shards_that_do_not_say_their_category_are_not_another_one_s(tmp_path: Path) -> None:
+def test_shards_without_a_category_are_not_given_to_another_one(tmp_path: Path) -> None:
     put(tmp_path, "full-00000-of-00001.parquet", "Books.jsonl")
     assert names(find_categories(tmp_path, ["Books"])) == {"Books": ("jsonl", ["Books.jsonl"])}
     assert "no category 'Toys'" in refused(tmp_path, "Books", "Toys")
 
 
-def test_categories_come_in_the_order_wanted_or_by_name(tmp_path: Path) -> None:
+def test_categories_are_in_the_order_wanted_or_sorted_by_name(tmp_path: Path) -> None:
     put(tmp_path, "Toys.jsonl", "Books.jsonl", "raw_meta_Games/full-00000-of-00001.parquet")
     assert list(names(find_categories(tmp_path, []))) == ["Books", "Games", "Toys"]
     assert list(names(find_categories(tmp_path, ["Toys", "Books"]))) == ["Toys", "Books"]
@@ -268,7 +268,7 @@ def test_an_unknown_category_names_the_nearest(tmp_path: Path, typed: str) -> No
     assert f"no category {typed!r} in {tmp_path}; did you mean Musical_Instruments?" in message
 
 
-def test_a_category_like_no_other_names_those_that_are_there(tmp_path: Path) -> None:
+def test_an_unknown_category_without_similar_ones_lists_what_is_there(tmp_path: Path) -> None:
     put(tmp_path, "Toys.jsonl", "Books.jsonl")
     assert refused(tmp_path, "Appliances").endswith("it has: Books, Toys")
 
@@ -328,7 +328,7 @@ def test_a_change_in_a_file_s_head_or_tail_changes_its_fingerprint(big: Path, ch
 
 
 @pytest.mark.parametrize("at", [0, SIZE // 2, SIZE])
-def test_a_change_in_a_file_s_size_changes_what_is_known_of_it(big: Path, at: int) -> None:
+def test_a_change_in_a_file_s_size_changes_its_identity(big: Path, at: int) -> None:
     before = identity(big)
     data = big.read_bytes()
     big.write_bytes(data[:at] + b"\n" + data[at:])
@@ -337,7 +337,7 @@ def test_a_change_in_a_file_s_size_changes_what_is_known_of_it(big: Path, at: in
 
 
 @pytest.mark.parametrize("size", [1, 2, 65_535, 65_536, 65_537, 131_071, 131_072])
-def test_any_size_has_a_fingerprint_that_each_byte_decides(tmp_path: Path, size: int) -> None:
+def test_at_any_size_each_byte_changes_the_fingerprint(tmp_path: Path, size: int) -> None:
     path = tmp_path / "Books.jsonl"
     places = {0, size // 2, size - 1}
     path.write_bytes(bytes(size))
@@ -350,7 +350,7 @@ def test_any_size_has_a_fingerprint_that_each_byte_decides(tmp_path: Path, size:
     assert len(seen) == 1 + len(places)
 
 
-def test_where_a_file_lies_does_not_change_its_fingerprint(big: Path, tmp_path: Path) -> None:
+def test_the_fingerprint_does_not_depend_on_the_path(big: Path, tmp_path: Path) -> None:
     other = tmp_path / "far/away"
     other.mkdir(parents=True)
     (other / "meta_Toys.jsonl").write_bytes(big.read_bytes())
@@ -367,7 +367,7 @@ def test_two_files_for_the_same_shard_are_refused(tmp_path: Path) -> None:
         find_categories(tmp_path, [])
 
 
-def test_halves_of_two_sets_are_not_one(tmp_path: Path) -> None:
+def test_halves_of_two_sets_are_not_one_set(tmp_path: Path) -> None:
     folder = tmp_path / "raw_meta_Books"
     folder.mkdir()
     (folder / "train-00000-of-00002.parquet").write_bytes(b"a")
@@ -376,7 +376,7 @@ def test_halves_of_two_sets_are_not_one(tmp_path: Path) -> None:
         find_categories(tmp_path, [])
 
 
-def test_shards_and_a_single_file_are_not_chosen_between_in_silence(tmp_path: Path) -> None:
+def test_shards_beside_a_single_file_are_refused(tmp_path: Path) -> None:
     folder = tmp_path / "raw_meta_Books"
     folder.mkdir()
     (folder / "full-00000-of-00001.parquet").write_bytes(b"a")
@@ -394,12 +394,12 @@ def test_a_name_that_cannot_be_a_category_s_is_refused(tmp_path: Path, name: str
         assert "is no category's name" in refused(tmp_path)
 
 
-def test_what_other_systems_hide_is_no_category(tmp_path: Path) -> None:
+def test_hidden_files_are_not_categories(tmp_path: Path) -> None:
     put(tmp_path, "._Books.jsonl", ".Toys.jsonl", "Books.jsonl")
     assert names(find_categories(tmp_path, [])) == {"Books": ("jsonl", ["Books.jsonl"])}
 
 
-def test_shards_of_no_category_are_not_passed_over_in_silence(tmp_path: Path) -> None:
+def test_shards_without_a_category_are_not_ignored_silently(tmp_path: Path) -> None:
     put(tmp_path, "full-00000-of-00001.parquet", "Games.jsonl")
     assert "do not say which category" in refused(tmp_path)
     assert names(find_categories(tmp_path, ["Games"])) == {"Games": ("jsonl", ["Games.jsonl"])}

@@ -1,6 +1,6 @@
-"""Which commit a revision is, and which files of it are a category's: asked of the Hub once, or of the cache.
+"""The commit of a revision, and a category's files at that commit, come from the Hub or from the cache.
 
-Nothing is waited for: clocks are replaced.
+Nothing waits for real: clocks are replaced.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ JSONL = "raw/meta_categories/meta_{}.jsonl"
 SHARD = "raw_meta_{}/full-{:05d}-of-{:05d}.parquet"
 TOKEN = "hf_" + "S3cret" * 5
 BACKOFF: list[float] = [1, 2, 4, 8, 8]
-"""What huggingface_hub waits between its six tries, in seconds, when the server does not say."""
+"""Seconds that huggingface_hub waits between its six tries if the server does not say."""
 
 
 pytestmark = pytest.mark.usefixtures("online", "naps")
@@ -46,7 +46,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Three categories: one as JSONL, one as JSONL and as a whole set of Parquet, and one as half a set and JSONL."""
+    """Three categories: JSONL; JSONL and a complete set of Parquet shards; JSONL and half a set."""
     folder = tmp_path / "published"
     names = [
         "README.md",
@@ -94,20 +94,20 @@ def test_a_branch_is_the_commit_it_names_now(hub: Hub, commit: str, folder: Path
 
 
 @pytest.mark.parametrize("revision", ["v1.0", "refs/pr/3", "a branch/with ä"])
-def test_a_revision_of_any_name_is_asked_for_once(hub: Hub, commit: str, folder: Path, revision: str) -> None:
+def test_a_revision_of_any_name_takes_one_request(hub: Hub, commit: str, folder: Path, revision: str) -> None:
     other = hub.put(REPO, folder, revision=revision)
     assert resolve(REPO, revision).commit == other
     (request,) = hub.requests
     assert request.path == f"/api/datasets/{REPO}/revision/{revision}"
 
 
-def test_a_commit_is_itself_and_nobody_is_asked(hub: Hub) -> None:
+def test_a_commit_is_resolved_without_a_request(hub: Hub) -> None:
     assert resolve(REPO, "0123456789" * 4) == Repository(REPO, "0123456789" * 4)
     assert hub.requests == []
 
 
 @pytest.mark.parametrize("revision", ["0123456789", "A" * 40, "a" * 41])
-def test_what_only_looks_like_a_commit_is_asked_for(hub: Hub, commit: str, revision: str) -> None:
+def test_a_name_that_only_resembles_a_commit_is_requested(hub: Hub, commit: str, revision: str) -> None:
     with pytest.raises(UsageError, match=f"{REPO} at {revision}: no such branch, tag or commit"):
         resolve(REPO, revision)
 
@@ -181,7 +181,7 @@ def test_a_gated_repository_that_is_listed_is_planned_without_and_read_with_the_
 # Offline.
 
 
-def test_without_a_network_a_revision_is_what_it_was_when_last_asked_for(
+def test_offline_a_revision_is_the_last_known_commit(
     hub: Hub, commit: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     resolve(REPO, "main")
@@ -192,9 +192,7 @@ def test_without_a_network_a_revision_is_what_it_was_when_last_asked_for(
     assert hub.requests == []
 
 
-def test_without_a_network_a_revision_never_asked_for_is_a_clear_error(
-    hub: Hub, commit: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_offline_an_unknown_revision_is_a_clear_error(hub: Hub, commit: str, monkeypatch: pytest.MonkeyPatch) -> None:
     go_offline(monkeypatch)
     with pytest.raises(
         CurateError, match=f"{REPO} at main is not in the Hugging Face cache, and HF_HUB_OFFLINE is set"
@@ -204,7 +202,7 @@ def test_without_a_network_a_revision_never_asked_for_is_a_clear_error(
 
 
 @pytest.mark.parametrize("category", ["Appliances", "Electronics"])
-def test_without_a_network_the_files_are_those_in_the_cache(
+def test_offline_the_files_are_those_in_the_cache(
     hub: Hub, commit: str, monkeypatch: pytest.MonkeyPatch, category: str
 ) -> None:
     repository = resolve(REPO, "main")
@@ -219,7 +217,7 @@ def test_without_a_network_the_files_are_those_in_the_cache(
 
 
 @pytest.mark.parametrize("wanted", [["Toys"], []])
-def test_without_a_network_what_is_not_in_the_cache_is_a_clear_error(
+def test_offline_files_that_are_not_in_the_cache_are_a_clear_error(
     hub: Hub, commit: str, monkeypatch: pytest.MonkeyPatch, wanted: list[str]
 ) -> None:
     go_offline(monkeypatch)
@@ -229,7 +227,7 @@ def test_without_a_network_what_is_not_in_the_cache_is_a_clear_error(
         find_categories(Repository(REPO, commit), wanted)
 
 
-def test_without_a_network_half_a_set_in_the_cache_is_a_clear_error(
+def test_offline_half_a_set_in_the_cache_is_a_clear_error(
     hub: Hub, commit: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     repository = resolve(REPO, "main")
@@ -257,7 +255,7 @@ FAULTS: list[tuple[Fault, int, list[float]]] = [
 
 
 @pytest.mark.parametrize(("fault", "times", "waits"), FAULTS, ids=repr)
-def test_a_revision_is_found_behind_faults_that_pass(
+def test_a_revision_is_found_despite_temporary_faults(
     hub: Hub, commit: str, naps: list[float], fault: Fault, times: int, waits: list[float]
 ) -> None:
     hub.fail(fault, times=times)
@@ -267,7 +265,7 @@ def test_a_revision_is_found_behind_faults_that_pass(
 
 
 @pytest.mark.parametrize(("fault", "times", "waits"), FAULTS, ids=repr)
-def test_a_tree_is_read_behind_faults_that_pass_on_its_second_page(
+def test_a_tree_is_read_despite_temporary_faults_on_its_second_page(
     hub: Hub, commit: str, naps: list[float], fault: Fault, times: int, waits: list[float]
 ) -> None:
     hub.page_size = 5
@@ -293,7 +291,7 @@ def test_a_tree_is_read_behind_faults_that_pass_on_its_second_page(
     ids=repr,
 )
 @pytest.mark.parametrize("asked", ["revision", "tree"])
-def test_what_does_not_pass_is_one_clear_error(
+def test_a_permanent_fault_is_one_clear_error(
     hub: Hub, commit: str, monkeypatch: pytest.MonkeyPatch, fault: Fault, says: str, asked: str
 ) -> None:
     monkeypatch.setenv("HF_TOKEN", TOKEN)
@@ -310,10 +308,10 @@ def test_what_does_not_pass_is_one_clear_error(
 
 
 STRAIGHT = (Status(401), Status(403))
-"""What asking again does not help against."""
+"""Faults that are not retried."""
 
 
-def test_a_hub_that_stalls_is_asked_again(
+def test_a_request_to_a_hub_that_stalls_is_sent_again(
     hub: Hub, commit: str, monkeypatch: pytest.MonkeyPatch, naps: list[float]
 ) -> None:
     monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 0.2)
@@ -372,7 +370,7 @@ def test_a_complete_set_of_parquet_is_preferred_in_the_order_of_its_shards(hub: 
     assert names(source) == [SHARD.format("Electronics", index, 12) for index in range(12)]
 
 
-def test_half_a_set_is_passed_over_where_there_is_jsonl(commit: str) -> None:
+def test_half_a_set_beside_jsonl_is_ignored(commit: str) -> None:
     (source,) = find_categories(Repository(REPO, commit), ["Toys"])
     assert (source.file_format, names(source)) == ("jsonl", [JSONL.format("Toys")])
 
@@ -410,7 +408,7 @@ def test_files_have_the_size_and_hash_that_their_contents_have(commit: str, fold
         ]
 
 
-def test_files_are_read_at_the_commit_though_the_branch_moves_on(hub: Hub, commit: str, folder: Path) -> None:
+def test_files_are_read_at_the_commit_even_if_the_branch_moves(hub: Hub, commit: str, folder: Path) -> None:
     (source,) = find_categories(resolve(REPO, "main"), ["Appliances"])
     before = (folder / JSONL.format("Appliances")).read_bytes()
     newer = folder.with_name("newer")
@@ -425,7 +423,7 @@ def test_files_are_read_at_the_commit_though_the_branch_moves_on(hub: Hub, commi
 
 
 @pytest.mark.parametrize("category", ["Appliances", "Electronics", "Toys"])
-def test_a_planned_category_is_the_one_that_was_found_and_nobody_is_asked(hub: Hub, commit: str, category: str) -> None:
+def test_a_planned_category_is_the_one_found_and_takes_no_request(hub: Hub, commit: str, category: str) -> None:
     (found,) = find_categories(Repository(REPO, commit), [category])
     files = [file.identity for file in found.files]
     hub.forget()
@@ -448,7 +446,7 @@ def test_the_endpoint_is_the_one_of_the_environment(
     assert len(hub.requests) == 2
 
 
-def test_an_endpoint_where_nobody_answers_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endpoint_that_does_not_answer_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
     assert os.environ["HF_ENDPOINT"] == "http://127.0.0.1:9"
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     with pytest.raises(CurateError, match=f"{REPO} at main: the Hub cannot be reached: .*refused") as caught:
@@ -489,7 +487,7 @@ def test_an_empty_endpoint_is_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("answer", [{}, {"error": "x"}, ["x"], [{}], None, "x"], ids=str)
-def test_a_tree_that_is_other_json_is_said_to_be_no_hub_s(monkeypatch: pytest.MonkeyPatch, answer: object) -> None:
+def test_other_json_than_a_tree_is_said_not_to_be_the_hub_s(monkeypatch: pytest.MonkeyPatch, answer: object) -> None:
     def request(url: str, what: str) -> tuple[object, None]:
         return answer, None
 

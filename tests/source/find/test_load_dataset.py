@@ -1,4 +1,4 @@
-"""A data set that `datasets` opens gives the items that the same rows give when they are read from a folder."""
+"""A data set that `datasets` opens gives the same items as its rows in a folder."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NUM_ROWS = 40
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache of its own for each test, as `datasets` has settled on its folder when it was imported."""
+    """A cache per test. It is patched, since `datasets` chooses its folder when it is imported."""
     folder = tmp_path / "cache"
     monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", str(folder))
     monkeypatch.setattr("datasets.config.HF_HUB_OFFLINE", True)

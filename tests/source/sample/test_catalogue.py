@@ -1,4 +1,4 @@
-"""A sample catalogue follows from its seed, is like the real data in what matters, and is there whole or not at all."""
+"""A sample catalogue depends on its seed alone, resembles the real data, and is written whole or not at all."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def rows(lines: list[bytes]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines]
 
 
-def test_the_files_lie_where_the_hub_has_them_and_the_job_finds_them(folder: Path) -> None:
+def test_the_layout_is_the_hub_s_and_the_job_finds_the_files(folder: Path) -> None:
     assert list(tree(folder)) == [JSONL, PARQUET]
     (source,) = find_categories(folder, [])
     assert (source.category, source.file_format, source.files[0].name) == ("Appliances", "parquet", PARQUET)
@@ -78,7 +78,7 @@ def test_the_same_seed_gives_the_same_bytes_of_one_format_as_of_both(
     assert make(tmp_path, ROWS, file_format) == {name: (folder / name).read_bytes()}
 
 
-def test_a_big_category_comes_in_shards_that_are_its_one_file_cut(
+def test_a_big_category_has_several_shards_with_the_rows_of_one_file(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(files, "_CHUNKS_PER_SHARD", 2)
@@ -237,7 +237,7 @@ def texts_of(row: dict[str, Any]) -> str:
     ],
     ids=ascii,
 )
-def test_what_is_odd_in_real_texts_occurs_but_not_in_most(rows: list[dict[str, Any]], pattern: str) -> None:
+def test_oddities_of_real_texts_occur_but_not_in_most(rows: list[dict[str, Any]], pattern: str) -> None:
     found = share(rows, lambda row: re.search(pattern, texts_of(row)))
     assert 0.001 < found < (1 if pattern.startswith((r"\b", " ")) else 0.5)
 
@@ -266,7 +266,7 @@ def test_some_titles_are_repeated_missing_or_long(rows: list[dict[str, Any]]) ->
     assert max(map(len, titles)) > 300
 
 
-def test_enough_rows_have_text_for_items_and_many_have_not(rows: list[dict[str, Any]]) -> None:
+def test_enough_rows_have_text_for_items_and_many_do_not(rows: list[dict[str, Any]]) -> None:
     sizes = [sum(map(len, [*row["features"], *row["description"]])) for row in rows]
     assert 0.3 < sum(size > 500 for size in sizes) / len(rows) < 0.8
     assert 0.1 < sum(size < 250 for size in sizes) / len(rows) < 0.6
@@ -275,7 +275,7 @@ def test_enough_rows_have_text_for_items_and_many_have_not(rows: list[dict[str, 
 FINAL = re.compile(r".*\.(jsonl|parquet)")
 
 
-def test_no_file_has_its_name_before_all_are_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_file_has_its_final_name_before_all_are_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("job.source.sample.catalogue._CHUNK_ROWS", 40)
     reported: list[int] = []
     seen: list[str] = []
@@ -319,7 +319,7 @@ def test_nothing_is_left_behind_after_an_error(
 
 
 @pytest.mark.parametrize(("file_format", "there"), [("jsonl", JSONL), ("parquet", PARQUET), ("both", PARQUET)])
-def test_a_file_that_is_there_already_is_left_alone(tmp_path: Path, file_format: Formats, there: str) -> None:
+def test_an_existing_file_is_not_overwritten(tmp_path: Path, file_format: Formats, there: str) -> None:
     (tmp_path / there).parent.mkdir(parents=True)
     (tmp_path / there).write_bytes(b"mine")
     with pytest.raises(UsageError, match="already there") as raised:
@@ -329,7 +329,7 @@ def test_a_file_that_is_there_already_is_left_alone(tmp_path: Path, file_format:
 
 
 @pytest.mark.parametrize("name", ["", " ", "a/b", "..\\b", "a\nb"])
-def test_a_category_name_that_is_no_file_name_is_refused(tmp_path: Path, name: str) -> None:
+def test_a_category_name_that_is_not_a_file_name_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match="is no category's name"):
         make_catalogue(tmp_path / "new", rows=10, categories=["Books", name])
     assert not (tmp_path / "new").exists()
@@ -342,7 +342,7 @@ def test_no_rows_no_categories_or_one_twice_is_refused(tmp_path: Path, num_rows:
     assert not (tmp_path / "new").exists()
 
 
-def test_a_file_where_a_folder_has_to_be_is_named(tmp_path: Path) -> None:
+def test_a_file_in_place_of_a_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "raw").write_text("mine")
     with pytest.raises(UsageError, match=f"a file, not a folder: {tmp_path / 'raw'}"):
         make(tmp_path, 10)
