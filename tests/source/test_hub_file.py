@@ -21,13 +21,13 @@ from job.source import hub_file as module
 from job.source import ranges
 from job.source.hub_file import HubFile, RangeIgnoredError, iter_range
 from job.source.location import LocalFile
-from tests.servers import hub as server
 from tests.servers.hub import (
     Drop,
     Fault,
     Html,
     Hub,
     IgnoreRange,
+    Longer,
     Refuse,
     Short,
     Slow,
@@ -452,17 +452,10 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Hub, HubF
         yield hub, _file(hub, commit, "a.bin", 1_504)
 
 
-def test_bytes_after_the_requested_range_are_dropped(
-    hub: Hub, big: HubFile, monkeypatch: pytest.MonkeyPatch, in_small_pieces: None
-) -> None:
-    real = server._range  # pyright: ignore[reportPrivateUsage]
-
-    def longer(header: str | None, size: int) -> tuple[int, int] | None:
-        asked = real(header, size)
-        return asked and (asked[0], asked[1] + 55)
-
-    monkeypatch.setattr(server, "_range", longer)
+def test_bytes_after_the_requested_range_are_dropped(hub: Hub, big: HubFile, in_small_pieces: None) -> None:
+    hub.fail(Longer(55), server="cdn")
     assert fetched(big, 100, 905) == CONTENT[100:905]
+    assert hub.applied == [Longer(55)]
 
 
 # Faults that stay.

@@ -18,7 +18,7 @@ from job.source.fetch.cache import cached_commit, fetch_files
 from job.source.files import CategorySource, FileIdentity, Repository
 from job.source.find.hub import find_categories, planned_category, resolve
 from job.source.hub_file import HubFile
-from tests.servers.hub import Drop, Fault, Html, Hub, Refuse, Short, Stall, Status, TooManyRequests
+from tests.servers.hub import Drop, Fault, Html, Hub, Json, Refuse, Short, Stall, Status, TooManyRequests
 
 REPO = "someone/catalogue"
 JSONL = "raw/meta_categories/meta_{}.jsonl"
@@ -321,13 +321,8 @@ def test_a_request_to_a_hub_that_stalls_is_sent_again(
 
 
 @pytest.mark.parametrize("answer", [{}, {"sha": None}, {"sha": "main"}, ["sha"]])
-def test_an_answer_without_a_commit_is_not_the_hubs(hub: Hub, monkeypatch: pytest.MonkeyPatch, answer: Any) -> None:
-    def information(*_: object) -> object:
-        from tests.servers import hub as server
-
-        return server._json(answer)  # pyright: ignore[reportPrivateUsage]
-
-    monkeypatch.setattr(Hub, "_api", information)
+def test_an_answer_without_a_commit_is_not_the_hubs(hub: Hub, answer: Any) -> None:
+    hub.fail(Json(answer))
     with pytest.raises(CurateError, match=r"does not answer as the Hub does\ncheck HF_ENDPOINT"):
         resolve(REPO, "main")
     assert cached_commit(REPO, "main") is None
