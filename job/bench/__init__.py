@@ -1,1 +1,1 @@
-"""How fast is it, and how fast would it be otherwise? Each run in a fresh process, outputs compared before times."""
+"""`curate bench`: how fast the job is, and how fast other ways to do the same work are. See README.md here."""

@@ -1,4 +1,4 @@
-"""`curate bench`: what was asked is measured, written down, drawn and told."""
+"""What does `curate bench` do? It measures what was requested, and writes, draws and prints the results."""
 
 from __future__ import annotations
 
@@ -16,43 +16,43 @@ from job.bench.baselines.method import CURATE, PARQUET_BASELINES, Method
 from job.bench.measure.kernel import kernel_lines, measure_kernel
 from job.bench.measure.machine import commit, this_machine, versions
 from job.bench.measure.results import DEFINITIONS, Bench, Input, Memory, PeakMemory, Run, figures, spread
-from job.bench.measure.rounds import make_spec, measure, methods
+from job.bench.measure.rounds import make_work_input, measure, methods
 from job.bench.measure.scaling import LAWS, fit, why_no_fit
-from job.bench.measure.source import BenchSource, check_baselines_can, from_config, sample
+from job.bench.measure.source import BenchSource, check_baselines_can, config_source, sample_source
 from job.bench.report.picture import draw
 from job.bench.report.table import bench_lines, memory_lines
 from job.bench.request import Request
-from job.cluster.start import check_shared_memory
+from job.cluster.own_ray import check_shared_memory
 from job.errors import quoted, write_failed
 from job.progress import counted
 
 
 def run_bench(request: Request, say: Callable[[str], None]) -> Iterator[str]:
-    """Measures what was asked.
+    """Measures what was requested.
 
     Args:
-        request: what to measure.
-        say: told what is being done.
+        request: the request.
+        say: called with a line about each step before it starts.
 
     Yields:
-        What there is to say, all of it after the last measurement.
+        The lines of the results, all of them after the last measurement.
 
     Raises:
-        CurateError: when the input is wrong, a run fails, or outputs differ.
+        CurateError: the input is wrong, a run failed, or outputs differ.
     """
     check_shared_memory()
-    measured = _kernel if request.kernel else _memory if request.memory_rows else _bench
+    run = _measure_kernel if request.kernel else _measure_memory if request.memory_rows else _measure_time
     with tempfile.TemporaryDirectory(prefix="_running-", dir=request.output) as scratch:
-        lines = measured(request, Path(scratch), say)
+        lines = run(request, Path(scratch), say)
     yield from lines
 
 
-def _bench(request: Request, scratch: Path, say: Callable[[str], None]) -> list[str]:
+def _measure_time(request: Request, scratch: Path, say: Callable[[str], None]) -> list[str]:
     source = _source(request, request.source, scratch, say)
     file_formats = request.file_formats if isinstance(request.source, int) else tuple(source.files)
     machine = this_machine()
     runs = measure(request, source, methods(request, file_formats, machine.cores), scratch, say)
-    whole = next(run for run in runs if run.as_method.is_whole)
+    whole_run = next(run for run in runs if run.as_method.is_whole)
     sizes = {file_format: source.size_bytes(file_format) for file_format in source.files}
     no_fit = why_no_fit(request.workers, machine.cores, request.repeat)
     bench = Bench(
@@ -62,9 +62,9 @@ def _bench(request: Request, scratch: Path, say: Callable[[str], None]) -> list[
         versions=versions(),
         commit=commit(),
         config=source.config.model_dump(mode="json", exclude={"output", "workers"}),
-        input=Input(name=source.name, num_rows=whole.num_rows, size_bytes=sizes),
-        num_items=whole.num_items,
-        content_digest=whole.content_digest or "",
+        input=Input(name=source.name, num_rows=whole_run.num_rows, size_bytes=sizes),
+        num_items=whole_run.num_items,
+        content_digest=whole_run.content_digest or "",
         runs=runs,
         figures=figures(runs, sizes, machine.cores),
         fits={}
@@ -82,19 +82,19 @@ def _bench(request: Request, scratch: Path, say: Callable[[str], None]) -> list[
     return [*bench_lines(bench), written]
 
 
-def _memory(request: Request, scratch: Path, say: Callable[[str], None]) -> list[str]:
+def _measure_memory(request: Request, scratch: Path, say: Callable[[str], None]) -> list[str]:
     workers = max(request.workers)
     runs: list[Run] = []
-    wanted = [Method(name=CURATE, file_format=file_format, workers=workers) for file_format in request.file_formats]
+    to_run = [Method(name=CURATE, file_format=file_format, workers=workers) for file_format in request.file_formats]
     for rows in request.memory_rows:
-        runs += measure(request, _source(request, rows, scratch, say), wanted, scratch, say)
+        runs += measure(request, _source(request, rows, scratch, say), to_run, scratch, say)
     peaks = [
         _peak(group)
         for file_format in request.file_formats
         for rows in request.memory_rows
         if (group := [run for run in runs if (run.file_format, run.num_rows) == (file_format, rows)])
     ]
-    by_form = {
+    medians = {
         file_format: [peak.peak_bytes.median for peak in peaks if peak.file_format == file_format]
         for file_format in request.file_formats
     }
@@ -106,7 +106,7 @@ def _memory(request: Request, scratch: Path, say: Callable[[str], None]) -> list
         commit=commit(),
         runs=runs,
         peaks=peaks,
-        largest_over_smallest={file_format: max(found) / min(found) for file_format, found in by_form.items()},
+        largest_over_smallest={file_format: max(peaks) / min(peaks) for file_format, peaks in medians.items()},
         most_bytes_per_worker=max(peak.peak_bytes.median for peak in peaks) / workers,
         definitions=DEFINITIONS,
     )
@@ -124,21 +124,21 @@ def _peak(runs: Sequence[Run]) -> PeakMemory:
     )
 
 
-def _kernel(request: Request, scratch: Path, say: Callable[[str], None]) -> list[str]:
+def _measure_kernel(request: Request, scratch: Path, say: Callable[[str], None]) -> list[str]:
     if isinstance(request.source, int):
         source = _sample(request, request.source, {"jsonl", "parquet"}, say)
     else:
-        source = from_config(request.output / "input", scratch, request.source, say)
+        source = config_source(request.output / "input", scratch, request.source, say)
     source.warm()
     say(f"measuring the kernel: {source.name}")
-    return list(kernel_lines(list(measure_kernel(make_spec(source), scratch))))
+    return list(kernel_lines(list(measure_kernel(make_work_input(source), scratch))))
 
 
-def _source(request: Request, wanted: Path | int, scratch: Path, say: Callable[[str], None]) -> BenchSource:
+def _source(request: Request, origin: Path | int, scratch: Path, say: Callable[[str], None]) -> BenchSource:
     own_recipe = PARQUET_BASELINES & {*request.baselines}
-    if isinstance(wanted, int):
-        return _sample(request, wanted, {*request.file_formats, *(["parquet"] if own_recipe else [])}, say)
-    source = from_config(request.output / "input", scratch, wanted, say)
+    if isinstance(origin, int):
+        return _sample(request, origin, {*request.file_formats, *(["parquet"] if own_recipe else [])}, say)
+    source = config_source(request.output / "input", scratch, origin, say)
     check_baselines_can(source, {*own_recipe})
     return source
 
@@ -146,20 +146,20 @@ def _source(request: Request, wanted: Path | int, scratch: Path, say: Callable[[
 def _sample(request: Request, rows: int, file_formats: set[str], say: Callable[[str], None]) -> BenchSource:
     say(f"the input: a sample catalogue of {rows:,} rows")
     with counted("rows", rows) as report:
-        return sample(request.output / "input", rows, file_formats, report)
+        return sample_source(request.output / "input", rows, file_formats, report)
 
 
 def _throughput(runs: Sequence[Run], file_format: str, cores: int) -> dict[int, list[float]]:
-    """Returns the steady rows per second of each repeat of the job, by the number of workers within the cores."""
-    found: dict[int, list[float]] = {}
+    """Returns the steady rows per second of each repeat of the job, by the number of workers, up to the cores."""
+    rows_per_s: dict[int, list[float]] = {}
     for run in runs:
         if (run.method, run.file_format) == (CURATE, file_format) and run.workers <= cores:
-            found.setdefault(run.workers, []).append(run.rows_per_s)
-    return found
+            rows_per_s.setdefault(run.workers, []).append(run.rows_per_s)
+    return rows_per_s
 
 
 def command_line() -> str:
-    """Returns the words that this process was called with, as they can be typed again."""
+    """Returns the command line of this process as it can be typed again."""
     return shlex.join(["curate", *sys.argv[1:]])
 
 
@@ -168,12 +168,12 @@ def _now() -> str:
 
 
 def _write(path: Path, value: msgspec.Struct) -> None:
-    """Writes a file whole or not at all."""
+    """Writes a JSON file. A failure leaves no half-written file."""
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         part.write_bytes(msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n")
         part.replace(path)
     except OSError as error:
-        raise write_failed(error, path, "nothing of it is written") from None
+        raise write_failed(error, path, "the file was not written") from None
     finally:
         part.unlink(missing_ok=True)

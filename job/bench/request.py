@@ -1,4 +1,4 @@
-"""What was asked of `curate bench`: checked as a whole before anything runs."""
+"""What was requested of `curate bench`? The options are checked as a whole before anything runs."""
 
 from __future__ import annotations
 
@@ -15,10 +15,16 @@ from job.errors import UsageError, cannot_be_written, nearest
 
 FileFormat = Literal["parquet", "jsonl"]
 
+_FILE_FORMATS: dict[str, tuple[FileFormat, ...]] = {
+    "parquet": ("parquet",),
+    "jsonl": ("jsonl",),
+    "both": ("parquet", "jsonl"),
+}
 _APPLIANCES_ROWS = 94_327
-"""As many listings as the data set's Appliances have."""
+"""Number of listings in the data set's category Appliances."""
 _KERNEL_ROWS = 20_000
-_LEAST_COUNTS_OF_ROWS = 2
+_LEAST_MEMORY_ROWS = 2
+"""Numbers of rows that `--memory` needs at least, to compare them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,21 +32,21 @@ class Request:
     """What to measure."""
 
     source: Path | int
-    """A job's config, whose first category is the input; or how many rows of a sample catalogue are."""
+    """Path of a config, whose first category is the input; or the number of rows of a sample catalogue."""
     file_formats: tuple[FileFormat, ...]
-    """Which forms of the sample catalogue the job reads; of a config's category it is the one that is there."""
+    """File formats of the sample catalogue that the job reads. The files of a config decide for themselves."""
     workers: tuple[int, ...]
     """Numbers of workers, ascending."""
     repeat: int
-    """How many times each run is done."""
+    """Number of times that each method runs."""
     baselines: tuple[str, ...]
     """Names from `BASELINES`."""
     kernel: bool
-    """Measure the stages of the work in one process, and nothing else."""
+    """Whether to measure only the stages of the work, in one process."""
     memory_rows: tuple[int, ...]
-    """Measure the peak memory at each of these numbers of rows, and nothing else."""
+    """Numbers of rows at which to measure only the peak memory; empty to measure time."""
     output: Path
-    """The folder for results, absolute."""
+    """Absolute path of the folder for results."""
 
 
 def read_request(
@@ -55,33 +61,30 @@ def read_request(
     memory: str | None,
     output: Path,
 ) -> Request:
-    """Checks the words of the command.
+    """Checks the options of the command, and creates the output folder.
 
     Args:
-        config: a YAML file, or None.
-        rows: the size of the sample catalogue, in rows; None for that of Appliances, or 20,000 for the kernel.
-        form: `parquet`, `jsonl` or `both`; None for Parquet.
-        workers: numbers with commas between them; None for powers of two up to the number of cores.
-        repeat: how many times each run is done.
-        baselines: what to compare with.
-        kernel: measure the stages only.
-        memory: numbers of rows with commas between them; None to measure time.
-        output: the folder for results; it is made.
-
-    Returns:
-        The checked request.
+        config: the path of a YAML file, or None.
+        rows: the number of rows of the sample catalogue; None for that of Appliances, or 20,000 for the kernel.
+        file_format: `parquet`, `jsonl` or `both`; None for Parquet.
+        workers: numbers separated by commas; None for powers of two up to the number of cores.
+        repeat: the number of times that each method runs.
+        baselines: the names of the baselines to compare with.
+        kernel: whether to measure only the stages.
+        memory: numbers of rows separated by commas; None to measure time.
+        output: the folder for results.
 
     Raises:
-        UsageError: when a word is wrong, two exclude each other, a package is not installed, or the folder cannot be
+        UsageError: an option is wrong, two exclude each other, a package is not installed, or the folder cannot be
             written.
     """
     if config is not None and (rows is not None or file_format is not None or memory is not None):
-        raise UsageError("a config names its input itself: leave --rows, --form and --memory out, or the config")
+        raise UsageError("a config names its input itself: leave out --rows, --form and --memory, or the config")
     if kernel and (memory is not None or baselines or workers is not None):
-        raise UsageError("--kernel measures one process: leave --workers, --baseline and --memory out")
+        raise UsageError("--kernel measures one process: leave out --workers, --baseline and --memory")
     if memory is not None and (baselines or rows is not None):
-        raise UsageError("--memory measures `curate run` at its own numbers of rows: leave --baseline and --rows out")
-    if file_format not in {None, "parquet", "jsonl", "both"}:
+        raise UsageError("--memory measures `curate run` at its own numbers of rows: leave out --baseline and --rows")
+    if file_format is not None and file_format not in _FILE_FORMATS:
         raise UsageError(f"--form {file_format}: must be parquet, jsonl or both")
     if rows is not None and rows < 1:
         raise UsageError(f"--rows {rows}: must be a whole number from 1 up")
@@ -89,20 +92,17 @@ def read_request(
         raise UsageError(f"--repeat {repeat}: must be a whole number from 1 up")
     for name in baselines:
         if name not in BASELINES:
-            raise UsageError(f"--baseline {name}: unknown{nearest(name, BASELINES)}; there are: {', '.join(BASELINES)}")
+            choices = ", ".join(BASELINES)
+            raise UsageError(f"--baseline {name}: unknown{nearest(name, BASELINES)}; choose from: {choices}")
     counts = _default_workers() if workers is None else _whole_numbers("--workers", workers)
     memory_rows = () if memory is None else _whole_numbers("--memory", memory)
-    if memory is not None and len(memory_rows) < _LEAST_COUNTS_OF_ROWS:
-        raise UsageError(f"--memory {memory}: name two numbers of rows or more, such as 100000,1000000")
+    if memory is not None and len(memory_rows) < _LEAST_MEMORY_ROWS:
+        raise UsageError(f"--memory {memory}: name at least two numbers of rows, such as 100000,1000000")
     _check_installed(baselines)
     _make_folder(output)
     return Request(
         source=config.absolute() if config else rows or (_KERNEL_ROWS if kernel else _APPLIANCES_ROWS),
-        file_formats=("parquet", "jsonl")
-        if file_format == "both"
-        else ("jsonl",)
-        if file_format == "jsonl"
-        else ("parquet",),
+        file_formats=_FILE_FORMATS[file_format or "parquet"],
         workers=counts,
         repeat=repeat,
         baselines=tuple(dict.fromkeys(baselines)),
@@ -115,10 +115,10 @@ def read_request(
 def _whole_numbers(option: str, text: str) -> tuple[int, ...]:
     parts = text.split(",")
     if not all(re.fullmatch(r"[0-9]+", part) and int(part) > 0 for part in parts):
-        raise UsageError(f"{option} {text}: must be whole numbers from 1 up with commas between them, such as 1,2,4")
+        raise UsageError(f"{option} {text}: must be whole numbers from 1 up, separated by commas, such as 1,2,4")
     numbers = sorted(map(int, parts))
     if len(set(numbers)) < len(numbers):
-        raise UsageError(f"{option} {text}: a number is named more than once")
+        raise UsageError(f"{option} {text}: a number is repeated")
     return tuple(numbers)
 
 
@@ -131,8 +131,8 @@ def _check_installed(baselines: Sequence[str]) -> None:
     needed = ["matplotlib", "psutil", *(["tokenizers"] if PARQUET_BASELINES & {*baselines} else [])]
     if missing := [name for name in needed if importlib.util.find_spec(name) is None]:
         raise UsageError(
-            f"curate bench needs what is not installed: {', '.join(missing)}\n"
-            f"to install it: pip install {' '.join(missing)}"
+            f"curate bench needs packages that are not installed: {', '.join(missing)}\n"
+            f"to install them: pip install {' '.join(missing)}"
         )
 
 

@@ -1,4 +1,4 @@
-"""`curate bench` as a whole: fresh processes, equal outputs, and no time for a wrong one."""
+"""`curate bench` as a whole: new processes, equal outputs, and no times when outputs differ."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ROWS = 3_000
 
 @pytest.fixture(scope="module")
 def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One folder for all tests here, so that the input is made once."""
+    """One folder for all tests in this file, so that the input is made once."""
     return tmp_path_factory.mktemp("bench")
 
 
@@ -45,9 +45,9 @@ def test_all_methods_make_the_same_items_and_are_measured(output: Path, curate: 
     assert result.exit_code == 0, result.err
     assert only_input_is_left(output, "bench.json", "bench.png")
     bench = msgspec.json.decode((output / "bench.json").read_bytes(), type=Bench)
-    ways = [(one.method, one.workers) for one in bench.runs]
-    most = max(workers for name, workers in ways if name == "no-ray")
-    assert ways == [
+    methods = [(one.method, one.workers) for one in bench.runs]
+    most = max(workers for name, workers in methods if name == "no-ray")
+    assert methods == [
         (ONE_ROW, most),
         (CURATE, 1),
         (CURATE, 2),
@@ -82,7 +82,7 @@ def test_all_methods_make_the_same_items_and_are_measured(output: Path, curate: 
 
 @pytest.fixture
 def two_methods(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Makes a bench of two methods, neither of which starts a Ray, and one of which is wrong."""
+    """Makes a bench of two methods. Neither starts Ray, and one of them is wrong."""
     monkeypatch.setitem(BASELINES, "wrong", "tests.bench.wrong")
     two = [Method(name=name, file_format="parquet", workers=1) for name in ("no-ray", "wrong")]
     monkeypatch.setattr(command, "methods", lambda *_: two)
@@ -90,17 +90,17 @@ def two_methods(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("two_methods")
-def test_an_output_that_differs_is_told_and_no_time_is(tmp_path: Path, curate: Curate) -> None:
+def test_outputs_that_differ_are_named_and_no_time_is_reported(tmp_path: Path, curate: Curate) -> None:
     result = curate("bench", "--rows", 300, "--repeat", 1, "--output", tmp_path)
     assert (result.exit_code, result.out) == (1, "")
     error = result.err[result.err.index("error: ") :].splitlines()
-    assert error[0].startswith("error: the outputs differ, so their times mean nothing, and none is told")
+    assert error[0].startswith("error: the outputs differ, so no times are reported")
     assert [line.partition(": ")[2] for line in error[1:]] == ["no-ray, parquet, 1 worker", "wrong, parquet, 1 worker"]
     assert error[2].startswith("0000000000000000, ")
     assert only_input_is_left(tmp_path)
 
 
-def test_a_config_is_measured_by_its_first_category_and_its_rules(
+def test_a_config_is_measured_with_its_first_category_and_its_rules(
     shared_ray: int, output: Path, tmp_path: Path, curate: Curate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = curate("sample", tmp_path / "cat", "--rows", 600, "--form", "jsonl")
@@ -123,7 +123,7 @@ def test_a_config_is_measured_by_its_first_category_and_its_rules(
     assert bench.content_digest == json.loads(wanted.out)["content_digest"]
 
 
-def test_the_process_pool_and_datasets_map_obey_the_rules_of_a_config(
+def test_the_process_pool_and_datasets_map_follow_the_rules_of_a_config(
     tmp_path: Path, shared_ray: int, curate: Curate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert curate("sample", tmp_path / "cat", "--rows", 900, "--category", "Toys", "--form", "parquet").exit_code == 0
@@ -144,7 +144,7 @@ def test_the_process_pool_and_datasets_map_obey_the_rules_of_a_config(
     kept = {**job, "keep_columns": ["store"]}
     (tmp_path / "job.yaml").write_text(yaml.safe_dump(kept))
     refused = curate("bench", tmp_path / "job.yaml", "--baseline", "datasets-map", "--output", tmp_path / "bench")
-    assert (refused.exit_code, "datasets-map knows neither keep_columns nor" in refused.err) == (2, True)
+    assert (refused.exit_code, "datasets-map: supports neither keep_columns nor" in refused.err) == (2, True)
 
 
 def test_ctrl_c_leaves_nothing_running_and_no_half_file(tmp_path: Path) -> None:
@@ -170,14 +170,14 @@ def children(process: psutil.Process) -> Iterator[psutil.Process]:
         yield from process.children(recursive=True)
 
 
-def test_memory_is_compared_over_numbers_of_rows(
+def test_peak_memory_is_compared_across_numbers_of_rows(
     tmp_path: Path, curate: Curate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     peaks = {("parquet", 200): 8e8, ("parquet", 400): 9e8, ("jsonl", 200): 1e9, ("jsonl", 400): 1e9}
 
-    def measured(_: object, source: object, wanted: list[Method], *rest: object) -> list[Run]:
+    def measured(_: object, source: object, to_run: list[Method], *rest: object) -> list[Run]:
         rows = int(str(source).split("rows-")[1].split("-")[0])
-        assert {(method.name, method.workers) for method in wanted} == {(CURATE, 2)}
+        assert {(method.name, method.workers) for method in to_run} == {(CURATE, 2)}
         return [
             run(
                 workers=2,
@@ -187,7 +187,7 @@ def test_memory_is_compared_over_numbers_of_rows(
                 peak_bytes=int(peaks[method.file_format, rows]),
             )
             for number in (1, 2)
-            for method in wanted
+            for method in to_run
         ]
 
     monkeypatch.setattr(command, "measure", measured)
@@ -200,7 +200,7 @@ def test_memory_is_compared_over_numbers_of_rows(
     assert memory.largest_over_smallest == {"parquet": 1.125, "jsonl": 1.0}
     assert memory.most_bytes_per_worker == 5e8
     assert "parquet: the largest is 1.12 times the smallest" in result.out
-    assert "at most 500 MB for each worker" in result.out
+    assert "at most 500 MB per worker" in result.out
 
 
 @pytest.mark.slow
@@ -212,7 +212,7 @@ def test_memory_is_measured(tmp_path: Path, curate: Curate) -> None:
     assert all(3e8 < peak.peak_bytes.median < 3e9 for peak in memory.peaks)
 
 
-def test_the_kernel_is_measured_stage_by_stage_in_both_forms(output: Path, curate: Curate) -> None:
+def test_the_kernel_is_measured_stage_by_stage_in_both_file_formats(output: Path, curate: Curate) -> None:
     result = curate("bench", "--kernel", "--rows", 400, "--output", output)
     assert result.exit_code == 0, result.err
     lines = [line.split() for line in result.out.splitlines()[2:]]
@@ -223,18 +223,20 @@ def test_the_kernel_is_measured_stage_by_stage_in_both_forms(output: Path, curat
             if file_format in line
         }
         assert {"read", "judge", "commit", "Parquet bytes", "content digest", "all of it"} <= stages.keys()
-        assert any(name.startswith("text.") for name in stages)
+        assert any(name.startswith("course_2024.text.") for name in stages)
         for rows, *_, rows_per_s, _ in stages.values():
             assert rows == "400"
             assert float(rows_per_s.replace(",", "")) > 0
     assert not list(output.glob("_running*"))
 
 
-def test_the_recipe_is_as_it_was_after_it_was_timed() -> None:
+def test_timing_the_recipe_leaves_it_unchanged() -> None:
     before = dict(vars(price_prompt))
-    with recipe_timed() as taken:
+    with recipe_timed() as call_times:
         assert dict(vars(price_prompt)) != before
         make_recipe(RecipeConfig(max_price=7.0))
         assert price_prompt.test_prompt("Price is $5") == "Price is $"
     assert dict(vars(price_prompt)) == before
-    assert taken["price_prompt.test_prompt"].calls == 1
+    (name,) = (name for name in call_times if name.endswith(".test_prompt"))
+    assert name.startswith("course_2024.")
+    assert call_times[name].calls == 1

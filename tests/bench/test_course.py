@@ -1,20 +1,35 @@
-"""The baselines' recipe and tokenizer give what the job's do: held against the plain second version of the recipe."""
+"""The baselines' recipe and tokenizer give what the job's do."""
 
 from __future__ import annotations
 
+import ast
 import json
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
-import tokenizers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from job.bench.baselines.course import load_tokenizer, make_item
-from job.bench.baselines.hf_tokenizer import write_tokenizer
+from job.bench.baselines import course
+from job.bench.baselines.course import Judgement, contents_of, judge, make_item, tokens_of
+from job.bench.baselines.hf_tokenizer import HuggingFaceEncoding, load_tokenizer, write_tokenizer
 from job.config.models import RecipeConfig
+from job.pipeline import make_recipe
 from job.source.sample.listings import RowMaker
-from tests.recipe import plain
+from tests.recipe.plain import ENCODING
+
+Row = dict[str, Any]
+
+TEXTS = pa.list_(pa.string())
+ROW_SCHEMA = pa.schema(
+    [
+        *[(name, pa.string()) for name in ("title", "price", "details")],
+        *[(name, TEXTS) for name in ("description", "features")],
+    ]
+)
 
 ODD = [
     "",
@@ -31,39 +46,43 @@ ODD = [
 
 
 @pytest.fixture(scope="session")
-def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> str:
+def encoding(tmp_path_factory: pytest.TempPathFactory) -> HuggingFaceEncoding:
     path = tmp_path_factory.mktemp("tokenizer") / "llama3.json"
     write_tokenizer(path)
-    return str(path)
+    return load_tokenizer(str(path))
 
 
-@pytest.fixture(scope="session")
-def encoder(tokenizer: str) -> tokenizers.Tokenizer:
-    return load_tokenizer(tokenizer)
+def test_the_known_question_has_its_known_tokens(encoding: HuggingFaceEncoding) -> None:
+    assert encoding.encode("How much does this cost?") == [4438, 1790, 1587, 420, 2853, 30]
 
 
-def test_the_known_question_has_its_known_tokens(encoder: tokenizers.Tokenizer) -> None:
-    assert encoder.encode("How much does this cost?").ids == [4438, 1790, 1587, 420, 2853, 30]
-
-
-def same_tokens(encoder: tokenizers.Tokenizer, text: str) -> None:
-    ids = encoder.encode(text, add_special_tokens=False).ids
-    assert ids == plain.ENCODING.encode_ordinary(text)
-    for cut in (len(ids), len(ids) // 2):
-        assert encoder.decode(ids[:cut]) == plain.ENCODING.decode(ids[:cut])
+def same_tokens(encoding: HuggingFaceEncoding, text: str) -> None:
+    tokens = encoding.encode(text)
+    assert tokens == ENCODING.encode_ordinary(text)
+    for end in (len(tokens), len(tokens) // 2):
+        assert encoding.decode(tokens[:end]) == ENCODING.decode(tokens[:end])
 
 
 @settings(max_examples=300, deadline=None)
 @given(text=st.one_of(st.text(), st.lists(st.sampled_from(ODD)).map("".join)))
-def test_any_text_has_the_tokens_that_tiktoken_gives(text: str, encoder: tokenizers.Tokenizer) -> None:
-    same_tokens(encoder, text)
+def test_any_text_has_the_tokens_that_tiktoken_gives(text: str, encoding: HuggingFaceEncoding) -> None:
+    same_tokens(encoding, text)
 
 
-def test_every_token_of_the_vocabulary_is_the_same(encoder: tokenizers.Tokenizer) -> None:
-    size = plain.ENCODING.n_vocab
-    assert encoder.get_vocab_size() == size == 128_000
+def test_every_token_of_the_vocabulary_is_the_same(encoding: HuggingFaceEncoding) -> None:
+    size = ENCODING.n_vocab
+    assert encoding.tokenizer.get_vocab_size() == size == 128_000
     for token in range(0, size, 7):
-        same_tokens(encoder, plain.ENCODING.decode([token]))
+        same_tokens(encoding, ENCODING.decode([token]))
+
+
+def test_the_baselines_recipe_imports_nothing_of_the_jobs_recipe() -> None:
+    """Otherwise the two would not be independent of each other."""
+    tree = ast.parse(Path(course.__file__).read_text(encoding="utf-8"))
+    imported = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    imported += [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
+    assert "collections.abc" in imported
+    assert not [name for name in imported if name.startswith("job.recipe")]
 
 
 DETAILS = (
@@ -75,27 +94,36 @@ DETAILS = (
 UNTIDY = "a . b ? c ! d , e ' f n't 'm 's 've 're g"
 
 
-def as_in_parquet(row: dict[str, Any]) -> dict[str, Any]:
+def as_in_parquet(row: Row) -> Row:
     return {**row, "price": str(row["price"]), "details": json.dumps(row["details"])}
 
 
-def agree(row: dict[str, Any], tokenizer: str, recipe: RecipeConfig) -> str:
-    verdict, prompt, count = plain.judge(row, recipe)
-    item = make_item(row, "Toys", recipe, tokenizer)
-    if verdict != "kept":
-        assert item is None, verdict
-        return verdict
-    wanted = ("Toys", row["parent_asin"], row["title"], float(row["price"]), prompt, count)
-    assert item is not None
-    assert tuple(item.values()) == wanted
-    return verdict
+def judgements_of_the_job(rows: Sequence[Row], recipe: RecipeConfig) -> list[Judgement]:
+    judged = make_recipe(recipe).judge(pa.Table.from_pylist(list(rows), schema=ROW_SCHEMA))
+    columns = (judged[name].to_pylist() for name in ("verdict", "prompt", "token_count"))
+    return list(zip(*columns, strict=True))
 
 
-def test_items_are_those_of_the_plain_recipe(tokenizer: str) -> None:
+def agree(rows: Sequence[Row], encoding: HuggingFaceEncoding, recipe: RecipeConfig) -> list[str]:
+    """Checks that the baselines make what the job makes of rows, and returns the verdicts."""
+    wanted = judgements_of_the_job(rows, recipe)
+    assert [judge(row, recipe, encoding) for row in rows] == wanted
+    for row, (verdict, prompt, token_count) in zip(rows, wanted, strict=True):
+        item = make_item(row, "Toys", recipe, encoding)
+        if verdict != "kept":
+            assert item is None, verdict
+            continue
+        assert item is not None
+        values = ("Toys", row["parent_asin"], row["title"], float(row["price"]), prompt, token_count)
+        assert tuple(item.values()) == values
+    return [verdict for verdict, _, _ in wanted]
+
+
+def test_items_are_those_of_the_job(encoding: HuggingFaceEncoding) -> None:
     rows = [
         as_in_parquet(maker.row()) for chunk in range(2) for maker in [RowMaker(5, "Toys", chunk)] for _ in range(500)
     ]
-    verdicts = {agree(row, tokenizer, RecipeConfig()) for row in rows}
+    verdicts = {*agree(rows, encoding, RecipeConfig())}
     assert verdicts >= {"kept", "price_missing", "price_out_of_range", "text_too_short", "too_few_tokens"}
 
 
@@ -108,8 +136,8 @@ def test_items_are_those_of_the_plain_recipe(tokenizer: str) -> None:
     ),
     details=st.none() | st.sampled_from(["", "{}", "null", DETAILS]),
 )
-def test_odd_rows_are_judged_as_by_the_plain_recipe(
-    tokenizer: str, title: str | None, price: str | None, texts: list[str], details: str | None
+def test_odd_rows_are_judged_as_by_the_job(
+    encoding: HuggingFaceEncoding, title: str | None, price: str | None, texts: list[str], details: str | None
 ) -> None:
     row = {
         "title": title,
@@ -120,10 +148,10 @@ def test_odd_rows_are_judged_as_by_the_plain_recipe(
         "description": None,
     }
     for recipe in (RecipeConfig(), RecipeConfig(min_chars=3, min_tokens=2, max_tokens=7)):
-        agree(row, tokenizer, recipe)
+        agree([row], encoding, recipe)
 
 
-def test_every_phrase_is_removed_and_every_blank_tidied(tokenizer: str) -> None:
+def test_every_phrase_is_removed_and_every_blank_tidied(encoding: HuggingFaceEncoding) -> None:
     row = {
         "title": UNTIDY,
         "price": "2.5",
@@ -132,19 +160,20 @@ def test_every_phrase_is_removed_and_every_blank_tidied(tokenizer: str) -> None:
         "features": [],
         "description": [UNTIDY],
     }
-    assert agree(row, tokenizer, RecipeConfig(min_chars=0, min_tokens=0, max_tokens=1_000)) == "kept"
+    assert agree([row], encoding, RecipeConfig(min_chars=0, min_tokens=0, max_tokens=1_000)) == ["kept"]
 
 
-def test_bounds_are_where_the_plain_recipe_has_them(tokenizer: str) -> None:
-    row: dict[str, Any] = {"title": "kettle", "price": "10", "parent_asin": "A", "details": "{}"}
+def test_bounds_are_where_the_job_has_them(encoding: HuggingFaceEncoding) -> None:
+    row: Row = {"title": "kettle", "price": "10", "parent_asin": "A", "details": "{}"}
     row |= {"features": ["steel"], "description": []}
-    contents = plain.contents_of(row)
-    size, tokens = len(contents), len(plain.tokens_of(row["title"], contents))
+    contents = contents_of(row)
+    size, tokens = len(contents), len(tokens_of(row["title"], contents, encoding))
     bounds = [(size - 1, 0), (size, 0), (0, tokens - 1), (0, tokens)]
     recipes = [RecipeConfig(min_chars=min_chars, min_tokens=min_tokens) for min_chars, min_tokens in bounds]
-    verdicts = [agree(row, tokenizer, recipe) for recipe in recipes]
+    verdicts = [verdict for recipe in recipes for verdict in agree([row], encoding, recipe)]
     assert verdicts == ["kept", "text_too_short", "kept", "too_few_tokens"]
     prices = [
         RecipeConfig(min_price=low, max_price=high, min_chars=0, min_tokens=0) for low, high in ((10, 10), (1, 9.5))
     ]
-    assert [agree(row, tokenizer, recipe) for recipe in prices] == ["kept", "price_out_of_range"]
+    verdicts = [verdict for recipe in prices for verdict in agree([row], encoding, recipe)]
+    assert verdicts == ["kept", "price_out_of_range"]

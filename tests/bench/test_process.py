@@ -1,4 +1,4 @@
-"""A run watched from outside: time, CPU and memory of all its processes, who else was busy, and none left behind."""
+"""A command measured from outside: time, CPU and memory of all its processes, the load of others, none left over."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ BUSY = "import time\nend = time.process_time() + 1.2\nwhile time.process_time() 
 
 
 @pytest.fixture(autouse=True)
-def _looked_at_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Has runs of a second looked at many times, whatever else the machine does."""
+def _sampled_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Samples commands of a second many times, whatever else the machine does."""
     monkeypatch.setattr(process, "SAMPLE_S", 0.05)
 
 
@@ -34,10 +34,10 @@ def test_cpu_and_memory_of_all_processes_are_added_up(tmp_path: Path) -> None:
         f"pair = [subprocess.Popen([sys.executable, '-c', {child!r}]) for _ in range(2)]\n"
         "[one.wait() for one in pair]"
     )
-    seen = watch(python(parent), tmp_path, {})
-    assert 2.4 <= seen.cpu_s < 5
-    assert seen.wall_s > 1.3
-    assert 120e6 < seen.peak_bytes < 200e6
+    figures = watch(python(parent), tmp_path, {})
+    assert 2.4 <= figures.cpu_s < 5
+    assert figures.wall_s > 1.3
+    assert 120e6 < figures.peak_bytes < 200e6
 
 
 def test_memory_that_processes_share_counts_once() -> None:
@@ -57,7 +57,7 @@ def test_memory_that_processes_share_counts_once() -> None:
         pair.communicate()
 
 
-def test_a_process_that_nobody_waited_for_counts_and_is_ended(tmp_path: Path) -> None:
+def test_a_process_that_nobody_waited_for_counts_and_is_killed(tmp_path: Path) -> None:
     orphan = BUSY + "print('done', flush=True)\ntime.sleep(60)"
     parent = (
         "import subprocess, sys, time\n"
@@ -65,17 +65,22 @@ def test_a_process_that_nobody_waited_for_counts_and_is_ended(tmp_path: Path) ->
         "start_new_session=True)\n"
         "one.stdout.readline()\ntime.sleep(0.5)\nprint(one.pid)"
     )
-    seen = watch(python(parent), tmp_path, {})
-    assert seen.cpu_s >= 1.1
-    assert not psutil.pid_exists(int(seen.out)) or psutil.Process(int(seen.out)).status() == psutil.STATUS_ZOMBIE
+    figures = watch(python(parent), tmp_path, {})
+    assert figures.cpu_s >= 1.1
+    assert (
+        not psutil.pid_exists(int(figures.stdout))
+        or psutil.Process(int(figures.stdout)).status() == psutil.STATUS_ZOMBIE
+    )
 
 
-def test_a_run_that_fails_says_how_it_ended(tmp_path: Path) -> None:
+def test_a_failed_command_is_reported_with_its_exit_code_and_its_last_lines(tmp_path: Path) -> None:
     with pytest.raises(CurateError, match=r"(?s)exit code 7: .*out of luck"):
         watch(python("import sys; print('out of luck', file=sys.stderr); sys.exit(7)"), tmp_path, {})
 
 
-def test_an_interrupted_run_is_ended_with_all_its_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_command_is_killed_with_all_its_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     child = (
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
     )
@@ -102,7 +107,7 @@ Fake = Callable[[str, list[float]], None]
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> Fake:
-    """Makes a reading of the machine give one value before a run and another after it."""
+    """Makes a counter of the machine return one value before a command and another after it."""
 
     def put(name: str, values: list[float]) -> None:
         monkeypatch.setattr(process, name, iter(values).__next__)
@@ -110,10 +115,10 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Fake:
     return put
 
 
-def test_what_others_did_is_what_neither_the_run_nor_the_bench_did(tmp_path: Path, fake: Fake) -> None:
+def test_the_load_of_others_is_what_neither_the_command_nor_the_bench_did(tmp_path: Path, fake: Fake) -> None:
     fake("_busy_s", [100.0, 110.0])
     fake("_own_s", [1.0, 3.0])
     fake("_swapped_bytes", [5_000, 9_096])
-    seen = watch(python("import time; time.sleep(0.8)"), tmp_path, {})
-    assert seen.others_cores == pytest.approx((10.0 - 2.0 - seen.cpu_s) / seen.wall_s)
-    assert seen.swapped_bytes == 4_096
+    figures = watch(python("import time; time.sleep(0.8)"), tmp_path, {})
+    assert figures.others_cores == pytest.approx((10.0 - 2.0 - figures.cpu_s) / figures.wall_s)
+    assert figures.swapped_bytes == 4_096

@@ -1,4 +1,4 @@
-"""What is asked of the bench: wrong words get one clear error before anything runs."""
+"""The options of the bench: a wrong one gets one clear error before anything runs."""
 
 from __future__ import annotations
 
@@ -22,24 +22,26 @@ CONFIG = ROOT / "configs" / "sample.yaml"
         (["--workers", "0"], ["--workers 0: must be whole numbers"]),
         (["--workers", ""], ["--workers : must be whole numbers"]),
         (["--workers", "²"], ["--workers ²: must be whole numbers"]),
-        (["--workers", "2,1,2"], ["named more than once"]),
+        (["--workers", "2,1,2"], ["a number is repeated"]),
         (["--repeat", 0], ["--repeat 0: must be a whole number from 1 up"]),
         (["--rows", 0], ["--rows 0: must be a whole number from 1 up"]),
         (
             ["--baseline", "process-pol"],
-            ["unknown; did you mean process-pool", "there are: process-pool, datasets-map"],
+            ["unknown; did you mean process-pool", "choose from: process-pool, datasets-map"],
         ),
         (["--form", "csv"], ["--form csv: must be parquet, jsonl or both"]),
-        (["--memory", "1000"], ["name two numbers of rows or more"]),
+        (["--memory", "1000"], ["name at least two numbers of rows"]),
         (["--memory", "1000,many"], ["--memory 1000,many: must be whole numbers"]),
-        (["--memory", "1,2", "--rows", 3], ["leave --baseline and --rows out"]),
-        (["--memory", "1,2", "--baseline", "no-ray"], ["leave --baseline and --rows out"]),
+        (["--memory", "1,2", "--rows", 3], ["leave out --baseline and --rows"]),
+        (["--memory", "1,2", "--baseline", "no-ray"], ["leave out --baseline and --rows"]),
         (["--kernel", "--workers", "2"], ["--kernel measures one process"]),
         ([CONFIG, "--rows", 5], ["a config names its input itself"]),
         ([CONFIG, "--form", "jsonl"], ["a config names its input itself"]),
     ],
 )
-def test_wrong_words(tmp_path: Path, curate: Curate, arguments: list[object], words: list[str]) -> None:
+def test_a_wrong_option_is_refused_before_anything_is_made(
+    tmp_path: Path, curate: Curate, arguments: list[object], words: list[str]
+) -> None:
     result = curate("bench", *arguments, "--output", tmp_path / "out")
     assert (result.exit_code, result.out) == (2, "")
     assert result.err.startswith("error: ")
@@ -49,7 +51,7 @@ def test_wrong_words(tmp_path: Path, curate: Curate, arguments: list[object], wo
 
 
 @pytest.mark.parametrize("missing", ["matplotlib", "psutil", "tokenizers"])
-def test_a_package_that_is_not_installed(
+def test_a_missing_package_is_named_with_the_command_that_installs_it(
     tmp_path: Path, curate: Curate, monkeypatch: pytest.MonkeyPatch, missing: str
 ) -> None:
     find = importlib.util.find_spec
@@ -57,18 +59,19 @@ def test_a_package_that_is_not_installed(
     result = curate("bench", "--baseline", "process-pool", "--output", tmp_path / "out")
     assert (result.exit_code, result.out) == (2, "")
     assert result.err == (
-        f"error: curate bench needs what is not installed: {missing}\nto install it: pip install {missing}\n"
+        f"error: curate bench needs packages that are not installed: {missing}\n"
+        f"to install them: pip install {missing}\n"
     )
 
 
-def test_an_output_that_is_a_file(tmp_path: Path, curate: Curate) -> None:
+def test_an_output_that_cannot_be_a_folder_is_refused(tmp_path: Path, curate: Curate) -> None:
     (tmp_path / "out").write_text("mine")
     result = curate("bench", "--output", tmp_path / "out")
     assert (result.exit_code, "a file, not a folder" in result.err) == (2, True)
     assert curate("bench", "--output", "/proc/out").exit_code == 2
 
 
-def test_a_config_that_is_wrong_and_one_whose_source_is_gone(tmp_path: Path, curate: Curate) -> None:
+def test_a_missing_config_and_a_missing_source_are_refused(tmp_path: Path, curate: Curate) -> None:
     (tmp_path / "job.yaml").write_text(f"source: {{path: {tmp_path / 'gone'}}}\n")
     result = curate("bench", tmp_path / "job.yaml", "--output", tmp_path / "out")
     assert (result.exit_code, "source not found" in result.err) == (2, True)
@@ -76,8 +79,8 @@ def test_a_config_that_is_wrong_and_one_whose_source_is_gone(tmp_path: Path, cur
     assert (result.exit_code, "config not found" in result.err) == (2, True)
 
 
-def test_what_holds_when_nothing_is_said(tmp_path: Path) -> None:
-    asked = read_request(
+def test_the_defaults(tmp_path: Path) -> None:
+    request = read_request(
         config=None,
         rows=None,
         file_format=None,
@@ -88,6 +91,6 @@ def test_what_holds_when_nothing_is_said(tmp_path: Path) -> None:
         memory=None,
         output=tmp_path,
     )
-    assert (asked.source, asked.file_formats) == (94_327, ("parquet",))
-    assert asked.workers[0] == 1
-    assert max(asked.workers) <= usable_cores() < 2 * max(asked.workers)
+    assert (request.source, request.file_formats) == (94_327, ("parquet",))
+    assert request.workers[0] == 1
+    assert max(request.workers) <= usable_cores() < 2 * max(request.workers)

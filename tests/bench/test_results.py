@@ -1,4 +1,4 @@
-"""Figures: what follows from runs, and what is said of it."""
+"""Figures: how they are computed from runs, and what is printed about them."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from job.errors import CurateError
 def run(
     method: str = CURATE, workers: int = 1, wall_s: float = 10.0, file_format: str = "parquet", **given: object
 ) -> Run:
-    """Makes a run of 1,000 rows with 3 s before and after its work."""
-    plain: dict[str, object] = {
+    """Makes a run of 1,000 rows with 3 s of start-up and shutdown."""
+    fields: dict[str, object] = {
         "form": file_format,  # as the JSON names it
         "round": 1,
         "not_counted_s": 0.0,
@@ -37,7 +37,7 @@ def run(
         "swapped_bytes": 0,
         "apart_s": {},
     }
-    return msgspec.convert({**plain, "method": method, "workers": workers, "wall_s": wall_s, **given}, Run)
+    return msgspec.convert({**fields, "method": method, "workers": workers, "wall_s": wall_s, **given}, Run)
 
 
 def bench_of(runs: list[Run], cores: int = 2) -> Bench:
@@ -85,13 +85,13 @@ def test_figures_are_medians_and_follow_from_their_definitions() -> None:
     assert four.efficiency == pytest.approx(10 / 8 / 4)
 
 
-def test_speed_up_without_one_worker_counts_from_the_fewest() -> None:
+def test_speed_up_without_a_run_of_one_worker_counts_from_the_fewest() -> None:
     two, four = figures([run(workers=2, wall_s=10.0), run(workers=4, wall_s=6.0)], {"parquet": 1}, 4)
     assert (two.speed_up, two.efficiency) == (2.0, 1.0)
     assert four.speed_up == pytest.approx(20 / 6)
 
 
-def test_a_baseline_of_the_jobs_own_form_is_compared_with_that_form_only() -> None:
+def test_the_baseline_without_ray_is_compared_only_with_its_own_file_format() -> None:
     runs = [run(file_format=file_format, wall_s=wall_s) for file_format, wall_s in (("parquet", 10.0), ("jsonl", 12.0))]
     runs += [run("no-ray", file_format="jsonl", wall_s=6.0), run("process-pool", wall_s=60.0)]
     parquet, jsonl, *_ = figures(runs, {"parquet": 1, "jsonl": 1}, 1)
@@ -99,16 +99,16 @@ def test_a_baseline_of_the_jobs_own_form_is_compared_with_that_form_only() -> No
     assert jsonl.times_as_fast == {"process-pool": 5.0, "no-ray": 0.5}
 
 
-def test_a_disturbed_run_is_said_to_be() -> None:
+def test_a_disturbed_run_is_reported() -> None:
     quiet = "\n".join(bench_lines(bench_of([run(), run(workers=2)])))
     assert "disturbed" not in quiet
     loud = list(bench_lines(bench_of([run(others_cores=0.4), run(workers=2), run(round=2, swapped_bytes=8_000_000)])))
-    assert "disturbed: round 1, curate run, parquet, 1 worker: others kept 0.40 cores busy" in loud
+    assert "disturbed: round 1, curate run, parquet, 1 worker: other processes kept 0.40 cores busy" in loud
     assert any(line.startswith("disturbed: round 2") and line.endswith("8.0 MB swapped") for line in loud)
     assert sum("(disturbed)" in line for line in "\n".join(loud).splitlines()) == 1
 
 
-def test_the_lines_say_what_was_asked_of_the_job() -> None:
+def test_the_lines_compare_the_job_with_its_ceiling_and_with_no_ray() -> None:
     text = "\n".join(
         bench_lines(
             bench_of(
@@ -125,14 +125,14 @@ def test_the_lines_say_what_was_asked_of_the_job() -> None:
         )
     )
     assert "4 > 2 cores" in text
-    assert "from 1 to 2 workers, start-up apart: 2.00 times as fast; 2 independent copies of the kernel: 2.00" in text
+    assert "from 1 to 2 workers, without start-up: 2.00 times as fast; 2 independent copies of the kernel: 2.00" in text
     assert "that is 100% of it" in text
     assert "--workers 2: with Ray it takes 1.25 times as long as without" in text
     assert "one row (--limit 1), --workers 2: 7.0 (7.0-7.0) s" in text
     assert "no law is fitted" in text
 
 
-def test_outputs_that_differ_are_named_by_who_made_them() -> None:
+def test_outputs_that_differ_are_named_with_the_methods_that_made_them() -> None:
     same = [run(), run(workers=2), run(ONE_ROW, num_rows=1), run("no-ray")]
     check_same(same)
     with pytest.raises(CurateError) as caught:
@@ -148,7 +148,7 @@ def test_outputs_that_differ_are_named_by_who_made_them() -> None:
         check_same([run(), run(num_items=299)])
 
 
-def test_a_bench_of_many_workers_has_laws_and_is_drawn(tmp_path: Path) -> None:
+def test_a_bench_of_many_workers_has_scaling_laws_and_is_drawn(tmp_path: Path) -> None:
     counts = (1, 2, 3, 4, 8)
     runs = [run(workers=count, wall_s=3 + 10 / count + extra, round=1) for count in counts for extra in (0, 0.1)]
     rows_per_s = {count: [one.rows_per_s for one in runs if one.workers == count] for count in counts[:4]}
@@ -169,7 +169,7 @@ def test_jsonl_is_compared_with_parquet() -> None:
     sizes = {"parquet": 1, "jsonl": 1}
     runs = [run(wall_s=10.0), run(file_format="jsonl", wall_s=13.0)]
     bench = msgspec.structs.replace(bench_of(runs[:1]), figures=figures(runs, sizes, 2))
-    assert "with --workers 1, JSONL is read at 0.70 of the rows/s of Parquet" in list(bench_lines(bench))
+    assert "with --workers 1, JSONL has 0.70 times the rows/s of Parquet" in list(bench_lines(bench))
 
 
 def test_a_bench_reads_back_as_it_was_written() -> None:

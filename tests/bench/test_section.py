@@ -1,23 +1,41 @@
-"""The README's figures are those that were measured, and the measurements are whole."""
+"""The figures in the bench's README are the committed measurements, and the measurements are complete."""
 
 from __future__ import annotations
+
+import re
 
 import pytest
 
 from job.bench.measure.results import figures
 from job.bench.measure.rounds import check_same
-from job.bench.report.section import MEASURED, README, read_benches, read_memory, section, with_section
+from job.bench.report.section import (
+    MEASURED,
+    README,
+    read_benches,
+    read_memory,
+    read_waiting,
+    section,
+    with_section,
+)
 
 
-def test_the_readme_says_what_was_measured() -> None:
+def test_the_readme_has_the_committed_measurements() -> None:
     readme = README.read_text(encoding="utf-8")
-    assert with_section(readme, section(read_benches(), read_memory())) == readme
+    assert with_section(readme, section(read_benches(), read_memory(), read_waiting())) == readme
 
 
 def test_another_measurement_makes_another_readme() -> None:
     readme = README.read_text(encoding="utf-8")
+    written = section(read_benches(), read_memory(), read_waiting())
     assert with_section(readme, "nothing\n") != readme
-    assert with_section(with_section(readme, "nothing\n"), section(read_benches(), read_memory())) == readme
+    assert with_section(with_section(readme, "nothing\n"), written) == readme
+
+
+def test_the_readmes_picture_is_there() -> None:
+    links = re.findall(r"!\[[^]]*\]\(([^)]*)\)", README.read_text(encoding="utf-8"))
+    assert links
+    for link in links:
+        assert (README.parent / link).read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_committed_figures_follow_from_the_committed_runs() -> None:

@@ -1,4 +1,4 @@
-"""A baseline that loses an item: what the bench has to notice."""
+"""A baseline that loses an item, which the bench has to notice."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 import msgspec
 
 from job.bench.baselines import process_pool
-from job.bench.baselines.child import Done, Spec
+from job.bench.baselines.child import WorkInput, WorkResult
 
 
-def work(spec: Spec, file_format: str, workers: int, output: Path) -> Done:
-    done = process_pool.work(spec, file_format, workers, output)
-    return msgspec.structs.replace(done, num_items=done.num_items - 1, content_digest="0" * 64)
+def work(work_input: WorkInput, file_format: str, workers: int, output: Path) -> WorkResult:
+    result = process_pool.work(work_input, file_format, workers, output)
+    return msgspec.structs.replace(result, num_items=result.num_items - 1, content_digest="0" * 64)

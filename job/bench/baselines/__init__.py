@@ -1,1 +1,1 @@
-"""The ways to do the same work that `curate run` is compared with."""
+"""Other ways to do the same work, which `curate run` is compared with."""

@@ -1,6 +1,6 @@
-"""The process of a baseline: is told what to do in a file, does it, and prints one JSON object.
+"""What runs in the process of a baseline? It reads its work from a file, does it, and prints one JSON object.
 
-A module of its own, so that a baseline's functions have the same name in the processes that it starts.
+This is a module of its own so that a baseline's functions keep their module's name in the processes that it starts.
 """
 
 from __future__ import annotations
@@ -15,61 +15,62 @@ import msgspec
 from job.config.models import RecipeConfig
 
 
-class Spec(msgspec.Struct, frozen=True, kw_only=True):
-    """What a baseline has to do."""
+class WorkInput(msgspec.Struct, frozen=True, kw_only=True):
+    """The work of a baseline."""
 
     config: str | None
-    """The job's YAML file."""
-    places: dict[str, str]
-    """By form: the folder or file that the job reads."""
+    """Path of the job's YAML file."""
+    source_paths: dict[str, str]
+    """The folder or file that the job reads, by file format."""
     parquet_files: list[str]
-    """The category's Parquet files."""
+    """Paths of the category's Parquet files."""
     category: str
     recipe: RecipeConfig
     limit: int | None
-    """Only the first so many rows."""
+    """Number of rows to read, from the first one on; None for all."""
     tokenizer: str
-    """A Hugging Face `tokenizer.json`; empty where no baseline needs one."""
+    """Path of a Hugging Face `tokenizer.json`; empty if no baseline needs one."""
 
 
-class Done(msgspec.Struct, frozen=True, kw_only=True):
-    """What a baseline did."""
+class WorkResult(msgspec.Struct, frozen=True, kw_only=True):
+    """The outcome of a baseline."""
 
     content_digest: str | None
-    """As the job defines it; None of what makes no whole output."""
+    """Digest of the items, as the job defines it; None if the baseline does not produce all of them."""
     num_rows: int
     num_items: int
     began: float
-    """When the first row was taken up, in seconds since the epoch."""
+    """Time at which the first row was taken up, in seconds since the epoch."""
     ended: float
-    """When the last item was there."""
+    """Time at which the last item was done, in seconds since the epoch."""
     not_counted_s: float
-    """Time that the method as such does not need, and that is not counted as its own."""
+    """Seconds that the method itself does not need. They do not count as its time."""
     not_counted_cpu_s: float
+    """CPU seconds of the same work."""
     apart_s: dict[str, float]
-    """Parts of the time that are counted, in seconds."""
+    """Seconds of parts of the counted time, by the part's name."""
 
 
-Work = Callable[[Spec, str, int, Path], Done]
-"""A baseline: takes the spec, the form, the number of workers, and an output folder that is not there yet."""
+Work = Callable[[WorkInput, str, int, Path], WorkResult]
+"""A baseline: takes its input, a file format, the number of workers, and an output folder that does not exist yet."""
 
 
-def load_spec(content: bytes) -> Spec:
-    """Reads what `dump_spec` wrote."""
-    return msgspec.json.decode(content, type=Spec, dec_hook=lambda _, value: RecipeConfig.model_validate(value))
+def load_work(content: bytes) -> WorkInput:
+    """Returns the input that `dump_work` encoded."""
+    return msgspec.json.decode(content, type=WorkInput, dec_hook=lambda _, value: RecipeConfig.model_validate(value))
 
 
-def dump_spec(spec: Spec) -> bytes:
-    """Writes a spec as JSON."""
-    return msgspec.json.encode(spec, enc_hook=lambda value: value.model_dump(mode="json"))
+def dump_work(work_input: WorkInput) -> bytes:
+    """Encodes an input as JSON."""
+    return msgspec.json.encode(work_input, enc_hook=lambda value: value.model_dump(mode="json"))
 
 
 def main() -> None:
-    """Does what the command line says: module, spec, form, workers, output."""
-    module, spec, file_format, workers, output = sys.argv[1:]
+    """Runs a baseline. The command line holds its module, input file, file format, workers and output folder."""
+    module, work_file, file_format, workers, output = sys.argv[1:]
     work: Work = importlib.import_module(module).work
-    done = work(load_spec(Path(spec).read_bytes()), file_format, int(workers), Path(output))
-    sys.stdout.write(msgspec.json.encode(done).decode() + "\n")
+    result = work(load_work(Path(work_file).read_bytes()), file_format, int(workers), Path(output))
+    sys.stdout.write(msgspec.json.encode(result).decode() + "\n")
 
 
 if __name__ == "__main__":

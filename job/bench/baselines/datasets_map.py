@@ -1,6 +1,6 @@
-"""The method of `datasets`: `load_dataset`, the columns needed, one batched `map` that drops rows, a list of items.
+"""How fast is `datasets` by itself? `load_dataset`, the needed columns, one batched `map` that drops rows, a list.
 
-What is counted, and what is not, is as in `process_pool`.
+See `process_pool` for what counts as its time and what does not.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from typing import Any
 
 import datasets
 
-from job.bench.baselines.child import Done, Spec
+from job.bench.baselines.child import WorkInput, WorkResult
 from job.bench.baselines.course import COLUMNS, make_item
-from job.bench.baselines.process_pool import done, loaded_rows
+from job.bench.baselines.hf_tokenizer import load_tokenizer
+from job.bench.baselines.process_pool import loaded_rows, work_result
 from job.config.models import RecipeConfig
 from job.output.shard import items_schema
 from job.source.read.rows import PARQUET_COLUMNS
@@ -21,10 +22,10 @@ from job.source.read.rows import PARQUET_COLUMNS
 _BATCH_ROWS = 1000
 
 
-def work(spec: Spec, file_format: str, workers: int, output: Path) -> Done:
-    """See `Work`. The form is Parquet, and nothing is written but the data set's cache, beside the output."""
+def work(work_input: WorkInput, file_format: str, workers: int, output: Path) -> WorkResult:
+    """Runs the baseline; see `child.Work`. It reads Parquet only, and writes nothing but the cache of `datasets`."""
     del file_format
-    with loaded_rows(spec, output) as (rows, apart_s):
+    with loaded_rows(work_input, output) as (rows, apart_s):
         began = time.time()
         dataset = rows.select_columns(list(PARQUET_COLUMNS))
         items = dataset.map(
@@ -34,16 +35,21 @@ def work(spec: Spec, file_format: str, workers: int, output: Path) -> Done:
             num_proc=workers if workers > 1 else None,
             remove_columns=dataset.column_names,
             features=datasets.Features.from_arrow_schema(items_schema(())),
-            fn_kwargs={"category": spec.category, "recipe": spec.recipe, "tokenizer": spec.tokenizer},
+            fn_kwargs={
+                "category": work_input.category,
+                "recipe": work_input.recipe,
+                "tokenizer": work_input.tokenizer,
+            },
         ).to_list()
         ended = time.time()
-        return done(items, dataset.num_rows, began, ended, apart_s)
+        return work_result(items, dataset.num_rows, began, ended, apart_s)
 
 
 def curate_batch(
     batch: dict[str, list[Any]], category: str, recipe: RecipeConfig, tokenizer: str
 ) -> dict[str, list[Any]]:
-    """Makes the items of a batch of rows, column by column."""
+    """Makes the items of a batch of rows. Both are columns by their names."""
+    encoding = load_tokenizer(tokenizer)
     rows = (dict(zip(batch, values, strict=True)) for values in zip(*batch.values(), strict=True))
-    items = [item for row in rows if (item := make_item(row, category, recipe, tokenizer)) is not None]
+    items = [item for row in rows if (item := make_item(row, category, recipe, encoding)) is not None]
     return {name: [item[name] for item in items] for name in COLUMNS}

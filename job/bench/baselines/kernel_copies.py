@@ -1,7 +1,8 @@
-"""The ceiling: how much faster are N copies of the kernel that know nothing of each other, than one alone?
+"""What is the ceiling? How much faster N independent copies of the kernel are than one.
 
-Cores share memory, caches and the disk, so N of them do less than N times as much, whoever hands out the work. Every
-copy does the same partitions, into an output of its own, and all begin at the same moment, their tokenizers loaded.
+Cores share memory, caches and the disk, so N of them do less than N times the work of one, whatever hands out the
+work. Every copy does the same partitions into an output of its own. All load their tokenizers first and then start at
+the same moment.
 """
 
 from __future__ import annotations
@@ -12,19 +13,19 @@ import time
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
-from job.bench.baselines.child import Done, Spec
+from job.bench.baselines.child import WorkInput, WorkResult
 from job.bench.baselines.no_ray import Kernel, import_ray, make_kernel
 from job.output.folder import OutputFolder
 from job.recipe.verdicts import KEPT
 
 _MAX_PARTITIONS = 12
-"""A quarter of a category, as it is cut as a rule: enough to measure."""
+"""Number of partitions that each copy does at most: about a quarter of a usual category, enough to measure."""
 
 
-def work(spec: Spec, file_format: str, workers: int, output: Path) -> Done:
-    """See `Work`; the number of workers is that of copies. Counts the rows of all copies together."""
+def work(work_input: WorkInput, file_format: str, workers: int, output: Path) -> WorkResult:
+    """Runs one copy per worker, and counts the rows of all copies together; see `child.Work`."""
     import_s, import_cpu_s = import_ray()
-    kernel = make_kernel(spec, file_format, output)
+    kernel = make_kernel(work_input, file_format, output)
     count = len(kernel.plan.partitions)
     partitions = list(range(0, count, -(-count // _MAX_PARTITIONS)))
     kernels = [dataclasses.replace(kernel, output=output / str(number)) for number in range(workers)]
@@ -39,7 +40,7 @@ def work(spec: Spec, file_format: str, workers: int, output: Path) -> Done:
         raise RuntimeError(f"a copy of the kernel ended with exit code {failed[0]}")
     spans: list[tuple[float, float]] = [times.get() for _ in copies]
     records = [record for kernel in kernels for record in OutputFolder(kernel.output).records(kernel.plan)]
-    return Done(
+    return WorkResult(
         content_digest=None,
         num_rows=sum(record.num_rows for record in records),
         num_items=sum(record.funnel.get(KEPT, 0) for record in records),
@@ -57,7 +58,7 @@ def _copy(kernel: Kernel, partitions: list[int], start: Barrier, times: multipro
     try:
         make_recipe(kernel.config.recipe)
     except BaseException:
-        start.abort()  # or the others would wait for ever
+        start.abort()  # otherwise the other copies would wait forever
         raise
     with kernel.owned() as owned:
         start.wait()

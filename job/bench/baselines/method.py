@@ -1,4 +1,4 @@
-"""What is run: the job itself, the methods that it is compared with, and the ceiling, each as one command."""
+"""What does the bench run? The job, the methods that it is compared with, and the ceiling, each as one command."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ BASELINES: dict[str, str] = {
     "datasets-map": "job.bench.baselines.datasets_map",
     "no-ray": "job.bench.baselines.no_ray",
 }
-"""What a user would have otherwise, and the module that does it."""
+"""Module of each baseline, by its name. These are what a user would do without this program."""
 
 PARQUET_BASELINES = frozenset({"process-pool", "datasets-map"})
-"""Those that read Parquet by `datasets`, and tokenize by Hugging Face `tokenizers`."""
+"""Names of the baselines that read Parquet with `datasets` and tokenize with Hugging Face `tokenizers`."""
 
 CURATE = "curate run"
 ONE_ROW = "one row"
@@ -25,46 +25,47 @@ _COPIES_MODULE = "job.bench.baselines.kernel_copies"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Method:
-    """One way to do the work, with a number of workers."""
+    """One way to do the work, with its number of workers."""
 
     name: str
-    """`curate run`, `one row` (the same with `--limit 1`), `kernel copies`, or a baseline's."""
+    """`curate run`, `one row` (`curate run --limit 1`), `kernel copies`, or the name of a baseline."""
     file_format: str
-    """Of the input it reads: `parquet` or `jsonl`."""
+    """File format of the input: `parquet` or `jsonl`."""
     workers: int
 
     @property
     def label(self) -> str:
-        """Names it in a line."""
+        """The method in one line of text."""
         if self.name == COPIES:
-            return f"{self.workers} independent {'copy' if self.workers == 1 else 'copies'} of the kernel, {self.file_format}"
+            copies = "copy" if self.workers == 1 else "copies"
+            return f"{self.workers} independent {copies} of the kernel, {self.file_format}"
         return f"{self.name}, {self.file_format}, {self.workers} {'worker' if self.workers == 1 else 'workers'}"
 
     @property
     def is_whole(self) -> bool:
-        """Tells whether it makes all items, so that its output can be compared."""
+        """Whether the method produces all items, so that its output can be compared."""
         return self.name not in {ONE_ROW, COPIES}
 
-    def command(self, config: Path | None, source: Path, category: str, spec: Path, output: Path) -> list[str]:
+    def command(self, config: Path | None, source: Path, category: str, work_file: Path, output: Path) -> list[str]:
         """Returns the command to run.
 
         Args:
-            config: the job's YAML file, if there is one.
+            config: the job's YAML file, or None.
             source: the folder or file to read.
-            category: its category.
-            spec: the file that tells a baseline what to do.
-            output: an output folder that is not there yet.
+            category: the category of the source.
+            work_file: the file with a baseline's `WorkInput`.
+            output: an output folder that does not exist yet.
         """
         if self.name in {CURATE, ONE_ROW}:
-            given: Mapping[str, object] = {
+            options: Mapping[str, object] = {
                 "--source": source,
                 "--category": category,
                 "--output": output,
                 "--workers": self.workers,
                 **({"--limit": 1} if self.name == ONE_ROW else {}),
             }
-            options = [str(part) for pair in given.items() for part in pair]
-            return [sys.executable, "-m", "job", "run", *([str(config)] if config else []), *options, "--json"]
+            words = [str(word) for option in options.items() for word in option]
+            return [sys.executable, "-m", "job", "run", *([str(config)] if config else []), *words, "--json"]
         module = BASELINES.get(self.name, _COPIES_MODULE)
-        words = (module, spec, self.file_format, self.workers, output)
+        words = (module, work_file, self.file_format, self.workers, output)
         return [sys.executable, "-m", "job.bench.baselines.child", *map(str, words)]

@@ -1,7 +1,7 @@
-"""The job without Ray: the same reader, recipe and sink over the same partitions, in a plain process pool.
+"""What does Ray cost? The same reader, recipe and sink over the same partitions, in a plain process pool.
 
-The difference to `curate run` is what Ray costs. The modules that hold the job's functions import `ray.data`, which
-this method has no use for; so the time of that import is not counted as its own. No Ray is started.
+The difference to `curate run` is the cost of Ray. The modules of the job's functions import `ray.data`, which this
+method does not use, so the time of that import does not count. No Ray is started.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from job.bench.baselines.child import Done, Spec
+from job.bench.baselines.child import WorkInput, WorkResult
 from job.config.load import load_config
 from job.config.models import JobConfig
 from job.output.folder import MANIFEST, PLAN, OutputFolder
@@ -34,32 +34,32 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Kernel:
-    """The work on one partition, as a Ray task of the job does it."""
+    """The work on a partition, as a Ray task of the job does it."""
 
     plan: CategoryPlan
     reader: PartitionReader
     file_names: tuple[str, ...]
     config: JobConfig
     output: Path
-    run: str = ""
-    """Whose output folder it is; see `owned`."""
+    run_id: str = ""
+    """Id of the run that owns the output folder; see `owned`."""
 
     @contextlib.contextmanager
     def owned(self) -> Generator[Kernel]:
-        """Yields the kernel that may write into its output folder while the context lasts."""
+        """Locks the output folder, and yields a kernel that may write into it until the context ends."""
         with sole_owner(OutputFolder(self.output)) as owner:
-            yield dataclasses.replace(self, run=owner.run_id)
+            yield dataclasses.replace(self, run_id=owner.run_id)
 
     def curate(self, index: int) -> None:
         """Reads, judges and commits a partition."""
         self.sink().write(self._judged(index), None)
 
     def sink(self) -> ShardSink:
-        """Returns what commits the partitions."""
+        """Returns the sink that commits the partitions."""
         from job.sink import ShardSink
 
         settings = (self.config.keep_columns, self.config.max_malformed)
-        return ShardSink(self.output, self.plan, self.file_names, *settings, self.run)
+        return ShardSink(self.output, self.plan, self.file_names, *settings, self.run_id)
 
     def _judged(self, index: int) -> Iterator[pa.Table]:
         from job.pipeline import judge_batch
@@ -70,40 +70,44 @@ class Kernel:
                 yield judge_batch(rows.slice(start, size), self.config.recipe)
 
 
-def make_kernel(spec: Spec, file_format: str, output: Path) -> Kernel:
+def make_kernel(work_input: WorkInput, file_format: str, output: Path) -> Kernel:
     """Plans the category as the job does.
 
     Args:
-        spec: what to do.
-        form: which form to read.
+        work_input: the work to do.
+        file_format: the format of the files to read.
         output: the output folder.
 
     Returns:
-        What does the work on any of its partitions.
+        A kernel for the category's partitions.
     """
-    overrides = {"source.path": spec.places[file_format], "categories": [spec.category], "output": str(output)}
-    config = load_config(spec.config, overrides)
+    overrides = {
+        "source.path": work_input.source_paths[file_format],
+        "categories": [work_input.category],
+        "output": str(output),
+    }
+    config = load_config(work_input.config, overrides)
     (source,) = find_sources(config)
     task = make_task(config, source, None, OutputFolder(output), lambda _: None)
-    places = local_files(source, task.scratch, lambda _: None, lambda _: None)
+    locations = local_files(source, task.scratch, lambda _: None, lambda _: None)
     names = tuple(file.name for file in source.files)
-    return Kernel(plan=task.plan, reader=task.reader(places), file_names=names, config=config, output=output)
+    return Kernel(plan=task.plan, reader=task.reader(locations), file_names=names, config=config, output=output)
 
 
 def import_ray() -> tuple[float, float]:
-    """Imports Ray as the job's own modules do; returns the seconds it took, and those of CPU."""
-    for name in ("pyarrow.compute", "pyarrow.parquet"):  # which the job needs without Ray too
+    """Imports Ray as the job's modules do, and returns the wall seconds and the CPU seconds that it took."""
+    for name in ("pyarrow.compute", "pyarrow.parquet"):  # the job needs these without Ray too
         importlib.import_module(name)
     began, began_cpu = time.perf_counter(), time.process_time()
     importlib.import_module("ray.data")
     return time.perf_counter() - began, time.process_time() - began_cpu
 
 
-def work(spec: Spec, file_format: str, workers: int, output: Path) -> Done:
-    """See `Work`."""
+def work(work_input: WorkInput, file_format: str, workers: int, output: Path) -> WorkResult:
+    """Runs the baseline; see `child.Work`."""
     import_s, import_cpu_s = import_ray()
     importlib.import_module("job.pipeline")  # before the pool forks
-    kernel = make_kernel(spec, file_format, output)
+    kernel = make_kernel(work_input, file_format, output)
     folder, plan = OutputFolder(output), kernel.plan
     with kernel.owned() as owned:
         config = kernel.config.model_dump(mode="json")
@@ -114,7 +118,7 @@ def work(spec: Spec, file_format: str, workers: int, output: Path) -> Done:
         ended = time.time()
         manifest = complete({plan.category: add_up(plan, folder.records(plan))})
         folder.write_json(MANIFEST, manifest)
-    return Done(
+    return WorkResult(
         content_digest=manifest.content_digest,
         num_rows=manifest.num_rows,
         num_items=manifest.num_items,

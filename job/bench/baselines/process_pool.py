@@ -1,10 +1,11 @@
-"""The course's method: `load_dataset`, chunks of 1,000 rows, a process pool, one row at a time, a list of items.
+"""How fast is the course's method? `load_dataset`, chunks of 1,000 rows, a process pool, one row at a time, a list.
 
-Of the time not counted: the content digest, which is there to compare the items, and which the course does not make.
-What `load_dataset` takes to turn the Parquet files into its own cache is counted, as it is on anybody's first run, and
-is told apart as `load_dataset`. The tokenizer is loaded before the pool starts, which forks it where it can. Rows are
-taken as they are, all columns decoded, as the course does; that is about 60 us of the 330 us that a row takes, and what
-`datasets_map` does without.
+- Not counted: the content digest. It is made to compare the items; the course makes none.
+- Counted, as on anybody's first run, and also reported by itself as `load_dataset`: the time in which `load_dataset`
+  converts the Parquet files into its own cache.
+- The tokenizer is loaded before the pool starts, so that forked workers inherit it.
+- Rows are decoded with all their columns, as in the course. That takes about 60 us of the 330 us per row;
+  `datasets_map` saves it.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ from pathlib import Path
 import datasets
 import pyarrow as pa
 
-from job.bench.baselines.child import Done, Spec
-from job.bench.baselines.course import Item, load_tokenizer, make_item
+from job.bench.baselines.child import WorkInput, WorkResult
+from job.bench.baselines.course import Item, make_item
+from job.bench.baselines.hf_tokenizer import load_tokenizer
 from job.config.models import RecipeConfig
 from job.output.records import add_digests
 from job.output.shard import content_digest, items_schema
@@ -29,39 +31,41 @@ from job.output.shard import content_digest, items_schema
 _CHUNK_ROWS = 1000
 
 
-def work(spec: Spec, file_format: str, workers: int, output: Path) -> Done:
-    """See `Work`. The form is Parquet, and nothing is written but the data set's cache, beside the output."""
+def work(work_input: WorkInput, file_format: str, workers: int, output: Path) -> WorkResult:
+    """Runs the baseline; see `child.Work`. It reads Parquet only, and writes nothing but the cache of `datasets`."""
     del file_format
-    with loaded_rows(spec, output) as (dataset, apart_s):
-        curate = functools.partial(curate_chunk, category=spec.category, recipe=spec.recipe, tokenizer=spec.tokenizer)
+    with loaded_rows(work_input, output) as (dataset, apart_s):
+        curate = functools.partial(
+            curate_chunk, category=work_input.category, recipe=work_input.recipe, tokenizer=work_input.tokenizer
+        )
         began = time.time()
         items: list[Item] = []
         with ProcessPoolExecutor(workers) as pool:
             for batch in pool.map(curate, _chunks(dataset)):
                 items += batch
         ended = time.time()
-        return done(items, dataset.num_rows, began, ended, apart_s)
+        return work_result(items, dataset.num_rows, began, ended, apart_s)
 
 
 @contextlib.contextmanager
-def loaded_rows(spec: Spec, output: Path) -> Generator[tuple[datasets.Dataset, dict[str, float]]]:
-    """Loads the category's rows by `datasets`, and the tokenizer.
+def loaded_rows(work_input: WorkInput, output: Path) -> Generator[tuple[datasets.Dataset, dict[str, float]]]:
+    """Loads the category's rows with `datasets`, and the tokenizer.
 
     Args:
-        spec: what to load.
-        output: the output folder, beside which the data set's cache lies while the context lasts.
+        work_input: the work to do.
+        output: the output folder. The cache of `datasets` is beside it until the context ends.
 
     Yields:
-        The rows, and the seconds that loading them took, for `Done.apart_s`.
+        The rows, and the seconds that it took to load them, for `WorkResult.apart_s`.
     """
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent) as cache:
         began = time.perf_counter()
-        dataset = datasets.load_dataset("parquet", data_files=spec.parquet_files, split="train", cache_dir=cache)
-        if spec.limit is not None:
-            dataset = dataset.select(range(min(spec.limit, dataset.num_rows)))
+        dataset = datasets.load_dataset("parquet", data_files=work_input.parquet_files, split="train", cache_dir=cache)
+        if work_input.limit is not None:
+            dataset = dataset.select(range(min(work_input.limit, dataset.num_rows)))
         loaded_s = time.perf_counter() - began
-        load_tokenizer(spec.tokenizer)
+        load_tokenizer(work_input.tokenizer)
         yield dataset, {"load_dataset": loaded_s}
 
 
@@ -72,25 +76,28 @@ def _chunks(dataset: datasets.Dataset) -> Iterator[datasets.Dataset]:
 
 def curate_chunk(chunk: datasets.Dataset, category: str, recipe: RecipeConfig, tokenizer: str) -> list[Item]:
     """Makes the items of a chunk of rows, in a process of the pool."""
-    made = (make_item(row, category, recipe, tokenizer) for row in chunk)  # pyright: ignore[reportArgumentType]
+    encoding = load_tokenizer(tokenizer)
+    made = (make_item(row, category, recipe, encoding) for row in chunk)  # pyright: ignore[reportArgumentType]
     return [item for item in made if item is not None]
 
 
-def done(items: Sequence[Item], num_rows: int, began: float, ended: float, apart_s: dict[str, float]) -> Done:
-    """Says what was done; the digest is made here, and its time is not counted.
+def work_result(
+    items: Sequence[Item], num_rows: int, began: float, ended: float, apart_s: dict[str, float]
+) -> WorkResult:
+    """Returns the outcome of the work. It makes the content digest, in time that is not counted.
 
     Args:
-        items: all of them.
-        num_rows: how many rows they were made of.
-        began: when the first row was taken up, in seconds since the epoch.
-        ended: when the last item was there.
-        apart_s: parts of the time that are counted, in seconds.
+        items: all items.
+        num_rows: the number of rows that were read.
+        began: the time at which the first row was taken up, in seconds since the epoch.
+        ended: the time at which the last item was done, in seconds since the epoch.
+        apart_s: the seconds of parts of the counted time, by the part's name.
     """
     from_s, from_cpu_s = time.perf_counter(), time.process_time()
     schema = items_schema(())
     pieces = (items[start : start + _CHUNK_ROWS] for start in range(0, len(items), _CHUNK_ROWS))
     digest = add_digests(content_digest(pa.Table.from_pylist(list(piece), schema=schema)) for piece in pieces)
-    return Done(
+    return WorkResult(
         content_digest=digest,
         num_rows=num_rows,
         num_items=len(items),

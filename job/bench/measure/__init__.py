@@ -1,1 +1,1 @@
-"""Runs commands as whole processes, and measures time, CPU and memory from outside."""
+"""Runs the methods in processes of their own, and measures them."""

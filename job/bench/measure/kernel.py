@@ -1,9 +1,9 @@
-"""Stage by stage: how many rows per second one core does, for those who change the recipe.
+"""How many rows per second does one core do in each stage? For those who change the recipe.
 
-In one process, over a catalogue of few rows in both forms. Time is the CPU time of the process, so that a busy machine
-changes little. The functions of the recipe, whichever it has, are timed by wrapping them while it judges once more:
-that is wall time, since the clock of CPU time takes longer to read than some of them take; and it has in it what
-wrapping adds, and the functions that a function calls.
+Everything runs in one process, over a small catalogue in both file formats. Times are CPU time of the process, so a
+busy machine changes them little. The functions of the built-in recipes are timed by wrapping them while the recipe
+judges the rows once more. Their times are wall time, since the CPU clock takes longer to read than some of them take.
+They include what the wrapping costs and the functions that a function calls.
 """
 
 from __future__ import annotations
@@ -23,60 +23,63 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from job import recipe
-from job.bench.baselines.child import Spec
+from job.bench.baselines.child import WorkInput
 from job.bench.baselines.no_ray import Kernel, make_kernel
 from job.output.folder import OutputFolder
 from job.output.shard import content_digest, parquet_bytes
 from job.source.read.partitions import Partition
 
 _T = TypeVar("_T")
+_NAME_WIDTH = 44
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stage:
-    """What a stage took."""
+    """The time of a stage."""
 
     name: str
     file_format: str
     num_rows: int
-    """All rows that were read, also where few of them come this far."""
+    """Number of rows that were read, also where only few of them reach the stage."""
     calls: int | None
-    """Of a function of the recipe."""
+    """Number of calls of a function of the recipe; None for a stage."""
     elapsed_s: float
 
     @property
     def rows_per_s(self) -> float:
-        """Of one core."""
+        """Rows per second of one core."""
         return self.num_rows / self.elapsed_s if self.elapsed_s else 0.0
 
 
 @dataclass(slots=True)
-class Taken:
-    """What a function's calls have taken so far."""
+class CallTime:
+    """The calls of a function so far, and their time."""
 
     calls: int = 0
     elapsed_s: float = 0.0
 
 
-def measure_kernel(spec: Spec, output: Path) -> Iterator[Stage]:
-    """Yields what each stage takes, one form after the other.
+def measure_kernel(work_input: WorkInput, output: Path) -> Iterator[Stage]:
+    """Yields the stages, one file format after the other.
 
     Args:
-        spec: what to read and by which rules.
-        output: a folder for the shards, one output for each form.
+        work_input: the source and the rules.
+        output: a folder for the outputs, one per file format.
     """
-    for file_format in spec.places:
-        yield from _stages(file_format, make_kernel(spec, file_format, output / file_format))
+    for file_format in work_input.source_paths:
+        yield from _stages(file_format, make_kernel(work_input, file_format, output / file_format))
 
 
 def _stages(file_format: str, kernel: Kernel) -> Iterator[Stage]:
     from job.pipeline import judge_batch, make_recipe
 
     settings = kernel.config.recipe
-    make_recipe(settings)  # loads the tokenizer, once
+    make_recipe(settings)  # loads the tokenizer, so that no stage includes that
     partitions = [Partition(index, *cut) for index, cut in enumerate(kernel.plan.partitions)]
     read, read_s = _timed(lambda: [list(kernel.reader.read(partition)) for partition in partitions])
-    num_rows = sum(rows.num_rows for tables in read for rows in tables) - len(partitions)  # their end messages
+    num_rows = sum(rows.num_rows for tables in read for rows in tables) - len(
+        partitions
+    )  # the last row of each is its end message
 
     def stage(name: str, elapsed_s: float, calls: int | None = None) -> Stage:
         return Stage(name=name, file_format=file_format, num_rows=num_rows, calls=calls, elapsed_s=elapsed_s)
@@ -85,12 +88,12 @@ def _stages(file_format: str, kernel: Kernel) -> Iterator[Stage]:
     batches = [list(_batches(tables, kernel.config.batch_size)) for tables in read]
     judged, judge_s = _timed(lambda: [[judge_batch(rows, settings) for rows in cut] for cut in batches])
     yield stage("judge", judge_s)
-    with recipe_timed() as taken:
+    with recipe_timed() as call_times:
         for rows in (rows for cut in batches for rows in cut):
             judge_batch(rows, settings)
-    for name, one in sorted(taken.items(), key=lambda named: -named[1].elapsed_s):
-        if one.calls:
-            yield stage(f"  {name}", one.elapsed_s, one.calls)
+    for name, call_time in sorted(call_times.items(), key=lambda named: -named[1].elapsed_s):
+        if call_time.calls:
+            yield stage(f"  {name}", call_time.elapsed_s, call_time.calls)
     with kernel.owned() as owned:
         _, commit_s = _timed(lambda: [owned.sink().write(cut, None) for cut in judged])
     yield stage("commit", commit_s)
@@ -101,13 +104,14 @@ def _stages(file_format: str, kernel: Kernel) -> Iterator[Stage]:
 
 
 def kernel_lines(stages: Sequence[Stage]) -> Iterator[str]:
-    """Yields a table of the stages."""
-    yield "one core, CPU time; indented: a part of the stage above, functions of the recipe in wall time"
-    yield f"{'stage':38}{'form':8}{'rows':>9}{'calls':>9}{'rows/s':>14}{'us/row':>9}"
+    """Yields the lines of a table of the stages."""
+    yield "one core, CPU time; indented: part of the stage above, functions of the recipe in wall time"
+    yield f"{'stage':{_NAME_WIDTH}}{'format':8}{'rows':>9}{'calls':>9}{'rows/s':>14}{'us/row':>9}"
     for stage in stages:
         calls = "" if stage.calls is None else f"{stage.calls:,}"
         per_row = f"{stage.elapsed_s / stage.num_rows * 1e6:.1f}"
-        yield f"{stage.name:38}{stage.file_format:8}{stage.num_rows:>9,}{calls:>9}{stage.rows_per_s:>14,.0f}{per_row:>9}"
+        name = f"{stage.name:{_NAME_WIDTH}}{stage.file_format:8}"
+        yield f"{name}{stage.num_rows:>9,}{calls:>9}{stage.rows_per_s:>14,.0f}{per_row:>9}"
 
 
 def _timed(work: Callable[[], _T]) -> tuple[_T, float]:
@@ -126,30 +130,30 @@ def _items(kernel: Kernel) -> list[pa.Table]:
 
 
 @contextlib.contextmanager
-def recipe_timed() -> Generator[dict[str, Taken]]:
-    """Times every function of the recipe, by whatever module it is called from, while the context lasts.
+def recipe_timed() -> Generator[dict[str, CallTime]]:
+    """Times every function of the built-in recipes until the context ends, whichever module calls it.
 
     Yields:
-        What each has taken so far, by its name.
+        The calls so far, by the function's module below `job.recipe` and its name, such as `course_2024.text.scrub`.
     """
-    taken: dict[str, Taken] = {}
+    call_times: dict[str, CallTime] = {}
     timed: dict[Callable[..., Any], Callable[..., Any]] = {}
     with contextlib.ExitStack() as stack:
         for owner in _owners():
             for name, function in list(vars(owner).items()):
                 if isinstance(function, types.FunctionType) and function.__module__.startswith(recipe.__name__):
                     if function not in timed:
-                        module = function.__module__.rpartition(".")[2]
-                        taken[label := f"{module}.{function.__qualname__}"] = Taken()
-                        timed[function] = _counting(function, taken[label])
+                        module = function.__module__.removeprefix(f"{recipe.__name__}.")
+                        call_time = call_times.setdefault(f"{module}.{function.__qualname__}", CallTime())
+                        timed[function] = _timing(function, call_time)
                     setattr(owner, name, timed[function])
                     stack.callback(setattr, owner, name, function)
-        yield taken
+        yield call_times
 
 
 def _owners() -> Iterator[Any]:
-    """Yields the recipe's modules, and the classes that they define."""
-    for found in pkgutil.iter_modules(recipe.__path__, f"{recipe.__name__}."):
+    """Yields the modules of the built-in recipes, and the classes that they define."""
+    for found in pkgutil.walk_packages(recipe.__path__, f"{recipe.__name__}."):
         module = importlib.import_module(found.name)
         yield module
         yield from (
@@ -157,7 +161,7 @@ def _owners() -> Iterator[Any]:
         )
 
 
-def _counting(function: Callable[..., Any], taken: Taken) -> Callable[..., Any]:
+def _timing(function: Callable[..., Any], call_time: CallTime) -> Callable[..., Any]:
     clock = time.perf_counter
 
     @functools.wraps(function)
@@ -166,7 +170,7 @@ def _counting(function: Callable[..., Any], taken: Taken) -> Callable[..., Any]:
         try:
             return function(*args, **named)
         finally:
-            taken.calls += 1
-            taken.elapsed_s += clock() - began
+            call_time.calls += 1
+            call_time.elapsed_s += clock() - began
 
     return timed

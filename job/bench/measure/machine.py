@@ -1,4 +1,4 @@
-"""What the figures were measured on: the machine, the versions, the commit."""
+"""What were the figures measured on? The machine, the versions of packages, the commit."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _PACKAGES = ("item-curator", "ray", "pyarrow", "msgspec", "tiktoken", "datasets"
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
-    """A machine, as far as it decides how fast a job is."""
+    """The properties of a machine that decide how fast a job is."""
 
     processor: str
     cores: int
-    """That this process may use."""
+    """Number of cores that this process may use."""
     memory_bytes: int
     swap_bytes: int
     system: str
@@ -28,7 +28,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def this_machine() -> Machine:
-    """Returns what this machine is."""
+    """Returns the properties of this machine."""
     return Machine(
         processor=_processor(),
         cores=usable_cores(),
@@ -40,21 +40,21 @@ def this_machine() -> Machine:
 
 
 def versions() -> dict[str, str]:
-    """Returns the versions of the packages that do the work."""
+    """Returns the versions of the installed packages that do the work, by name."""
     found: dict[str, str] = {}
     for name in _PACKAGES:
         try:
             found[name] = version(name)
-        except PackageNotFoundError:  # one that only a baseline needs
+        except PackageNotFoundError:  # only a baseline needs it
             continue
     return found
 
 
 def commit() -> str | None:
-    """Returns the commit of this program's own source, with `-dirty` when it was changed since; None without git."""
+    """Returns the commit of this program's source, with `-dirty` if files have changed since; None without git."""
     folder = Path(__file__).parent
     try:
-        told = subprocess.run(
+        described = subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],  # noqa: S607
             cwd=folder,
             capture_output=True,
@@ -63,7 +63,7 @@ def commit() -> str | None:
         )
     except (OSError, subprocess.CalledProcessError):
         return None
-    return told.stdout.strip()
+    return described.stdout.strip()
 
 
 def _processor() -> str:

@@ -1,16 +1,16 @@
-"""One run, watched from outside: how long, how much CPU, how much memory, and who else was at work meanwhile.
+"""What does a command cost? Its time, CPU and memory, measured from outside, and the load of other processes.
 
-Time is from starting the process to its end. Every half second the process and all below it are looked at
-(twice as often took 6% of a core, with the 13 processes that Ray has on two):
+Time is from the start of the process to its end. Every half second the process and all its descendants are sampled.
+(Sampling twice as often took 6% of a core, with the 13 processes that Ray has on two cores.)
 
-- Memory is the sum of their PSS on Linux, where a page that n processes share counts as 1/n in each of them, so that
-  Ray's object store counts once; and the sum of their USS, which leaves shared pages out, elsewhere. The peak is the
-  largest sum seen. Processes are looked at one after the other, so a page that gets another sharer meanwhile may count
-  for more than 1: where processes start or end, the sum can be too large, never lastingly.
-- CPU time is the larger of two numbers that each may be too small: what the operating system counts for the process
-  and those below it that it has waited for, and the sum of what each process had when it was last seen.
-- What the machine's cores did beside that, in whole cores on average, is the load of others. Above
-  `DISTURBED_CORES` a run counts as disturbed; so does one in whose time anything was swapped.
+- Memory on Linux is the sum of the PSS of all processes. In PSS, a page that n processes share counts 1/n in each of
+  them, so Ray's object store counts once. Elsewhere it is the sum of their USS, which leaves out shared pages. The peak
+  is the largest sum. Processes are read one after the other, so a page that gets another sharer in between can count
+  for more than 1: while processes start or end, the sum can be too large for a moment.
+- CPU time is the larger of two numbers, each of which can be too small: what the operating system counts for the
+  process and the descendants that were waited for, and the sum of what each process had when it was last sampled.
+- The load of others is what the machine's cores did besides, in cores on average. A run counts as disturbed if this
+  exceeds `DISTURBED_CORES`, or if anything was swapped while it ran.
 """
 
 from __future__ import annotations
@@ -30,35 +30,39 @@ import psutil
 from job.errors import CurateError
 
 SAMPLE_S = 0.5
+"""Seconds between two samples of the processes."""
 DISTURBED_CORES = 0.15
+"""Load of other processes, in cores, above which a run counts as disturbed."""
 MEMORY_KIND = "PSS" if psutil.LINUX else "USS"
 _GRACE_S = 15.0
+"""Seconds that a process has to end after a signal."""
 _POLL_S = 0.01
 _LAST_LINES = 15
+"""Number of lines of standard error in the message about a failed run."""
 _PACKAGE_PARENT = Path(__file__).parents[3]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Watched:
-    """What was seen of a run."""
+class ProcessFigures:
+    """What a command cost."""
 
     began: float
-    """When it was started, in seconds since the epoch."""
+    """Time of its start, in seconds since the epoch."""
     wall_s: float
     cpu_s: float
     peak_bytes: int
-    """Of memory, all processes together."""
+    """Peak memory of all its processes together."""
     others_cores: float
-    """How many cores were busy with something else, on average."""
+    """Average number of cores that other processes kept busy."""
     swapped_bytes: int
-    """Read from and written to swap, by whomever."""
-    out: str
-    """What it wrote to standard output."""
+    """Bytes that any process read from swap or wrote to it."""
+    stdout: str
+    """Text that it wrote to standard output."""
 
 
 @dataclass(kw_only=True, slots=True)
-class _Tree:
-    """A process and all below it, dead ones included."""
+class _ProcessTree:
+    """A process and all its descendants, including those that have ended."""
 
     root: psutil.Process
     cpu_s: dict[psutil.Process, float] = field(default_factory=dict[psutil.Process, float])
@@ -66,14 +70,14 @@ class _Tree:
     stop: threading.Event = field(default_factory=threading.Event)
 
     def watch(self) -> None:
-        """Looks at the tree until told to stop."""
+        """Samples the tree until `stop` is set."""
         while True:
-            self.look()
+            self.sample()
             if self.stop.wait(SAMPLE_S):
                 return
 
-    def look(self) -> None:
-        """Looks at the tree once."""
+    def sample(self) -> None:
+        """Reads the CPU time and the memory of all processes once."""
         try:
             processes = [self.root, *self.root.children(recursive=True)]
         except psutil.Error:
@@ -84,47 +88,48 @@ class _Tree:
                 self.cpu_s[process] = times.user + times.system
         self.peak_bytes = max(self.peak_bytes, memory_bytes(processes))
 
-    def end(self) -> None:
-        """Ends whatever of the tree is still there, and waits until it is gone."""
+    def kill(self) -> None:
+        """Kills the processes of the tree that are still running, and waits until they have ended."""
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.root.pid, signal.SIGKILL)  # those of its group that started since it was last looked at
+            os.killpg(
+                self.root.pid, signal.SIGKILL
+            )  # also reaches processes of its group that started after the last sample
         for process in self.cpu_s:
             with contextlib.suppress(psutil.Error):
-                process.kill()  # psutil knows a process from a later one with its number
-        until = time.monotonic() + _GRACE_S
-        while any(map(_is_at_work, self.cpu_s)) and time.monotonic() < until:
+                process.kill()  # psutil does not confuse it with a later process of the same id
+        deadline = time.monotonic() + _GRACE_S
+        while any(map(_is_running, self.cpu_s)) and time.monotonic() < deadline:
             time.sleep(_POLL_S)
 
 
-def watch(command: Sequence[str], scratch: Path, environment: Mapping[str, str]) -> Watched:
-    """Runs a command to its end, and leaves no process of it behind.
+def watch(command: Sequence[str], scratch: Path, environment: Mapping[str, str]) -> ProcessFigures:
+    """Runs a command to its end and measures it. No process of it is left behind.
 
     Args:
-        command: its words.
-        scratch: a folder for what it prints.
-        environment: set for it beside what is set already.
-
-    Returns:
-        What was seen of it.
+        command: the program and its arguments.
+        scratch: a folder for what the command prints.
+        environment: variables to set in addition to those of this process.
 
     Raises:
-        CurateError: when it fails.
+        CurateError: the command failed.
     """
     scratch.mkdir(parents=True, exist_ok=True)
-    inherited = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}  # this machine alone
-    with (scratch / "out").open("wb") as out, (scratch / "err").open("wb") as err:
-        machine = _Machine()
+    inherited = {
+        name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"
+    }  # so that it joins no cluster
+    with (scratch / "out").open("wb") as stdout, (scratch / "err").open("wb") as stderr:
+        machine = _MachineLoad()
         began, from_s = time.time(), time.perf_counter()
-        process = subprocess.Popen(  # noqa: S603  # the bench's own words
+        process = subprocess.Popen(  # noqa: S603  # the command is the bench's own
             command,
             stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=err,
+            stdout=stdout,
+            stderr=stderr,
             env={**inherited, **environment},
-            cwd=_PACKAGE_PARENT,  # so that `-m job` is this package, wherever the bench was called
-            start_new_session=True,  # so that Ctrl-C reaches the bench alone, which ends the run
+            cwd=_PACKAGE_PARENT,  # so that `-m job` is this package, whatever the current folder is
+            start_new_session=True,  # so that Ctrl-C reaches only the bench, which then ends the run
         )
-        tree = _Tree(root=psutil.Process(process.pid))
+        tree = _ProcessTree(root=psutil.Process(process.pid))
         thread = threading.Thread(target=tree.watch, daemon=True)
         thread.start()
         try:
@@ -132,7 +137,7 @@ def watch(command: Sequence[str], scratch: Path, environment: Mapping[str, str])
             wall_s = time.perf_counter() - from_s
             process.returncode = os.waitstatus_to_exitcode(status)
         except BaseException:
-            tree.look()
+            tree.sample()
             process.send_signal(signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(_GRACE_S)
@@ -140,28 +145,28 @@ def watch(command: Sequence[str], scratch: Path, environment: Mapping[str, str])
         finally:
             tree.stop.set()
             thread.join()
-            tree.end()
+            tree.kill()
             process.wait()
     cpu_s = max(usage.ru_utime + usage.ru_stime, sum(tree.cpu_s.values()))
     others_cores, swapped_bytes = machine.since(cpu_s, wall_s)
     if process.returncode != 0:
-        said = (scratch / "err").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        lines = (scratch / "err").read_text(encoding="utf-8", errors="replace").strip().splitlines()
         raise CurateError(
-            f"a run ended with exit code {process.returncode}: {' '.join(command)}\n" + "\n".join(said[-_LAST_LINES:])
+            f"a run ended with exit code {process.returncode}: {' '.join(command)}\n" + "\n".join(lines[-_LAST_LINES:])
         )
-    return Watched(
+    return ProcessFigures(
         began=began,
         wall_s=wall_s,
         cpu_s=cpu_s,
         peak_bytes=tree.peak_bytes,
         others_cores=others_cores,
         swapped_bytes=swapped_bytes,
-        out=(scratch / "out").read_text(encoding="utf-8"),
+        stdout=(scratch / "out").read_text(encoding="utf-8"),
     )
 
 
 def memory_bytes(processes: Iterable[psutil.Process]) -> int:
-    """Returns what processes hold together; see the top of this file. Those that have ended hold nothing."""
+    """Returns the memory of processes together, as the top of this file defines it; 0 for one that has ended."""
     total = 0
     for process in processes:
         with contextlib.suppress(psutil.Error):
@@ -170,16 +175,16 @@ def memory_bytes(processes: Iterable[psutil.Process]) -> int:
     return total
 
 
-def _is_at_work(process: psutil.Process) -> bool:
-    """Tells whether a process is still there, and not just waiting for somebody to read how it ended."""
+def _is_running(process: psutil.Process) -> bool:
+    """Returns whether a process is running. A zombie, which waits only to be reaped, is not."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
 
 
-class _Machine:
-    """What the whole machine does, from now on."""
+class _MachineLoad:
+    """The work of the whole machine since this object was made."""
 
     def __init__(self) -> None:
         self._busy_s = _busy_s()
@@ -187,18 +192,18 @@ class _Machine:
         self._swapped = _swapped_bytes()
 
     def since(self, cpu_s: float, wall_s: float) -> tuple[float, int]:
-        """Returns what others did meanwhile, in cores, and how many bytes were swapped.
+        """Returns the load of other processes, in cores, and the number of bytes swapped.
 
         Args:
-            cpu_s: CPU seconds of the run.
-            wall_s: its length.
+            cpu_s: the CPU seconds of the run.
+            wall_s: the wall seconds of the run.
         """
         others_s = _busy_s() - self._busy_s - cpu_s - (_own_s() - self._own_s)
         return max(0.0, others_s / wall_s), _swapped_bytes() - self._swapped
 
 
 def _busy_s() -> float:
-    """Returns the seconds that the cores were not idle, those included that a virtual machine did not get."""
+    """Returns the seconds in which cores were not idle, including those that the host took from a virtual machine."""
     times = psutil.cpu_times()._asdict()
     return sum(times.get(name, 0.0) for name in ("user", "nice", "system", "irq", "softirq", "steal"))
 

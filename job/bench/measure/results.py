@@ -1,4 +1,4 @@
-"""What `bench.json` holds: every run as it was measured, and the figures that follow from them."""
+"""What do `bench.json` and `memory.json` hold? Every run as it was measured, and the figures computed from them."""
 
 from __future__ import annotations
 
@@ -7,48 +7,49 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from job.bench.baselines.method import COPIES, CURATE, ONE_ROW, Method
+from job.bench.baselines.method import COPIES, CURATE, ONE_ROW, PARQUET_BASELINES, Method
 from job.bench.measure.machine import Machine
-from job.bench.measure.process import DISTURBED_CORES, MEMORY_KIND, SAMPLE_S
+from job.bench.measure.process import DISTURBED_CORES, SAMPLE_S
 from job.bench.measure.scaling import Fit
 
 VERSION = 1
-"""Of the file's form."""
+"""Version of the layout of both files."""
 
 DEFINITIONS = {
-    "wall_s": "from the start of the process to its end, less not_counted_s",
-    "not_counted_s": "baselines that print a digest only to be compared: making it; no-ray: importing ray.data, "
-    "which it has no use for",
-    "startup_s": "from the start of the process until the first partition was taken up, which is the earliest (time of "
-    "a commit record - its elapsed_s); baselines: until the first partition or chunk was handed to the pool",
-    "shutdown_s": "from the last commit record, or the last item, to the end of the process",
-    "steady_s": "wall_s less startup_s and shutdown_s",
+    "wall_s": "seconds from the start of the process to its end, less not_counted_s",
+    "not_counted_s": "seconds of work that the method does not need: baselines that make a content digest only for the "
+    "comparison: making it; no-ray: importing ray.data",
+    "startup_s": "seconds from the start of the process until the first partition was taken up, which is the earliest "
+    "of (time of a commit record - its elapsed_s); baselines: until the pool got its first partition or chunk",
+    "shutdown_s": "seconds from the last commit record, or the last item, to the end of the process",
+    "steady_s": "wall_s - startup_s - shutdown_s",
     "rows_per_s": "rows / steady_s",
-    "mb_per_s": "size of the source files, unread columns included, in 10^6 bytes, / steady_s",
-    "cpu_s_per_million_rows": "CPU seconds of all processes together, start-up included, / rows * 10^6",
-    "cpu_s": "the larger of what the system counts for the process and its descendants that were waited for, and the "
-    f"sum of what each process had when it was last seen, every {SAMPLE_S} s",
-    "peak_bytes": f"largest sum of the {MEMORY_KIND} of all processes, looked at every {SAMPLE_S} s",
-    "speed_up": "wall_s of the fewest workers / wall_s, times the fewest workers; of medians",
+    "mb_per_s": "size of the source files in 10^6 bytes, including columns that are not read, / steady_s",
+    "cpu_s_per_million_rows": "cpu_s / rows * 10^6, start-up included",
+    "cpu_s": "CPU seconds of all processes together: the larger of what the operating system counts for the process "
+    f"and the descendants it waited for, and the sum of the last samples of each process, taken every {SAMPLE_S} s",
+    "peak_bytes": "largest sum of the memory of all processes (PSS on Linux, USS elsewhere), sampled every "
+    f"{SAMPLE_S} s",
+    "speed_up": "median wall_s of the fewest workers / median wall_s * the fewest workers",
     "efficiency": "speed_up / workers",
-    "steady_speed_up": "the same of steady_s",
-    "times_as_fast": "wall_s of the baseline / wall_s of curate run, with as many workers; of medians",
+    "steady_speed_up": "speed_up, computed from steady_s",
+    "times_as_fast": "median wall_s of the baseline / median wall_s of curate run with the same number of workers",
     "disturbed": f"other processes kept more than {DISTURBED_CORES} cores busy on average, or something was swapped",
-    "kernel copies": "so many processes, each of which does the same partitions by the job's own reader, recipe and "
-    "sink, all at once: rows of all / (last end - first begin)",
+    "kernel copies": "N processes that each do the same partitions at the same time, with the job's own reader, recipe "
+    "and sink: rows of all processes / (last end - first start)",
     "one row": "wall_s of the same command with --limit 1",
 }
-"""What each figure is."""
+"""Meaning of each figure, by its name in the files or in the table."""
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True, rename={"file_format": "form"}):
-    """One run, as it was measured. See `DEFINITIONS`."""
+    """A run as it was measured. See `DEFINITIONS`."""
 
     method: str
     file_format: str
     workers: int
     round: int
-    """Counted from 1."""
+    """Number of the round, from 1."""
     wall_s: float
     not_counted_s: float
     startup_s: float
@@ -59,31 +60,31 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, rename={"file_format": "for
     num_rows: int
     num_items: int
     content_digest: str | None
-    """None of what makes no whole output."""
+    """Digest of the items; None if the method does not produce all of them."""
     others_cores: float
-    """How many cores others kept busy, on average."""
+    """Average number of cores that other processes kept busy."""
     swapped_bytes: int
     apart_s: dict[str, float]
-    """Parts of the time."""
+    """Seconds of parts of the time, by the part's name."""
 
     @property
     def as_method(self) -> Method:
-        """The way that it went."""
+        """The method of the run, with its file format and workers."""
         return Method(name=self.method, file_format=self.file_format, workers=self.workers)
 
     @property
     def rows_per_s(self) -> float:
-        """Steady throughput."""
+        """Throughput in rows per second, without start-up and shutdown."""
         return self.num_rows / self.steady_s if self.steady_s > 0 else 0.0
 
     @property
     def is_disturbed(self) -> bool:
-        """Tells whether the machine did something else meanwhile."""
+        """Whether the machine did other work during the run."""
         return self.others_cores > DISTURBED_CORES or self.swapped_bytes > 0
 
 
 class Spread(msgspec.Struct, frozen=True, kw_only=True):
-    """A figure over the repeats."""
+    """A figure's median and range over the repeats."""
 
     median: float
     lowest: float
@@ -91,14 +92,14 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True, rename={"file_format": "form"}):
-    """What follows for one method, form and number of workers. See `DEFINITIONS`."""
+    """The figures of one method, file format and number of workers. See `DEFINITIONS`."""
 
     method: str
     file_format: str
     workers: int
     repeats: int
     disturbed: int
-    """How many of them were."""
+    """Number of the repeats that were disturbed."""
     wall_s: Spread
     startup_s: Spread
     rows_per_s: Spread
@@ -106,61 +107,64 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True, rename={"file_format": 
     cpu_s_per_million_rows: Spread
     peak_bytes: Spread
     speed_up: float | None
-    """Of `curate run` only; so are the next two."""
+    """None, like the next two, for anything but `curate run`."""
     efficiency: float | None
     steady_speed_up: float | None
     times_as_fast: dict[str, float]
-    """By baseline."""
+    """How many times as fast as each baseline, by the baseline's name; empty for anything but `curate run`."""
     more_than_cores: bool
-    """More workers than the machine has cores."""
+    """Whether there were more workers than the machine has cores."""
 
 
 class Input(msgspec.Struct, frozen=True, kw_only=True):
-    """What all runs read."""
+    """The input of all runs."""
 
     name: str
     num_rows: int
     size_bytes: dict[str, int]
-    """By form."""
+    """Size of the source files, by file format."""
 
 
 class Bench(msgspec.Struct, frozen=True, kw_only=True):
-    """A whole `bench.json`."""
+    """The contents of `bench.json`."""
 
     command: str
     finished: str
-    """In UTC."""
+    """Time of the end, in UTC, in ISO 8601."""
     machine: Machine
     versions: dict[str, str]
     commit: str | None
     config: dict[str, object]
-    """The job's, resolved; its output and number of workers are those of each run."""
+    """The job's resolved config, without output and workers, which differ from run to run."""
     input: Input
     num_items: int
     content_digest: str
-    """Of every whole output."""
+    """Digest of the items, equal for all methods that produce all of them."""
     runs: list[Run]
     figures: list[Figures]
     fits: dict[str, list[Fit]]
-    """By form."""
+    """Fitted scaling laws, by file format."""
     no_fit: str | None
-    """Why there is none."""
+    """Why no law was fitted; None if one was."""
     definitions: dict[str, str]
     version: int = VERSION
 
     def figures_of(self, method: str, file_format: str, workers: int) -> Figures | None:
-        """Returns the figures of a method; None when it was not measured."""
+        """Returns the figures of a method, or None if it was not measured."""
         wanted = (method, file_format, workers)
-        return next((one for one in self.figures if (one.method, one.file_format, one.workers) == wanted), None)
+        return next(
+            (figures for figures in self.figures if (figures.method, figures.file_format, figures.workers) == wanted),
+            None,
+        )
 
 
 def figures(runs: Sequence[Run], size_bytes: dict[str, int], cores: int) -> list[Figures]:
-    """Draws the figures from the runs, in the order in which the methods came first.
+    """Computes the figures of each method, in the order of their first runs.
 
     Args:
-        runs: all of them.
-        size_bytes: of the source files, by form.
-        cores: of the machine.
+        runs: all runs.
+        size_bytes: the size of the source files, by file format.
+        cores: the number of the machine's cores.
     """
     groups: dict[Method, list[Run]] = {}
     for run in runs:
@@ -170,10 +174,12 @@ def figures(runs: Sequence[Run], size_bytes: dict[str, int], cores: int) -> list
     found: list[Figures] = []
     for method, group in groups.items():
         is_job = method.name == CURATE
-        alike = [one for one in groups if (one.name, one.file_format) == (method.name, method.file_format)]
-        fewest = min(alike, key=lambda one: one.workers)
+        same_method = [
+            other for other in groups if (other.name, other.file_format) == (method.name, method.file_format)
+        ]
+        fewest = min(same_method, key=lambda other: other.workers)
         speed_up = wall[fewest] / wall[method] * fewest.workers
-        baselines = [one for one in groups if one.name not in {CURATE, ONE_ROW, COPIES}]
+        baselines = [other for other in groups if other.name not in {CURATE, ONE_ROW, COPIES}]
         found.append(
             Figures(
                 method=method.name,
@@ -191,11 +197,11 @@ def figures(runs: Sequence[Run], size_bytes: dict[str, int], cores: int) -> list
                 efficiency=speed_up / method.workers if is_job else None,
                 steady_speed_up=_ratio(steady[fewest], steady[method]) * fewest.workers if is_job else None,
                 times_as_fast={
-                    one.name: wall[one] / wall[method]
-                    for one in baselines
+                    baseline.name: wall[baseline] / wall[method]
+                    for baseline in baselines
                     if is_job
-                    and one.workers == method.workers
-                    and (one.file_format == method.file_format or one.name != "no-ray")
+                    and baseline.workers == method.workers
+                    and (baseline.file_format == method.file_format or baseline.name in PARQUET_BASELINES)
                 },
                 more_than_cores=method.workers > cores,
             )
@@ -204,7 +210,7 @@ def figures(runs: Sequence[Run], size_bytes: dict[str, int], cores: int) -> list
 
 
 def spread(runs: Sequence[Run], value: Callable[[Run], float]) -> Spread:
-    """Returns a figure's median and range over runs."""
+    """Returns the median and the range of a figure over runs."""
     values = [value(run) for run in runs]
     return Spread(median=statistics.median(values), lowest=min(values), highest=max(values))
 
@@ -213,12 +219,12 @@ def _mb_per_s(run: Run, size_bytes: dict[str, int]) -> float:
     return _ratio(size_bytes[run.file_format] / 1e6, run.steady_s) if run.method not in {ONE_ROW, COPIES} else 0.0
 
 
-def _ratio(above: float, below: float) -> float:
-    return above / below if below > 0 else 0.0
+def _ratio(numerator: float, denominator: float) -> float:
+    return numerator / denominator if denominator > 0 else 0.0
 
 
 class PeakMemory(msgspec.Struct, frozen=True, kw_only=True, rename={"file_format": "form"}):
-    """The peak of all processes together at one number of rows."""
+    """The peak memory of all processes together at one number of rows."""
 
     num_rows: int
     file_format: str
@@ -228,18 +234,18 @@ class PeakMemory(msgspec.Struct, frozen=True, kw_only=True, rename={"file_format
 
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
-    """A whole `memory.json`."""
+    """The contents of `memory.json`."""
 
     command: str
     finished: str
-    """In UTC."""
+    """Time of the end, in UTC, in ISO 8601."""
     machine: Machine
     versions: dict[str, str]
     commit: str | None
     runs: list[Run]
     peaks: list[PeakMemory]
     largest_over_smallest: dict[str, float]
-    """By form: the largest of the peaks' medians over the smallest."""
+    """Largest median peak / smallest median peak, by file format."""
     most_bytes_per_worker: float
     definitions: dict[str, str]
     version: int = VERSION

@@ -1,6 +1,7 @@
-"""Does all runs that a request needs, round by round, and compares what came out before anybody looks at the clock.
+"""How are the methods compared fairly? All run in rounds, and outputs are compared before any time is reported.
 
-A round has every method once. So what changes slowly on a machine, such as its heat or a neighbour, meets all alike.
+A round runs every method once, so slow changes of a machine, such as its temperature or a noisy neighbour, affect all
+methods alike.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from typing import Any
 
 import msgspec
 
-from job.bench.baselines.child import Done, Spec, dump_spec
+from job.bench.baselines.child import WorkInput, WorkResult, dump_work
 from job.bench.baselines.method import COPIES, CURATE, ONE_ROW, PARQUET_BASELINES, Method
-from job.bench.measure.process import Watched, watch
+from job.bench.measure.process import ProcessFigures, watch
 from job.bench.measure.results import Run
 from job.bench.measure.source import BenchSource
 from job.bench.request import Request
@@ -25,15 +26,15 @@ from job.recipe.tokenizer import LLAMA3_VOCABULARY_SHA256
 
 
 def methods(request: Request, file_formats: Sequence[str], cores: int) -> list[Method]:
-    """Returns what a round has.
+    """Returns the methods of a round.
 
-    Baselines and the run of one row have the most workers that were asked for within the machine's cores. One row
-    comes first: the first run of all finds that nobody has read Ray's own files yet.
+    Baselines and the run of one row use the largest requested number of workers that does not exceed the cores. The
+    run of one row comes first, because the very first run is the one that has to read Ray's own files from the disk.
 
     Args:
-        request: what was asked.
-        forms: which forms the job reads.
-        cores: of the machine.
+        request: the request.
+        file_formats: the file formats that the job reads.
+        cores: the number of the machine's cores.
     """
     within = [count for count in request.workers if count <= cores]
     most = max(within, default=min(request.workers))
@@ -56,36 +57,40 @@ def methods(request: Request, file_formats: Sequence[str], cores: int) -> list[M
 
 
 def measure(
-    request: Request, source: BenchSource, wanted: Sequence[Method], scratch: Path, say: Callable[[str], None]
+    request: Request, source: BenchSource, to_run: Sequence[Method], scratch: Path, say: Callable[[str], None]
 ) -> list[Run]:
     """Runs every method in every round.
 
     Args:
-        request: what was asked.
+        request: the request.
         source: the input.
-        wanted: the methods.
-        scratch: a folder for outputs, each of which is gone after its run.
-        say: told what is done.
+        to_run: the methods.
+        scratch: a folder for outputs; each output is removed after its run.
+        say: called with a line about each run before it starts.
 
     Returns:
         The runs, in their order.
 
     Raises:
-        CurateError: when one fails, or outputs differ: then no time is told.
+        CurateError: a run failed, or outputs differ.
     """
-    spec = _write_spec(request, source, wanted, scratch)
+    work_file = _write_work(request, source, to_run, scratch)
     source.warm()
     runs: list[Run] = []
     for number in range(1, request.repeat + 1):
-        for method in wanted:
+        for method in to_run:
             say(f"round {number} of {request.repeat}: {method.label}")
-            runs.append(_one_run(method, number, source, spec, scratch))
+            runs.append(_one_run(method, number, source, work_file, scratch))
         check_same(runs)
     return runs
 
 
 def check_same(runs: Sequence[Run]) -> None:
-    """Compares all whole outputs. Raises CurateError, which names those that differ."""
+    """Compares the outputs of all methods that produce all items.
+
+    Raises:
+        CurateError: they differ; the message names the methods by their output.
+    """
     outputs: dict[tuple[str | None, int], list[str]] = {}
     for run in runs:
         if run.as_method.is_whole:
@@ -95,34 +100,32 @@ def check_same(runs: Sequence[Run]) -> None:
             f"{str(digest)[:16]}, {num_items:,} items: {'; '.join(dict.fromkeys(labels))}"
             for (digest, num_items), labels in outputs.items()
         ]
-        raise CurateError(
-            "the outputs differ, so their times mean nothing, and none is told; by content digest:\n" + "\n".join(lines)
-        )
+        raise CurateError("the outputs differ, so no times are reported; by content digest:\n" + "\n".join(lines))
 
 
-def _write_spec(request: Request, source: BenchSource, wanted: Sequence[Method], scratch: Path) -> Path:
+def _write_work(request: Request, source: BenchSource, to_run: Sequence[Method], scratch: Path) -> Path:
     tokenizer = request.output / "input" / f"llama3-{LLAMA3_VOCABULARY_SHA256[:8]}.json"
-    needs_it = any(method.name in PARQUET_BASELINES for method in wanted)
-    if needs_it:
-        from job.bench.baselines.hf_tokenizer import write_tokenizer  # of a package that nothing else needs
+    is_needed = any(method.name in PARQUET_BASELINES for method in to_run)
+    if is_needed:
+        from job.bench.baselines.hf_tokenizer import write_tokenizer  # needs a package that nothing else needs
 
         tokenizer.parent.mkdir(parents=True, exist_ok=True)
         write_tokenizer(tokenizer)
-    path = scratch / "spec.json"
-    path.write_bytes(dump_spec(make_spec(source, tokenizer=str(tokenizer) if needs_it else "")))
+    path = scratch / "work.json"
+    path.write_bytes(dump_work(make_work_input(source, tokenizer=str(tokenizer) if is_needed else "")))
     return path
 
 
-def make_spec(source: BenchSource, *, tokenizer: str = "") -> Spec:
-    """Says what a baseline has to do.
+def make_work_input(source: BenchSource, *, tokenizer: str = "") -> WorkInput:
+    """Returns the work of the baselines.
 
     Args:
         source: the input.
-        tokenizer: a `tokenizer.json`, where one needs it.
+        tokenizer: the path of a `tokenizer.json`, if a baseline needs one.
     """
-    return Spec(
+    return WorkInput(
         config=str(source.config_path) if source.config_path else None,
-        places={file_format: str(place) for file_format, place in source.places.items()},
+        source_paths={file_format: str(path) for file_format, path in source.source_paths.items()},
         parquet_files=[str(path) for path in source.files.get("parquet", ())],
         category=source.category,
         recipe=source.config.recipe,
@@ -131,35 +134,36 @@ def make_spec(source: BenchSource, *, tokenizer: str = "") -> Spec:
     )
 
 
-def _one_run(method: Method, number: int, source: BenchSource, spec: Path, scratch: Path) -> Run:
-    """Does one run, into a folder that is gone after it."""
-    home = scratch / "run"
-    output = home / "output"
-    command = method.command(source.config_path, source.places[method.file_format], source.category, spec, output)
+def _one_run(method: Method, number: int, source: BenchSource, work_file: Path, scratch: Path) -> Run:
+    """Runs a method once, in a folder that is removed afterwards."""
+    folder = scratch / "run"
+    output = folder / "output"
+    source_path = source.source_paths[method.file_format]
+    command = method.command(source.config_path, source_path, source.category, work_file, output)
     try:
-        seen = watch(command, home, {"HF_DATASETS_DISABLE_PROGRESS_BARS": "1"})
+        process = watch(command, folder, {"HF_DATASETS_DISABLE_PROGRESS_BARS": "1"})
         if method.name in {CURATE, ONE_ROW}:
-            done = _done_by_job(json.loads(seen.out), output)
+            result = _result_of_job(json.loads(process.stdout), output)
         else:
-            done = msgspec.json.decode(seen.out, type=Done)
-        return _run(method, number, seen, done)
+            result = msgspec.json.decode(process.stdout, type=WorkResult)
+        return _run(method, number, process, result)
     finally:
-        shutil.rmtree(home, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-def _done_by_job(printed: dict[str, Any], output: Path) -> Done:
-    """Reads off an output what the job did, and off its commit records when."""
+def _result_of_job(printed: dict[str, Any], output: Path) -> WorkResult:
+    """Returns the outcome of the job. Its times come from the commit records in the output."""
     folder = OutputFolder(output)
     plan = folder.plan()
     if plan is None:
-        raise RuntimeError(f"a run ended well and left no plan in {output}")
+        raise RuntimeError(f"a run succeeded but left no plan in {output}")
     spans = [
         (ended - record.elapsed_s, ended)
         for category in plan.categories.values()
         for record in folder.records(category)
         for ended in [(output / folder.record_name(record.category, record.partition)).stat().st_mtime]
     ]
-    return Done(
+    return WorkResult(
         content_digest=printed["content_digest"],
         num_rows=printed["num_rows"],
         num_items=printed["num_items"],
@@ -171,28 +175,28 @@ def _done_by_job(printed: dict[str, Any], output: Path) -> Done:
     )
 
 
-def _run(method: Method, number: int, seen: Watched, done: Done) -> Run:
-    """Puts together what was seen from outside and what the run says itself."""
-    steady_s = done.ended - done.began
-    late = 0.0 if method.name in PARQUET_BASELINES else done.not_counted_s  # a digest comes after the work
-    startup_s = done.began - seen.began - late
-    wall_s = seen.wall_s - done.not_counted_s
+def _run(method: Method, number: int, process: ProcessFigures, result: WorkResult) -> Run:
+    """Combines what was measured from outside with what the run reported."""
+    steady_s = result.ended - result.began
+    late = 0.0 if method.name in PARQUET_BASELINES else result.not_counted_s  # their digest comes after the work
+    startup_s = result.began - process.began - late
+    wall_s = process.wall_s - result.not_counted_s
     return Run(
         method=method.name,
         file_format=method.file_format,
         workers=method.workers,
         round=number,
         wall_s=wall_s,
-        not_counted_s=done.not_counted_s,
+        not_counted_s=result.not_counted_s,
         startup_s=startup_s,
         shutdown_s=wall_s - startup_s - steady_s,
         steady_s=steady_s,
-        cpu_s=seen.cpu_s - done.not_counted_cpu_s,
-        peak_bytes=seen.peak_bytes,
-        num_rows=done.num_rows,
-        num_items=done.num_items,
-        content_digest=done.content_digest if method.is_whole else None,
-        others_cores=seen.others_cores,
-        swapped_bytes=seen.swapped_bytes,
-        apart_s=done.apart_s,
+        cpu_s=process.cpu_s - result.not_counted_cpu_s,
+        peak_bytes=process.peak_bytes,
+        num_rows=result.num_rows,
+        num_items=result.num_items,
+        content_digest=result.content_digest if method.is_whole else None,
+        others_cores=process.others_cores,
+        swapped_bytes=process.swapped_bytes,
+        apart_s=result.apart_s,
     )

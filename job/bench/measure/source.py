@@ -1,4 +1,4 @@
-"""What all runs read: a sample catalogue made for it, or the first category of a config; made once, and kept."""
+"""What do all runs read? A sample catalogue or the first category of a config. It is made once and kept."""
 
 from __future__ import annotations
 
@@ -19,45 +19,45 @@ _READ_BYTES = 1 << 24
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BenchSource:
-    """One category on this machine."""
+    """The input of a bench: one category on this machine."""
 
     category: str
     name: str
-    """What it is, in words."""
+    """The input in words."""
     config_path: Path | None
-    """The job's YAML file."""
+    """Path of the job's YAML file; None for a sample catalogue."""
     config: JobConfig
-    places: dict[str, Path]
-    """By form: the folder or file to read."""
+    source_paths: dict[str, Path]
+    """The folder that a run reads, by file format."""
     files: dict[str, tuple[Path, ...]]
-    """By form: the files themselves."""
+    """Paths of the files, by file format."""
 
     def size_bytes(self, file_format: str) -> int:
-        """Returns the size of a form's files as they lie there."""
+        """Returns the size on disk of the files in a file format."""
         return sum(path.stat().st_size for path in self.files[file_format])
 
     def warm(self) -> None:
-        """Reads all files once, so that no run is the first to wait for the disk."""
+        """Reads all files once, so that no run has to wait for the disk first."""
         for path in (path for paths in self.files.values() for path in paths):
             with path.open("rb", buffering=0) as stream:
                 while stream.read(_READ_BYTES):
                     pass
 
 
-def sample(folder: Path, rows: int, file_formats: set[str], report: Callable[[int], None]) -> BenchSource:
-    """Makes a sample catalogue of one category, or takes the one that is there.
+def sample_source(folder: Path, rows: int, file_formats: set[str], report: Callable[[int], None]) -> BenchSource:
+    """Makes a sample catalogue of one category, or takes the existing one.
 
     Args:
-        folder: where the bench keeps its input.
-        rows: how many.
-        forms: `parquet`, `jsonl`.
-        report: told how many rows are made so far.
+        folder: the folder in which the bench keeps its input.
+        rows: the number of rows.
+        file_formats: `parquet`, `jsonl` or both.
+        report: called with the number of rows made so far.
     """
-    places = {file_format: folder / f"rows-{rows}-seed-{SEED}-{file_format}" for file_format in sorted(file_formats)}
+    paths = {file_format: folder / f"rows-{rows}-seed-{SEED}-{file_format}" for file_format in sorted(file_formats)}
     files = {
-        file_format: tuple(sample_files(place, _CATEGORY, rows, file_format)) for file_format, place in places.items()
+        file_format: tuple(sample_files(path, _CATEGORY, rows, file_format)) for file_format, path in paths.items()
     }
-    missing = [file_format for file_format in places if not all(path.exists() for path in files[file_format])]
+    missing = [file_format for file_format in paths if not all(path.exists() for path in files[file_format])]
     done = 0
     for file_format in missing:
         before = done
@@ -66,7 +66,7 @@ def sample(folder: Path, rows: int, file_formats: set[str], report: Callable[[in
             report((before + made) // len(missing))
 
         make_catalogue(
-            places[file_format],
+            paths[file_format],
             rows=rows,
             seed=SEED,
             categories=[_CATEGORY],
@@ -79,38 +79,40 @@ def sample(folder: Path, rows: int, file_formats: set[str], report: Callable[[in
         name=f"sample catalogue, {rows:,} rows, seed {SEED}",
         config_path=None,
         config=JobConfig(),
-        places=places,
+        source_paths=paths,
         files=files,
     )
 
 
-def from_config(folder: Path, scratch: Path, path: Path, say: Callable[[str], None]) -> BenchSource:
-    """Takes a config's first category; one on the Hub is fetched, a packed one unpacked, before anything is timed.
+def config_source(folder: Path, scratch: Path, path: Path, say: Callable[[str], None]) -> BenchSource:
+    """Takes a config's first category. It is downloaded from the Hub or unpacked before anything is timed.
 
     Args:
-        folder: where the bench keeps its input.
-        scratch: a folder for links to the files, so that all methods find them in the same place.
-        path: the config.
-        say: told what takes a while.
+        folder: the folder in which the bench keeps its input.
+        scratch: a folder for links to the files, so that all methods read them from the same path.
+        path: the path of the config.
+        say: called with a line about anything that takes long.
 
     Raises:
-        UsageError: when the config is wrong, or its source is.
-        CurateError: when the Hub does not answer.
+        UsageError: the config or its source is wrong.
+        CurateError: the Hub does not answer.
     """
     config = load_config(path)
     config = config.model_copy(update={"categories": config.categories[:1]})
     source = find_sources(config)[0]
     if source.repository:
-        say(f"{source.category}: {source.size_bytes / 1e6:,.0f} MB from the Hub, as far as they are not cached")
-    places = local_files(source, folder / "unpacked", say, lambda _: None)
-    found = [place for place in places if isinstance(place, Path)]
-    if len(found) < len(places):
-        raise UsageError(f"{path}: the bench reads what is on this machine: fetch {config.source.path} into a folder")
+        say(f"{source.category}: {source.size_bytes / 1e6:,.0f} MB from the Hub, less what is cached")
+    locations = local_files(source, folder / "unpacked", say, lambda _: None)
+    paths = [location for location in locations if isinstance(location, Path)]
+    if len(paths) < len(locations):
+        raise UsageError(
+            f"{path}: the bench can only read files on this machine: download {config.source.path} into a folder"
+        )
     links = scratch / "links"
     links.mkdir()
     files: list[Path] = []
-    for number, file in enumerate(found):
-        name = f"-{number:05d}-of-{len(found):05d}" if len(found) > 1 else ""
+    for number, file in enumerate(paths):
+        name = f"-{number:05d}-of-{len(paths):05d}" if len(paths) > 1 else ""
         files.append(links / f"{source.category}{name}.{source.file_format}")
         files[-1].symlink_to(file.absolute())
     return BenchSource(
@@ -118,7 +120,7 @@ def from_config(folder: Path, scratch: Path, path: Path, say: Callable[[str], No
         name=f"{source.category} of {path.name}",
         config_path=path,
         config=config,
-        places={source.file_format: links},
+        source_paths={source.file_format: links},
         files={source.file_format: tuple(files)},
     )
 
@@ -128,15 +130,19 @@ def check_baselines_can(source: BenchSource, baselines: set[str]) -> None:
 
     Args:
         source: the input.
-        baselines: those that read Parquet by themselves.
+        baselines: the names of the requested baselines that read Parquet by themselves.
 
     Raises:
-        UsageError: when they cannot.
+        UsageError: they cannot.
     """
     if not baselines:
         return
     names = " and ".join(sorted(baselines))
+    options = " ".join(f"--baseline {name}" for name in sorted(baselines))
     if "parquet" not in source.files:
-        raise UsageError(f"{source.category} is there as JSONL only: {names} can read Parquet only\nleave it out")
+        raise UsageError(f"{source.category} is JSONL only: {names} can read Parquet only\nleave out: {options}")
     if source.config.keep_columns or source.config.source.fields:
-        raise UsageError(f"{names} knows neither keep_columns nor source.fields\nleave them out of the config, or it")
+        raise UsageError(
+            f"{names}: supports neither keep_columns nor source.fields\n"
+            f"remove them from the config, or leave out: {options}"
+        )

@@ -1,4 +1,4 @@
-"""What the bench prints when it is done: a table, and what it comes to in sentences."""
+"""What does the bench print? A table, and sentences about what it means."""
 
 from __future__ import annotations
 
@@ -14,13 +14,27 @@ from job.bench.measure.results import Bench, Figures, Memory, Spread
 from job.bench.measure.scaling import Interval
 
 _WIDTH = 200
+"""Width of the table in characters. It is not that of the terminal, so that a row stays one line in a log."""
+_COLUMNS = (
+    "workers",
+    "wall s",
+    "start-up s",
+    "rows/s, steady",
+    "MB/s",
+    "CPU s/10^6 rows",
+    "peak MB",
+    "speed-up",
+    "efficiency",
+    "curate run is",
+)
+_LAW_NAMES = {"amdahl": "Amdahl's law", "usl": "the Universal Scalability Law"}
 
 
 def bench_lines(bench: Bench) -> Iterator[str]:
-    """Yields all that a bench has to say.
+    """Yields the lines of a measurement of time.
 
     Args:
-        bench: what was measured; its outputs are equal.
+        bench: the measurements.
     """
     machine = bench.machine
     yield (
@@ -31,11 +45,11 @@ def bench_lines(bench: Bench) -> Iterator[str]:
     yield f"{bench.input.name}: {bench.input.num_rows:,} rows, {sizes}"
     yield (
         f"all outputs are equal: {bench.num_items:,} items, content digest {bench.content_digest[:16]}; medians of "
-        f"{bench.figures[0].repeats}, in parentheses lowest and highest; memory as {MEMORY_KIND}"
+        f"{bench.figures[0].repeats} runs, with lowest and highest in parentheses; memory is {MEMORY_KIND}"
     )
     yield ""
     yield _table(bench)
-    yield from _form_lines(bench)
+    yield from _file_format_lines(bench)
     yield from _ceiling_lines(bench)
     yield from _one_row_lines(bench)
     yield from _fit_lines(bench)
@@ -45,101 +59,90 @@ def bench_lines(bench: Bench) -> Iterator[str]:
 def _table(bench: Bench) -> str:
     table = Table(box=None, pad_edge=False)
     table.add_column("method", no_wrap=True)
-    columns = (
-        "workers",
-        "wall s",
-        "start-up s",
-        "rows/s, steady",
-        "MB/s",
-        "CPU s/10^6 rows",
-        "peak MB",
-        "speed-up",
-        "efficiency",
-        "curate run is",
-    )
-    for name in columns:
+    for name in _COLUMNS:
         table.add_column(name, justify="right")
-    for one in bench.figures:
-        if one.method in {ONE_ROW, COPIES}:
-            continue
-        workers = f"{one.workers} > {bench.machine.cores} cores" if one.more_than_cores else str(one.workers)
-        table.add_row(
-            f"{one.method}, {one.file_format}" + (" (disturbed)" if one.disturbed else ""),
-            workers,
-            _spread(one.wall_s, 1),
-            f"{one.startup_s.median:.1f}",
-            _spread(one.rows_per_s, 0),
-            f"{one.mb_per_s.median:,.1f}",
-            f"{one.cpu_s_per_million_rows.median:,.0f}",
-            f"{one.peak_bytes.median / 1e6:,.0f}",
-            "" if one.speed_up is None else f"{one.speed_up:.2f}",
-            "" if one.efficiency is None else f"{one.efficiency:.0%}",
-            _compared(bench, one),
-        )
+    for figures in bench.figures:
+        if figures.method not in {ONE_ROW, COPIES}:
+            table.add_row(*_cells(bench, figures))
     stream = io.StringIO()
     Console(file=stream, width=_WIDTH).print(table)
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
 
 
-def _compared(bench: Bench, baseline: Figures) -> str:
-    """Says how many times as fast the job is as a baseline, by each form that it was measured with."""
+def _cells(bench: Bench, figures: Figures) -> Iterator[str]:
+    yield f"{figures.method}, {figures.file_format}" + (" (disturbed)" if figures.disturbed else "")
+    yield f"{figures.workers} > {bench.machine.cores} cores" if figures.more_than_cores else str(figures.workers)
+    yield _spread(figures.wall_s, 1)
+    yield f"{figures.startup_s.median:.1f}"
+    yield _spread(figures.rows_per_s, 0)
+    yield f"{figures.mb_per_s.median:,.1f}"
+    yield f"{figures.cpu_s_per_million_rows.median:,.0f}"
+    yield f"{figures.peak_bytes.median / 1e6:,.0f}"
+    yield "" if figures.speed_up is None else f"{figures.speed_up:.2f}"
+    yield "" if figures.efficiency is None else f"{figures.efficiency:.0%}"
+    yield _comparison(bench, figures)
+
+
+def _comparison(bench: Bench, baseline: Figures) -> str:
+    """Returns how many times as fast as a baseline the job is, in the baseline's file format if it was measured."""
     if baseline.method == CURATE:
         return ""
     jobs = [
-        one
-        for one in bench.figures
-        if one.method == CURATE and one.workers == baseline.workers and baseline.method in one.times_as_fast
+        figures
+        for figures in bench.figures
+        if figures.method == CURATE and figures.workers == baseline.workers and baseline.method in figures.times_as_fast
     ]
-    same_form = [one for one in jobs if one.file_format == baseline.file_format] or jobs
-    return ", ".join(f"{one.times_as_fast[baseline.method]:.2f}x as fast" for one in same_form)
+    same_format = [job for job in jobs if job.file_format == baseline.file_format] or jobs
+    return ", ".join(f"{job.times_as_fast[baseline.method]:.2f}x as fast" for job in same_format)
 
 
-def _form_lines(bench: Bench) -> Iterator[str]:
+def _file_format_lines(bench: Bench) -> Iterator[str]:
     for jsonl in bench.figures:
         parquet = bench.figures_of(CURATE, "parquet", jsonl.workers)
         if (jsonl.method, jsonl.file_format) == (CURATE, "jsonl") and parquet is not None:
             ratio = jsonl.rows_per_s.median / parquet.rows_per_s.median
-            yield f"with --workers {jsonl.workers}, JSONL is read at {ratio:.2f} of the rows/s of Parquet"
+            yield f"with --workers {jsonl.workers}, JSONL has {ratio:.2f} times the rows/s of Parquet"
 
 
 def _ceiling_lines(bench: Bench) -> Iterator[str]:
-    """Says how the job's scaling compares with that of copies of its kernel that know nothing of each other."""
+    """Compares the scaling of the job with that of independent copies of its kernel."""
     for file_format in bench.input.size_bytes:
         jobs = [
-            one
-            for one in bench.figures
-            if (one.method, one.file_format) == (CURATE, file_format) and not one.more_than_cores
+            figures
+            for figures in bench.figures
+            if (figures.method, figures.file_format) == (CURATE, file_format) and not figures.more_than_cores
         ]
-        alone = bench.figures_of(COPIES, file_format, 1)
-        for one in jobs[1:]:
-            copies = bench.figures_of(COPIES, file_format, one.workers)
-            first = jobs[0]
-            if alone is None or copies is None or one.steady_speed_up is None or first.workers != 1:
+        one_copy = bench.figures_of(COPIES, file_format, 1)
+        for job in jobs[1:]:
+            copies = bench.figures_of(COPIES, file_format, job.workers)
+            if one_copy is None or copies is None or job.steady_speed_up is None or jobs[0].workers != 1:
                 continue
-            ceiling = copies.rows_per_s.median / alone.rows_per_s.median
+            ceiling = copies.rows_per_s.median / one_copy.rows_per_s.median
             yield (
-                f"{file_format}, from 1 to {one.workers} workers, start-up apart: {one.steady_speed_up:.2f} times as fast; "
-                f"{one.workers} independent copies of the kernel: {ceiling:.2f}; "
-                f"that is {one.steady_speed_up / ceiling:.0%} of it"
+                f"{file_format}, from 1 to {job.workers} workers, without start-up: {job.steady_speed_up:.2f} times as "
+                f"fast; {job.workers} independent copies of the kernel: {ceiling:.2f}; "
+                f"that is {job.steady_speed_up / ceiling:.0%} of it"
             )
 
 
 def _one_row_lines(bench: Bench) -> Iterator[str]:
-    for one in bench.figures:
-        if one.method == ONE_ROW:
-            yield f"{one.file_format}, one row (--limit 1), --workers {one.workers}: {_spread(one.wall_s, 1)} s"
-        no_ray = one.times_as_fast.get("no-ray")
-        if no_ray:
-            yield f"{one.file_format}, --workers {one.workers}: with Ray it takes {1 / no_ray:.2f} times as long as without"
+    for figures in bench.figures:
+        workers = f"--workers {figures.workers}"
+        if figures.method == ONE_ROW:
+            yield f"{figures.file_format}, one row (--limit 1), {workers}: {_spread(figures.wall_s, 1)} s"
+        if no_ray := figures.times_as_fast.get("no-ray"):
+            yield f"{figures.file_format}, {workers}: with Ray it takes {1 / no_ray:.2f} times as long as without"
 
 
 def _fit_lines(bench: Bench) -> Iterator[str]:
     if bench.no_fit:
         yield bench.no_fit
     for file_format, fit in [(file_format, fit) for file_format, fits in bench.fits.items() for fit in fits]:
-        name = {"amdahl": "Amdahl's law", "usl": "the Universal Scalability Law"}[fit.law]
         kappa = f", kappa {_interval(fit.kappa, 5)}" if fit.law == "usl" else ""
-        yield f"{file_format}, {name}: sigma {_interval(fit.sigma, 4)}{kappa} (in parentheses the range of 90% of draws)"
+        yield (
+            f"{file_format}, {_LAW_NAMES[fit.law]}: sigma {_interval(fit.sigma, 4)}{kappa} "
+            "(the range of 90% of the draws in parentheses)"
+        )
         for workers, expected in fit.expected_rows_per_s.items():
             yield f"  {workers} workers would do {_interval(expected, 0)} rows/s, if the law holds that far"
 
@@ -149,13 +152,17 @@ def _disturbed_lines(bench: Bench) -> Iterator[str]:
         if run.is_disturbed:
             swapped = f", {run.swapped_bytes / 1e6:,.1f} MB swapped" if run.swapped_bytes else ""
             yield (
-                f"disturbed: round {run.round}, {run.as_method.label}: others kept {run.others_cores:.2f} cores "
-                f"busy{swapped}"
+                f"disturbed: round {run.round}, {run.as_method.label}: other processes kept {run.others_cores:.2f} "
+                f"cores busy{swapped}"
             )
 
 
 def memory_lines(memory: Memory) -> Iterator[str]:
-    """Yields what a measurement of memory has to say."""
+    """Yields the lines of a measurement of memory.
+
+    Args:
+        memory: the measurements.
+    """
     yield f"peak of all processes together, as {MEMORY_KIND}:"
     for peak in memory.peaks:
         disturbed = " (disturbed)" if peak.disturbed else ""
@@ -165,7 +172,7 @@ def memory_lines(memory: Memory) -> Iterator[str]:
         )
     for file_format, ratio in memory.largest_over_smallest.items():
         yield f"{file_format}: the largest is {ratio:.2f} times the smallest"
-    yield f"at most {memory.most_bytes_per_worker / 1e6:,.0f} MB for each worker"
+    yield f"at most {memory.most_bytes_per_worker / 1e6:,.0f} MB per worker"
 
 
 def _spread(value: Spread, digits: int, unit: float = 1.0) -> str:
