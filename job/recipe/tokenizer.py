@@ -1,7 +1,7 @@
-"""The Llama 3 tokenizer, from the vocabulary that the package `llama-models` carries.
+"""The Llama 3 tokenizer, built from the vocabulary in the package `llama-models`.
 
-So nobody has to be let into a gated model repository, and nothing is fetched. The vocabulary is checked by its
-hash: another one would give other items.
+So users need no access to a gated model repository, and nothing is downloaded. The vocabulary is verified by its hash,
+because another one would produce different items.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import importlib.resources
 from typing import Protocol
 
 import tiktoken
+from typing_extensions import override
 
 from job.errors import CurateError
 
@@ -25,7 +26,7 @@ _LLAMA3_PATTERN = (
 
 
 class Tokenizer(Protocol):
-    """Cuts text into tokens. Special tokens do not exist for it: their names are plain text."""
+    """Splits text into tokens. It knows no special tokens: their names are plain text."""
 
     def count(self, text: str) -> int:
         """Counts the tokens of a text."""
@@ -36,27 +37,27 @@ class Tokenizer(Protocol):
 
         Args:
             text: any text.
-            max_tokens: how many tokens to keep.
+            max_tokens: the number of tokens to keep.
 
         Returns:
-            The number of tokens before the cut, and the text of the first `max_tokens` of them. Where the cut goes
-            through a character, what is left of it becomes U+FFFD.
+            The number of tokens in the whole text, and the text of the first `max_tokens` of them. If the cut splits a
+            character, U+FFFD replaces what remains of it.
         """
         ...
 
 
-class TiktokenTokenizer:
-    """A byte-pair encoding run by tiktoken."""
+class TiktokenTokenizer(Tokenizer):
+    """A tokenizer that runs on tiktoken."""
 
     def __init__(self, encoding: tiktoken.Encoding):
         self._encoding = encoding
 
+    @override
     def count(self, text: str) -> int:
-        """See `Tokenizer`."""
         return len(self._encoding.encode_ordinary(text))
 
+    @override
     def head(self, text: str, max_tokens: int) -> tuple[int, str]:
-        """See `Tokenizer`."""
         tokens = self._encoding.encode_ordinary(text)
         if len(tokens) <= max_tokens:
             return len(tokens), text
@@ -74,7 +75,7 @@ def load_tokenizer(name: str) -> Tokenizer:
         The tokenizer.
 
     Raises:
-        CurateError: when the vocabulary is not the one that the recipe was checked with.
+        CurateError: when the vocabulary is not the one that the recipe was tested with.
     """
     if name != "llama3":
         raise ValueError(f"unknown tokenizer: {name!r}")
@@ -84,7 +85,7 @@ def load_tokenizer(name: str) -> Tokenizer:
     if found != LLAMA3_VOCABULARY_SHA256:
         raise CurateError(
             f"the Llama 3 vocabulary at {resource} has SHA-256 {found[:16]}..., "
-            f"not {LLAMA3_VOCABULARY_SHA256[:16]}...: the items would be others\n"
+            f"not {LLAMA3_VOCABULARY_SHA256[:16]}...: the items would be different\n"
             "install the pinned packages again: rm -rf .venv && scripts/run"
         )
     ranks = {

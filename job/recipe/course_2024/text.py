@@ -1,10 +1,10 @@
-"""How a listing's fields become one clean text.
+"""Turns a listing's fields into one clean text.
 
-Every rule is the course loader's own of 2024, because people compare models trained on its output. The order of
-replacements is part of the rule: removing `:` before `Product ` gives another text than the other way round.
+Every rule is that of the course's loader of 2024, because people compare models trained on its output. The order of
+the replacements is part of the rule: removing `:` before `Product ` gives another text than the other way round.
 """
 
-# pyarrow makes the functions of `pyarrow.compute` when it is imported.
+# pyarrow creates the functions of `pyarrow.compute` at import time, so pyright does not see them.
 # pyright: reportAttributeAccessIssue=false
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ _DETAIL_PHRASES = (
     "Product ",
 )
 
-_BLANKED = (":", "[", "]", '"', "{", "}", "【", "】", "\n")
+_REPLACED_BY_BLANKS = (":", "[", "]", '"', "{", "}", "【", "】", "\n")
 _WORD_BEGINS = re.compile(r'[\s:\[\]"{}【】](?=[^\s:\[\]"{}【】,])')
 _PART_NUMBER_CHARS = 7
 _PIECE_CHARS = 10_000
-"""So much of a title is scrubbed at a time: of 60 MB, only so many as have the words that are needed."""
+"""Characters scrubbed at a time. Of a title of 60 MB, only the pieces that hold the words needed are scrubbed."""
 
-_TIDIED = (
+_TIDY_REPLACEMENTS = (
     (" .", "."),
     (" ?", "?"),
     (" !", "!"),
@@ -50,15 +50,15 @@ _TIDIED = (
     (" 've", "'ve"),
     (" 're", "'re"),
 )
-_UNTIDY = r" (?:[.?!,]|' |n't|'m|'s|'ve|'re)"
-_BLANK_TO_GO = re.compile(r" (?=[.?!,]|n't|'m|'s|'ve|'re)")
+_UNTIDY_PATTERN = r" (?:[.?!,]|' |n't|'m|'s|'ve|'re)"
+_REMOVED_BLANK = re.compile(r" (?=[.?!,]|n't|'m|'s|'ve|'re)")
 
 
 def details_text(details_json: str) -> str:
-    """Writes a row's JSON `details` as `json.dumps` does, which is what the Parquet form holds.
+    """Formats a row's JSON `details` as `json.dumps` does, which is how the Parquet files hold them.
 
     Args:
-        details_json: the value's JSON source, well-formed, spaced and escaped in any way.
+        details_json: the JSON source of the value: well-formed, with any spacing and escapes.
 
     Returns:
         The text of `json.dumps(json.loads(details_json))`.
@@ -70,12 +70,12 @@ def contents(description: str, features: str, details: str | None) -> str:
     """Joins a listing's fields.
 
     Args:
-        description: its paragraphs, one on a line.
-        features: its bullet points, one on a line.
+        description: the paragraphs, one per line.
+        features: the bullet points, one per line.
         details: the details as JSON text; None or empty when there are none.
 
     Returns:
-        Each field that has something, followed by a newline; phrases that most details have in common removed.
+        The fields that are not empty, each followed by a newline. Phrases that most details share are removed.
     """
     text = ""
     if description:
@@ -90,14 +90,14 @@ def contents(description: str, features: str, details: str | None) -> str:
 
 
 def pieces_of(text: str, min_chars: int) -> Iterator[str]:
-    """Cuts a text into pieces that can be taken apart into words each alone.
+    """Cuts a text into pieces that can be split into words independently.
 
     Args:
         text: any text.
-        min_chars: the least length of each piece but the last.
+        min_chars: the minimum length of each piece but the last, in characters.
 
     Yields:
-        The pieces, which together are the text. Each but the first begins with a word that begins with no comma.
+        The pieces, which joined are the text. Each but the first begins with a word that does not begin with a comma.
     """
     begin = 0
     while boundary := _WORD_BEGINS.search(text, begin + min_chars):
@@ -107,17 +107,17 @@ def pieces_of(text: str, min_chars: int) -> Iterator[str]:
 
 
 def words_of(text: str) -> list[str]:
-    """Takes a text apart into words, without brackets, quotation marks and blanks before commas.
+    """Splits a text into words, without brackets, quotation marks and blanks before commas.
 
     Args:
         text: any text.
 
     Returns:
-        The words in order, part numbers among them.
+        The words in order, including part numbers.
     """
-    for character in _BLANKED:
+    for character in _REPLACED_BY_BLANKS:
         text = text.replace(character, " ")
-    # The blank is the only white space that is printable, so most texts have no other.
+    # The blank is the only printable white space, so a printable text has no other.
     if "  ," in text or not text.isprintable():
         text = " ".join(text.split())
     text = text.replace(" ,", ",")
@@ -127,19 +127,19 @@ def words_of(text: str) -> list[str]:
 
 
 def is_part_number(word: str) -> bool:
-    """Tells whether a word looks like a part number, which is to be dropped: it has 7 characters and a digit."""
+    """Tells whether a word looks like a part number, which is dropped: it has 7 characters or more, and a digit."""
     return len(word) >= _PART_NUMBER_CHARS and any(map(str.isdigit, word))
 
 
 def scrub(text: str, max_words: int | None = None) -> str:
-    """Removes brackets, quotation marks, runs of blanks and whatever looks like a part number.
+    """Removes brackets, quotation marks, repeated blanks and whatever looks like a part number.
 
     Args:
         text: any text.
-        max_words: how many words are needed; of a long text no more than some are looked at beyond them.
+        max_words: the number of words that the caller needs. The rest of a long text may be left out; None for all.
 
     Returns:
-        The text in words parted by single blanks.
+        The words of the text, separated by single blanks.
     """
     words: list[str] = []
     for piece in pieces_of(text, _PIECE_CHARS):
@@ -150,14 +150,14 @@ def scrub(text: str, max_words: int | None = None) -> str:
 
 
 def untidy(texts: Sequence[str]) -> list[bool]:
-    """Tells of each text whether it has a blank that `tidy` looks for."""
-    return pc.match_substring_regex(pa.array(texts, pa.string()), _UNTIDY).to_pylist()
+    """Tells for each text whether it has a blank that `tidy` may remove."""
+    return pc.match_substring_regex(pa.array(texts, pa.string()), _UNTIDY_PATTERN).to_pylist()
 
 
 def tidy(text: str) -> str:
-    """Cleans up blanks before punctuation, as the course's tokenizer does when it decodes."""
-    if " ' " not in text:  # only that rule leaves anything for the rules after it
-        return _BLANK_TO_GO.sub("", text)
-    for before, after in _TIDIED:
+    """Removes blanks before punctuation, as the course's tokenizer does when it decodes."""
+    if " ' " not in text:  # only this rule can produce a match for the rules after it
+        return _REMOVED_BLANK.sub("", text)
+    for before, after in _TIDY_REPLACEMENTS:
         text = text.replace(before, after)
     return text

@@ -1,16 +1,16 @@
-"""How many tokens has a text, and where do its first ones end? Both follow from the words, and words repeat.
+"""Counts the tokens of texts and cuts texts after their first tokens, word by word, because words repeat.
 
-Let a text have no white space but single blanks and newlines, and no blank behind a newline. Then no piece of the
-Llama 3 pattern has a blank anywhere but at its beginning, or anything behind its newlines; and where a piece ends
-depends on nothing behind the next blank. So a piece begins at each blank and behind each run of newlines, and the
-text has as many tokens as its words have, each counted with the blank before it.
+Assume that a text has no white space except single blanks and newlines, and no blank after a newline. Then a piece of
+the Llama 3 pattern can have a blank only at its start, and nothing after its newlines; and where a piece ends does not
+depend on anything after the next blank. So a new piece begins at each blank and after each run of newlines, and the
+number of tokens in the text is the sum over its words, each counted with the blank before it.
 
-Many lines are taken apart at once, as bytes in one array, and of their words only those that differ become Python's.
-Of the sample catalogue the recipe judges 68,000 rows a second on one core this way
-(`curate bench --kernel --rows 94327`, Parquet). That is for batches of 1,000 rows, since each costs over a millisecond.
+Many lines are split at once, as bytes in one array, and only the distinct words become Python objects. This way the
+recipe judges 68,000 rows of the sample catalogue per second on one core (`curate bench --kernel --rows 94327`,
+Parquet). That holds for batches of 1,000 rows: each batch has a fixed cost of over a millisecond.
 """
 
-# pyarrow makes the functions of `pyarrow.compute` when it is imported.
+# pyarrow creates the functions of `pyarrow.compute` at import time, so pyright does not see them.
 # pyright: reportAttributeAccessIssue=false
 
 from __future__ import annotations
@@ -28,33 +28,34 @@ from job.recipe.course_2024.text import is_part_number
 from job.recipe.tokenizer import Tokenizer
 
 _MAX_REMEMBERED = 100_000
+"""Words in a table of token counts. A full table of ordinary words takes about 10 MB, at most 14; there are two."""
 _MAX_REMEMBERED_BYTES = 50
-"""Both bound the memory: each of two tables has about 10 MB when it is full of words as they are, at most 14."""
+"""Bytes of the longest word that is kept in a table."""
 
 _FIRST = bytes([LINE_BEGINS])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lines:
-    """Lines in words."""
+    """Lines split into words."""
 
     data: bytes
-    """The words one after the other, each behind a blank, or behind `LINE_BEGINS` when it is a line's first one."""
+    """The words, concatenated. Each has a blank before it, or `LINE_BEGINS` if it is the first word of a line."""
     offsets: npt.NDArray[np.int32]
-    """Where each word begins, with what is before it; and where the last one ends."""
+    """Byte offset of each word, including the byte before it, and of the end of the last word."""
     ends: npt.NDArray[np.int64]
-    """How many tokens there are before each word, and in all; every word has at least one."""
+    """Number of tokens before each word, and the total. Every word has at least one token."""
     begins: npt.NDArray[np.int64]
-    """The number of each line's first word, and of all words."""
+    """Index of the first word of each line, and the number of words."""
 
     @property
     def before(self) -> npt.NDArray[np.int64]:
-        """How many tokens there are before each line."""
+        """Number of tokens before each line."""
         return self.ends[self.begins[:-1]]
 
     @property
     def totals(self) -> npt.NDArray[np.int64]:
-        """How many tokens each line has."""
+        """Number of tokens in each line."""
         return np.diff(self.ends[self.begins])
 
 
@@ -63,55 +64,57 @@ class Head(NamedTuple):
 
     text: str
     num_tokens: int
-    """Together with the newlines behind it."""
+    """Number of tokens in the text and the newlines after it."""
 
 
-class _Counts(dict[bytes, int]):
-    """Numbers of tokens, looked up without a line of Python once they are known."""
+class _TokenCounts(dict[bytes, int]):
+    """A cache of the number of tokens in each word. As a dict, it runs no Python code for a word that it has."""
 
     def __init__(self, count: Callable[[str], int]):
         self._count = count
 
     def __missing__(self, word: bytes) -> int:
-        number = self._count(word.removeprefix(_FIRST).decode())
+        num_tokens = self._count(word.removeprefix(_FIRST).decode())
         if len(word) <= _MAX_REMEMBERED_BYTES:
             if len(self) >= _MAX_REMEMBERED:
                 self.clear()
-            self[word] = number
-        return number
+            self[word] = num_tokens
+        return num_tokens
 
 
 class WordTokenizer:
-    """Counts and cuts lines as a tokenizer does it, word by word.
+    """Counts the tokens of lines, and cuts lines, with the results of a tokenizer but word by word.
 
     Args:
-        tokenizer: for the words that are not known yet.
+        tokenizer: counts the words that are not in the cache.
     """
 
     def __init__(self, tokenizer: Tokenizer):
         self._tokenizer = tokenizer
-        self._counts = _Counts(tokenizer.count)
-        self._scrubbed = _Counts(lambda word: 0 if is_part_number(word.strip(" ")) else tokenizer.count(word))
+        self._counts = _TokenCounts(tokenizer.count)
+        self._scrubbed_counts = _TokenCounts(
+            lambda word: 0 if is_part_number(word.strip(" ")) else tokenizer.count(word)
+        )
 
     def scrub(self, texts: Sequence[str]) -> Lines:
-        """Scrubs texts, as `text.scrub` does it.
+        """Scrubs texts, as `text.scrub` does.
 
         Args:
             texts: any texts.
 
         Returns:
-            A line for each.
+            One line per text.
         """
-        return self._lines(scrubbed(texts), self._scrubbed)
+        return self._lines(scrubbed(texts), self._scrubbed_counts)
 
     def split(self, texts: Sequence[str]) -> Lines:
-        """Takes texts apart as they are.
+        """Splits texts into words, without changing them.
 
         Args:
-            texts: none of them with any white space but single blanks between words.
+            texts: texts with no white space except single blanks between words.
 
         Returns:
-            A line for each.
+            One line per text.
         """
         return self._lines(joined(texts), self._counts)
 
@@ -120,12 +123,12 @@ class WordTokenizer:
 
         Args:
             lines: the lines.
-            end: newlines to come after what is kept.
-            max_tokens: how many tokens to keep of each, at least 1; None for all.
+            end: newlines to append to what is kept.
+            max_tokens: the number of tokens to keep of each line, at least 1; None to keep all.
 
         Returns:
-            Of each line the text of the first tokens, as a `Tokenizer` has it, and how many tokens that has together
-            with `end`.
+            For each line, the text of its first tokens, as `Tokenizer.head` returns it, and the number of tokens in
+            that text with `end` appended.
         """
         totals, before = lines.totals, lines.before
         kept = totals if max_tokens is None else np.minimum(totals, max_tokens)
@@ -153,30 +156,30 @@ class WordTokenizer:
         return found
 
     def count_one(self, text: str) -> int:
-        """Counts the tokens of a text that comes often."""
+        """Counts the tokens of a text that occurs often."""
         return self._counts[_FIRST + text.encode()]
 
-    def _lines(self, data: bytes, known: _Counts) -> Lines:
-        """Takes lines apart, and leaves out words of no token."""
+    def _lines(self, data: bytes, counts_by_word: _TokenCounts) -> Lines:
+        """Splits joined lines into words, without the words that have no token."""
         array = np.frombuffer(data, np.uint8)
         offsets = np.flatnonzero((array == WORD_BEGINS) | (array == LINE_BEGINS)).astype(np.int32)
         begins = np.searchsorted(offsets, np.flatnonzero(array == LINE_BEGINS))
         words = _binary(offsets, data)
-        coded = words.dictionary_encode()
-        different = np.array([known[word] for word in coded.dictionary.to_pylist()], np.int64)
-        counts = different.take(coded.indices.to_numpy())
-        if not different.all():
-            gone = np.flatnonzero(counts == 0)
-            begins -= np.searchsorted(gone, begins)
-            words, counts = words.filter(pa.array(counts > 0)), np.delete(counts, gone)
+        encoded = words.dictionary_encode()
+        distinct_counts = np.array([counts_by_word[word] for word in encoded.dictionary.to_pylist()], np.int64)
+        counts = distinct_counts.take(encoded.indices.to_numpy())
+        if not distinct_counts.all():
+            removed = np.flatnonzero(counts == 0)
+            begins -= np.searchsorted(removed, begins)
+            words, counts = words.filter(pa.array(counts > 0)), np.delete(counts, removed)
             _, offset_buffer, data_buffer = words.buffers()
             offsets = np.frombuffer(offset_buffer, np.int32)[: len(words) + 1]
             array = np.frombuffer(bytearray(data_buffer), np.uint8)
             firsts = begins[:-1][np.diff(begins) > 0]
-            firsts = firsts[array[offsets[firsts]] == WORD_BEGINS]  # the word before it is gone
+            firsts = firsts[array[offsets[firsts]] == WORD_BEGINS]  # its line began with a word that was removed
             array[offsets[firsts]] = LINE_BEGINS
             data = array.tobytes()
-            counts[firsts] = [known[data[offsets[first] : offsets[first + 1]]] for first in firsts]
+            counts[firsts] = [counts_by_word[data[offsets[first] : offsets[first + 1]]] for first in firsts]
         return Lines(data=data, offsets=offsets, ends=np.concatenate(([0], np.cumsum(counts))), begins=begins)
 
 
