@@ -1,0 +1,60 @@
+"""A Hugging Face Hub on loopback for tests, which answers as the real one does, or wrongly where a test asks for it.
+
+It follows huggingface_hub 2.4.0: `dataset_info`, `list_repo_tree`, `list_repo_refs`, `get_paths_info`, `auth_check`,
+`resolve_revision`, `hf_hub_download`, `snapshot_download` and `HfFileSystem` work against it unmodified, through
+`endpoint=hub.endpoint` or HF_ENDPOINT. A second server, on another port and so of another origin, stands for the CDN.
+
+    with Hub() as hub:
+        commit = hub.put("someone/catalogue", folder)
+        hub.fail(Drop(after_bytes=1000), server="cdn")
+        hf_hub_download("someone/catalogue", "a.jsonl", repo_type="dataset", endpoint=hub.endpoint, cache_dir=cache)
+        assert hub.applied == [Drop(after_bytes=1000)]
+
+What it does not imitate: TLS and HTTP/2; writing; models and spaces; tags and pull requests; bodies in gzip; the
+redirect of small files to `/api/resolve-cache` on the Hub itself; signed links that expire (`Status(403)` on the CDN
+stands for that); tokens that nobody issued (a public repository takes any; `Status(401)` stands for that); several
+ranges in one request (answered whole, as HTTP allows); Xet itself (`hub.xet` announces it, its routes answer 404). The
+hashes of directories and of Xet are made up. Requests to `/api` about anything but repositories, which the client
+makes now and then for itself, get a 404; they are neither recorded nor failed.
+"""
+
+from __future__ import annotations
+
+from tests.servers.hub.faults import (
+    Drop,
+    Fault,
+    Html,
+    IgnoreRange,
+    Json,
+    Longer,
+    Refuse,
+    Short,
+    Slow,
+    Stall,
+    Status,
+    TooManyRequests,
+    WrongBytes,
+    WrongRange,
+    WrongSize,
+)
+from tests.servers.hub.hub import Hub, Request
+
+__all__ = [
+    "Drop",
+    "Fault",
+    "Html",
+    "Hub",
+    "IgnoreRange",
+    "Json",
+    "Longer",
+    "Refuse",
+    "Request",
+    "Short",
+    "Slow",
+    "Stall",
+    "Status",
+    "TooManyRequests",
+    "WrongBytes",
+    "WrongRange",
+    "WrongSize",
+]
