@@ -19,16 +19,20 @@ import pytest
 from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 
-from job.config.models import RecipeConfig
-from job.pipeline import make_recipe
-from job.recipe.course_2024.recipe import JUDGED_SCHEMA, test_prompt
-from job.recipe.verdicts import KEPT, DropReason
+from job.recipe.course_2024.prompt import test_prompt
+from job.recipe.course_2024.reasons import DropReason
+from job.recipe.course_2024.recipe import Course2024
+from job.recipe.course_2024.settings import Course2024Settings
+from job.recipe.registry import make_recipe
+from job.recipe.verdicts import KEPT
+from job.source.location import LocalFile
 from job.source.read.jsonl import JsonlReader
 from job.source.read.parquet import ParquetReader
 from tests.paths import REAL
 from tests.recipe import plain
+from tests.source.hub_form import row_layout
 
-DEFAULTS = RecipeConfig()
+DEFAULTS = Course2024Settings()
 QUESTION = "How much does this cost to the nearest dollar?\n\n"
 PLAIN_WORD = "wood "
 """One token and five characters."""
@@ -39,6 +43,7 @@ Row = dict[str, Any]
 
 COLUMNS = [
     ("title", pa.string()),
+    ("parent_asin", pa.string()),
     ("price", pa.string()),
     ("description", pa.list_(pa.string())),
     ("features", pa.list_(pa.string())),
@@ -51,27 +56,32 @@ def table(rows: Sequence[Row], schema: pa.Schema = DETAILS) -> pa.Table:
     return pa.Table.from_pylist(list(rows), schema=schema)
 
 
-def judged(rows: pa.Table, config: RecipeConfig = DEFAULTS) -> list[plain.Judgement]:
+def judged(rows: pa.Table, config: Course2024Settings = DEFAULTS) -> list[plain.Judgement]:
     """Judges a table, checks what holds for any, and returns its judgements as the plain version gives them."""
     found = make_recipe(config).judge(rows)
-    assert found.schema == JUDGED_SCHEMA
+    assert found.schema == pa.schema([("verdict", pa.string()), *Course2024.item_schema])
     assert found.num_rows == rows.num_rows
-    for price_text, row in zip(rows["price"].to_pylist(), found.to_pylist(), strict=True):
-        assert row["price"] == (float(price_text) if row["verdict"] == KEPT else None)
+    for source, row in zip(rows.to_pylist(), found.to_pylist(), strict=True):
+        is_kept = row["verdict"] == KEPT
+        assert row["price"] == (float(source["price"]) if is_kept else None)
+        assert (row["title"], row["parent_asin"]) == (
+            (source["title"], source["parent_asin"]) if is_kept else (None, None)
+        )
     columns = (found[name].to_pylist() for name in ("verdict", "prompt", "token_count"))
     return list(zip(*columns, strict=True))
 
 
 def listing(contents: str = PLAIN_WORD * 200, title: str | None = "Chair", **fields: Any) -> Row:
     """Returns a row that is kept, unless told otherwise."""
-    return {"title": title, "price": "10", "description": [contents], "features": [], "details": None} | fields
+    row = {"title": title, "parent_asin": "B012345678", "price": "10", "description": [contents]}
+    return row | {"features": [], "details": None} | fields
 
 
-def verdict(config: RecipeConfig = DEFAULTS, **fields: Any) -> str:
+def verdict(config: Course2024Settings = DEFAULTS, **fields: Any) -> str:
     return judged(table([listing(**fields)]), config)[0][0]
 
 
-def prompt(config: RecipeConfig = DEFAULTS, **fields: Any) -> str:
+def prompt(config: Course2024Settings = DEFAULTS, **fields: Any) -> str:
     """Returns the prompt of a row that is kept."""
     ((found, text, _),) = judged(table([listing(**fields)]), config)
     assert found == KEPT
@@ -205,28 +215,28 @@ def test_description_then_features_then_details() -> None:
 
 
 def test_the_price_range_is_a_setting() -> None:
-    config = RecipeConfig(min_price=5, max_price=6)
+    config = Course2024Settings(min_price=5, max_price=6)
     found = judged(table([listing(price=price) for price in ("4.99", "5", "6", "6.01")]), config)
     assert [judgement[0] for judgement in found] == ["price_out_of_range", KEPT, KEPT, "price_out_of_range"]
 
 
 def test_the_least_number_of_characters_is_a_setting() -> None:
-    config = RecipeConfig(min_chars=10, min_tokens=0)
+    config = Course2024Settings(min_chars=10, min_tokens=0)
     assert verdict(config, contents="a" * 9) == DropReason.TEXT_TOO_SHORT
     assert verdict(config, contents="a" * 10) == KEPT
-    assert verdict(RecipeConfig(min_chars=1001)) == DropReason.TEXT_TOO_SHORT
+    assert verdict(Course2024Settings(min_chars=1001)) == DropReason.TEXT_TOO_SHORT
 
 
 def test_the_least_number_of_tokens_is_a_setting() -> None:
     num_tokens = len(plain.ENCODING.encode_ordinary("Chair\n" + " ".join(["wood"] * 200)))
-    assert verdict(RecipeConfig(min_tokens=num_tokens)) == DropReason.TOO_FEW_TOKENS
-    assert verdict(RecipeConfig(min_tokens=num_tokens - 1)) == KEPT
+    assert verdict(Course2024Settings(min_tokens=num_tokens)) == DropReason.TOO_FEW_TOKENS
+    assert verdict(Course2024Settings(min_tokens=num_tokens - 1)) == KEPT
 
 
 def test_the_number_of_tokens_kept_is_a_setting_and_the_cut_to_characters_follows_it() -> None:
-    config = RecipeConfig(max_tokens=50, min_tokens=40)
+    config = Course2024Settings(max_tokens=50, min_tokens=40)
     assert prompt(config).count("wood") == 48
-    assert prompt(RecipeConfig(max_tokens=200), contents=PLAIN_WORD * 300).count("wood") == 198
+    assert prompt(Course2024Settings(max_tokens=200), contents=PLAIN_WORD * 300).count("wood") == 198
     assert verdict(config, contents=" " * 200 + PLAIN_WORD * 200) == DropReason.TOO_FEW_TOKENS
     assert verdict(contents=" " * 200 + PLAIN_WORD * 200) == KEPT
 
@@ -417,7 +427,7 @@ def test_every_limit_is_exact_whatever_it_is_set_to(row: Row, beside: int, max_t
     num_tokens = len(plain.tokens_of(row["title"], contents[: 7 * max_tokens]))
 
     def same(min_chars: int = 0, min_tokens: int = 0, max_tokens: int = max_tokens) -> str:
-        config = RecipeConfig(min_chars=min_chars, min_tokens=min_tokens, max_tokens=max_tokens)
+        config = Course2024Settings(min_chars=min_chars, min_tokens=min_tokens, max_tokens=max_tokens)
         expected = plain.judge(row, config)
         assert judged(table([row]), config) == [expected]
         return expected[0]
@@ -550,8 +560,8 @@ def test_an_empty_object_and_a_null_are_text_and_missing_details_are_not() -> No
     dense = (DENSE * 43)[:297]
     for source, num_chars in (("{ }", 301), ("null", 303), (None, 298)):
         row = table([listing(dense, details_json=source)], DETAILS_JSON)
-        assert judged(row, RecipeConfig(min_chars=num_chars))[0][0] == DropReason.TEXT_TOO_SHORT
-        assert judged(row, RecipeConfig(min_chars=num_chars - 1))[0][0] == KEPT
+        assert judged(row, Course2024Settings(min_chars=num_chars))[0][0] == DropReason.TEXT_TOO_SHORT
+        assert judged(row, Course2024Settings(min_chars=num_chars - 1))[0][0] == KEPT
 
 
 # Real rows
@@ -571,16 +581,15 @@ def expected() -> list[dict[str, Any]]:
 
 def read_jsonl(path: Path, lines: Sequence[bytes]) -> pa.Table:
     path.write_bytes(b"\n".join(lines) + b"\n")
-    *tables, _ = JsonlReader((), 1 << 26).read(path, 0, 0, path.stat().st_size)
+    *tables, _ = JsonlReader(row_layout()).read(LocalFile(path), 0, 0, path.stat().st_size)
     return pa.concat_tables(tables)
 
 
 def read_parquet(path: Path, rows: Sequence[Row]) -> pa.Table:
     """Writes rows in the Hub's Parquet form and reads them."""
     texts = [row | {"price": str(row["price"]), "details": json.dumps(row["details"])} for row in rows]
-    schema = pa.schema([*DETAILS, ("parent_asin", pa.string())])
-    pq.write_table(pa.Table.from_pylist(texts, schema=schema), path, row_group_size=1000)
-    *tables, _ = ParquetReader((), 1 << 26).read(path, 0, 0, len(rows))
+    pq.write_table(pa.Table.from_pylist(texts, schema=DETAILS), path, row_group_size=1000)
+    *tables, _ = ParquetReader(row_layout()).read(LocalFile(path), 0, 0, len(rows))
     return pa.concat_tables(tables)
 
 
@@ -632,7 +641,7 @@ def test_the_plain_version_gives_every_expected_text_too(expected: list[dict[str
             assert text == f"{QUESTION}{row['text_if_priced']}\n\nPrice is $10.00", row["parent_asin"]
 
 
-@pytest.mark.parametrize("form", ["jsonl", "parquet"])
+@pytest.mark.parametrize("file_format", ["jsonl", "parquet"])
 def test_the_first_real_item_has_its_published_prompt(file_format: str, tmp_path: Path) -> None:
     if not REAL.is_dir():
         pytest.skip("the real rows are not on this machine")

@@ -8,15 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from job.recipe.price import judge_price, whole_dollars
-from job.recipe.verdicts import DropReason
+from job.recipe.price import PriceDrop, judge_price, whole_dollars
 
 LOWEST, HIGHEST = 0.5, 999.49
 
 
 @pytest.mark.parametrize("text", [None, ""])
 def test_no_text_is_no_price(text: str | None) -> None:
-    assert judge_price(text, LOWEST, HIGHEST) is DropReason.PRICE_MISSING
+    assert judge_price(text, LOWEST, HIGHEST) is PriceDrop.MISSING
 
 
 @pytest.mark.parametrize(
@@ -43,7 +42,7 @@ def test_no_text_is_no_price(text: str | None) -> None:
 def test_text_that_float_refuses_is_no_price(text: str) -> None:
     with pytest.raises(ValueError, match="could not convert"):
         float(text)
-    assert judge_price(text, LOWEST, HIGHEST) is DropReason.PRICE_MISSING
+    assert judge_price(text, LOWEST, HIGHEST) is PriceDrop.MISSING
 
 
 @pytest.mark.parametrize(
@@ -69,11 +68,11 @@ def test_unusual_spellings_of_a_number_are_prices(text: str, price: float) -> No
 
 @pytest.mark.parametrize("text", ["nan", "NaN", "-nan", "inf", "Infinity", "-inf", "1e400"])
 def test_what_is_no_finite_number_is_out_of_range(text: str) -> None:
-    assert judge_price(text, LOWEST, HIGHEST) is DropReason.PRICE_OUT_OF_RANGE
+    assert judge_price(text, LOWEST, HIGHEST) is PriceDrop.OUT_OF_RANGE
 
 
 def test_nan_is_out_of_a_range_without_ends() -> None:
-    assert judge_price("nan", -math.inf, math.inf) is DropReason.PRICE_OUT_OF_RANGE
+    assert judge_price("nan", -math.inf, math.inf) is PriceDrop.OUT_OF_RANGE
 
 
 @pytest.mark.parametrize("text", ["0.5", "0.50", "999.49", "999.490"])
@@ -83,14 +82,14 @@ def test_both_ends_of_the_range_are_kept(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["0.49", "0.499999", "999.490001", "999.5", "0", "-0.0", "-5", "1e5"])
 def test_what_lies_beyond_the_ends_is_dropped(text: str) -> None:
-    assert judge_price(text, LOWEST, HIGHEST) is DropReason.PRICE_OUT_OF_RANGE
+    assert judge_price(text, LOWEST, HIGHEST) is PriceDrop.OUT_OF_RANGE
 
 
 def test_both_ends_of_the_range_are_settings() -> None:
     assert judge_price("2", 2.0, 3.0) == 2.0
     assert judge_price("3", 2.0, 3.0) == 3.0
-    assert judge_price("1.99", 2.0, 3.0) is DropReason.PRICE_OUT_OF_RANGE
-    assert judge_price("3.01", 2.0, 3.0) is DropReason.PRICE_OUT_OF_RANGE
+    assert judge_price("1.99", 2.0, 3.0) is PriceDrop.OUT_OF_RANGE
+    assert judge_price("3.01", 2.0, 3.0) is PriceDrop.OUT_OF_RANGE
     assert judge_price("-5", -5.0, -5.0) == -5.0
 
 
@@ -100,9 +99,9 @@ def test_any_text_is_judged_as_float_and_the_range_say(text: str) -> None:
     try:
         price = float(text)
     except ValueError:
-        expected: float | DropReason = DropReason.PRICE_MISSING
+        expected: float | PriceDrop = PriceDrop.MISSING
     else:
-        expected = price if LOWEST <= price <= HIGHEST else DropReason.PRICE_OUT_OF_RANGE
+        expected = price if LOWEST <= price <= HIGHEST else PriceDrop.OUT_OF_RANGE
     assert judge_price(text, LOWEST, HIGHEST) == expected
 
 

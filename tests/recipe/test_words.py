@@ -14,13 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from job.config.models import RecipeConfig
-from job.pipeline import make_recipe
 from job.recipe.course_2024 import words as words_module
-from job.recipe.course_2024.recipe import PricePrompt
+from job.recipe.course_2024.recipe import Course2024
 from job.recipe.course_2024.scrubbed import scrubbed
+from job.recipe.course_2024.settings import Course2024Settings
 from job.recipe.course_2024.text import is_part_number, pieces_of, scrub, words_of
 from job.recipe.course_2024.words import WordTokenizer
+from job.recipe.registry import make_recipe
 from job.recipe.tokenizer import TiktokenTokenizer, load_tokenizer
 from tests.recipe import plain
 
@@ -261,8 +261,8 @@ def test_the_first_words_of_a_long_text_are_enough(text: str, max_words: int) ->
     assert len(found) >= min(max_words, len(expected))
 
 
-def check_title(title: str, config: RecipeConfig, description: str = "wood " * 200, details: str = "") -> None:
-    row: dict[str, Any] = {"title": title, "price": "5", "details": details}
+def check_title(title: str, config: Course2024Settings, description: str = "wood " * 200, details: str = "") -> None:
+    row: dict[str, Any] = {"title": title, "parent_asin": "B0", "price": "5", "details": details}
     row |= {"description": [description], "features": []}
     schema = pa.schema([(name, pa.list_(pa.string()) if isinstance(row[name], list) else pa.string()) for name in row])
     (found,) = make_recipe(config).judge(pa.Table.from_pylist([row], schema=schema)).to_pylist()
@@ -272,7 +272,7 @@ def check_title(title: str, config: RecipeConfig, description: str = "wood " * 2
 @pytest.mark.parametrize("part", ["wood chair ", "a1234567 ", " ", " ,", '"1234567"', "\t1234567", "(1234567 "])
 @pytest.mark.parametrize("times", [900, 1_100, 30_000])
 def test_a_very_long_title_of_many_words_is_judged_by_its_first_ones(part: str, times: int) -> None:
-    check_title(part * times + "End of the title", RecipeConfig())
+    check_title(part * times + "End of the title", Course2024Settings())
 
 
 @pytest.mark.parametrize("last", ["wood ", ") ", ")))) "])
@@ -280,26 +280,26 @@ def test_a_very_long_title_of_many_words_is_judged_by_its_first_ones(part: str, 
 def test_a_title_that_just_fills_a_prompt_ends_where_it_should(words: int, last: str) -> None:
     """Whether it ends there, or goes on after many part numbers, which are read in pieces."""
     for rest in ("", "a1234567 " * 3_000, "a1234567 " * 3_000 + "chair " * 9):
-        check_title("wood " * (words - 1) + last + rest, RecipeConfig())
+        check_title("wood " * (words - 1) + last + rest, Course2024Settings())
 
 
 @pytest.mark.parametrize("max_tokens", range(1, 30))
 def test_a_title_cut_within_a_character_is_cut_once(max_tokens: int) -> None:
     """What is left of a character has fewer tokens than it had, and `+-` has more with a newline behind it."""
     for title in ("𓀀" * 9, "0𐅎 " * 9, "wood 🪆🪆🪆🪆", "wood))))", "wood )", "wood +/-", "+-+-+-+-"):
-        check_title(title, RecipeConfig(max_tokens=max_tokens, min_tokens=0))
-        check_title(title, RecipeConfig(max_tokens=max_tokens, min_tokens=max_tokens + 3))
+        check_title(title, Course2024Settings(max_tokens=max_tokens, min_tokens=0))
+        check_title(title, Course2024Settings(max_tokens=max_tokens, min_tokens=max_tokens + 3))
 
 
 @pytest.mark.parametrize("title", ["Chair", "Chair)", "", "AP49806"])
 def test_contents_may_be_nothing_but_what_is_left_out(title: str) -> None:
     """Then all newlines behind the title are in one token."""
-    check_title(title, RecipeConfig(min_chars=0, min_tokens=0), "[] 1234567 " * 40)
+    check_title(title, Course2024Settings(min_chars=0, min_tokens=0), "[] 1234567 " * 40)
 
 
 @pytest.mark.parametrize("num_chars", [1_119, 1_120, 1_499, 1_500])
 def test_details_count_where_more_characters_are_asked_for_than_are_looked_at(num_chars: int) -> None:
-    check_title("Chair", RecipeConfig(min_chars=1_500), ("wood " * 400)[: num_chars - 1], "steel")
+    check_title("Chair", Course2024Settings(min_chars=1_500), ("wood " * 400)[: num_chars - 1], "steel")
 
 
 def test_a_very_long_word_is_encoded_once_and_its_head_perhaps_again() -> None:
@@ -317,10 +317,16 @@ def test_a_very_long_word_is_encoded_once_and_its_head_perhaps_again() -> None:
             encoded += len(text)
             return super().head(text, max_tokens)
 
-    recipe = PricePrompt(
-        min_price=0, max_price=9, min_chars=0, min_tokens=0, max_tokens=160, tokenizer=Counting(ENCODING)
-    )
-    row = {"title": "x" * 50_000, "price": "5", "description": ["wood"], "features": ["wood"], "details": ""}
+    settings = Course2024Settings(min_price=0.0, max_price=9.0, min_chars=0, min_tokens=0)
+    recipe = Course2024(settings, Counting(ENCODING))
+    row = {
+        "title": "x" * 50_000,
+        "parent_asin": "B0",
+        "price": "5",
+        "description": ["wood"],
+        "features": ["wood"],
+        "details": "",
+    }
     assert recipe.judge(pa.Table.from_pylist([row]))["verdict"].to_pylist() == ["kept"]
     assert 50_000 <= encoded < 60_000
 
