@@ -63,7 +63,7 @@ def data_settings() -> Generator[None]:
 
 
 def curate_category(
-    run: Run, plan: CategoryPlan, reader: PartitionReader, todo: Sequence[int], workers: Workers
+    *, run: Run, plan: CategoryPlan, reader: PartitionReader, todo: Sequence[int], workers: Workers
 ) -> None:
     """Curates the partitions of one category that remain to be done, within `data_settings`.
 

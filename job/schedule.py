@@ -209,7 +209,8 @@ class _Round:
         if todo:  # else an earlier round finished them all, and was stopped before it noticed
             show = functools.partial(self._show, work)
             with watched(work, self.run.output, show), _in_few_words():
-                curate_category(self.run, work.plan, work.reader(locations), todo, self.workers)
+                reader = work.reader(locations)
+                curate_category(run=self.run, plan=work.plan, reader=reader, todo=todo, workers=self.workers)
         self._left[category] = 0
         self._wait_for_records(work)
         work.check_unchanged()

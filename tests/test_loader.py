@@ -24,7 +24,7 @@ from job.config.models import JobConfig
 from job.errors import RefusedError, UsageError
 from job.loader import ItemLoader
 from job.output.folder import OutputFolder
-from job.progress import Face, Fetch, Snapshot
+from job.progress import Download, ShowProgress, Snapshot
 from job.run import Outcome, run_job
 from tests.conftest import shards, tree
 from tests.source.own_catalogue import FIELDS, goods, goods_table
@@ -291,10 +291,10 @@ def test_a_notebook_has_the_bar(
     capsys: pytest.CaptureFixture[str],
     in_notebook: bool,
 ) -> None:
-    shown: list[Snapshot | Fetch] = []
+    shown: list[Snapshot | Download] = []
 
     @contextmanager
-    def bar() -> Generator[Face]:
+    def bar() -> Generator[ShowProgress]:
         yield shown.append
 
     monkeypatch.setattr(rich.console, "_is_jupyter", lambda: in_notebook)

@@ -22,8 +22,10 @@ from job.config.load import load_config
 from job.errors import CurateError, MalformedLimitError, RefusedError, UsageError
 from job.output.folder import OutputFolder
 from job.output.verify import verify_output
-from job.plan.planning import find_sources, make_task
+from job.plan.sources import find_sources
+from job.plan.work import plan_work
 from job.run import Outcome, run_job
+from job.source.location import LocalFile
 from job.source.read.partitions import Partition
 from job.source.sample.catalogue import make_catalogue
 from tests.conftest import Curate, shards, tree
@@ -250,7 +252,7 @@ def test_what_was_unpacked_of_another_file_is_not_read(tmp_path: Path) -> None:
         (source / "Toys.jsonl.gz").write_bytes(gzip.compress(plain))
         config = load_config(None, {"source.path": str(source), "output": str(output)})
         (found,) = find_sources(config)
-        make_task(config, found, None, OutputFolder(output), lambda _: None)
+        plan_work(config, found, None, OutputFolder(output).scratch, lambda _: None)
     assert curated(source, output).manifest.num_rows == 60
 
 
@@ -259,16 +261,17 @@ def test_a_file_cut_off_while_the_job_runs_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "source/raw/meta_categories/meta_Toys.jsonl"
     config = load_config(None, {"source.path": str(tmp_path / "source"), "output": str(tmp_path / "out")})
     (found,) = find_sources(config)
-    reader = make_task(config, found, None, OutputFolder(tmp_path / "out"), lambda _: None).reader([path])
+    work = plan_work(config, found, None, tmp_path / "scratch", lambda _: None)
+    reader = work.reader([LocalFile(path)])
     whole = path.read_bytes()
-    first = Partition(0, 0, 0, len(whole) // 2)
-    tables = reader.read(first)
+    first = Partition(0, 0, len(whole) // 2)
+    tables = reader.read(0, first)
     next(tables)
     path.write_bytes(whole[:-100])
     with pytest.raises(CurateError, match=f"changed while the job ran: {path}"):
         list(tables)
     with pytest.raises(CurateError, match=f"had {len(whole):,} bytes, has {len(whole) - 100:,}"):
-        next(reader.read(first))
+        next(reader.read(0, first))
 
 
 def test_a_file_replaced_while_the_job_runs_gives_no_manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -441,7 +444,7 @@ def test_what_a_run_has_left_that_was_killed_at_its_very_end_is_cleared(
     session = tmp_path / "curate-dead"
     session.mkdir()
     (session / "owned").touch()
-    monkeypatch.setattr("job.cluster.processes._parent", lambda: tmp_path)
+    monkeypatch.setattr("job.cluster.ray_folder._parent", lambda: tmp_path)
     assert curated(catalogue, out, limit=100).new_partitions == 0
     assert not session.exists()
     assert shards(out) == before

@@ -20,9 +20,11 @@ from job.config.load import load_config
 from job.errors import CurateError
 from job.output.folder import OutputFolder
 from job.output.records import Record
-from job.plan.planning import Task
-from job.progress import Fetch, Snapshot, watched
+from job.plan.sources import find_sources
+from job.plan.work import plan_work
+from job.progress import Snapshot, watched
 from job.run import run_job
+from job.source.files import CategorySource
 from job.storage.folder import Folder
 from tests.conftest import RAY_CORES
 
@@ -54,19 +56,19 @@ def run(source: Path, output: Path, **settings: object) -> None:
 def events(monkeypatch: pytest.MonkeyPatch) -> Events:
     """What begins and ends, as it does."""
     found: Events = []
-    curate_category, places = pipeline.curate_category, schedule.places
+    curate_category, local_copies = pipeline.curate_category, schedule.local_copies
 
     def noted(**arguments: Any) -> None:
         found.append(("begins", arguments["plan"].category))
         curate_category(**arguments)
         found.append(("ends", arguments["plan"].category))
 
-    def noted_places(task: Task, **arguments: Any) -> object:
-        found.append(("is fetched", task.plan.category))
-        return places(task, **arguments)
+    def noted_copies(source: CategorySource, *arguments: Any) -> object:
+        found.append(("is fetched", source.category))
+        return local_copies(source, *arguments)
 
     monkeypatch.setattr(pipeline, "curate_category", noted)
-    monkeypatch.setattr(schedule, "places", noted_places)
+    monkeypatch.setattr(schedule, "local_copies", noted_copies)
     return found
 
 
@@ -235,18 +237,20 @@ def test_a_look_at_the_progress_that_fails_is_followed_by_others(
     output = OutputFolder(tmp_path / "out")
     plan = output.plan()
     assert plan is not None
+    (found,) = find_sources(config)
+    work = plan_work(config, found, plan.categories[NAMES[0]], tmp_path, lambda _: None)
     looks: list[int] = []
     records = OutputFolder.records
 
     def failing(folder: OutputFolder, *arguments: Any) -> list[Record]:
         looks.append(1)
-        if len(looks) == 2:
+        if len(looks) == 1:
             raise CurateError("the storage does not answer")
         return records(folder, *arguments)
 
     monkeypatch.setattr(OutputFolder, "records", failing)
-    shown: list[Snapshot | Fetch] = []
-    with watched(output, plan.categories[NAMES[0]], shown.append):
+    shown: list[Snapshot] = []
+    with watched(work, output, shown.append):
         late = time.monotonic() + 10
         while len(looks) < 4 and time.monotonic() < late:
             time.sleep(0.01)

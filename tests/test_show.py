@@ -6,7 +6,8 @@ import pytest
 
 from job.config.load import load_config
 from job.config.models import JobConfig
-from job.output.records import CategoryTotals, Manifest, complete
+from job.output.records import Plan
+from job.output.totals import CategoryTotals, Manifest, complete
 from job.recipe.verdicts import KEPT, MALFORMED
 from job.show import published_lines
 
@@ -27,7 +28,7 @@ def made(**num_items: int) -> Manifest:
         )
         for name, count in num_items.items()
     }
-    return complete(totals)
+    return complete(Plan(config={}, categories={}), totals)
 
 
 def config(published: dict[str, int], **settings: object) -> JobConfig:
