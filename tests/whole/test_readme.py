@@ -25,8 +25,6 @@ from tests.servers.hub import Hub
 from tests.servers.s3 import S3
 from tests.test_rooms import LEVELS
 
-pytestmark = pytest.mark.usefixtures("shared_ray")
-
 FOLDERS = (".github", "configs", "job", "scripts", "tests")
 PAGES = {
     path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
@@ -91,14 +89,14 @@ def bucket(s3: S3) -> None:
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if list(lines(page))])
-@pytest.mark.usefixtures("listings", "bucket")
+@pytest.mark.usefixtures("shared_ray", "listings", "bucket")
 def test_the_commands_run(page: str, workspace: Path, curate: Curate) -> None:
     for program, *arguments in lines(page):
         if program in RUN_ELSEWHERE:
             assert os.access(ROOT / program, os.X_OK), program
             continue
-        if program == "." or arguments[:1] == ["bench"]:
-            continue  # the environment is this test's; tests/bench
+        if program == ".":
+            continue  # the environment is this test's
         if program == "scripts/run":
             program, arguments = "curate", ["run", *(arguments or ["configs/sample.yaml"])]
         assert program == "curate"
@@ -127,7 +125,7 @@ def check_funnel(workspace: Path) -> None:
     }
 
 
-@pytest.mark.usefixtures("workspace")
+@pytest.mark.usefixtures("shared_ray", "workspace")
 def test_the_lines_of_python_load_the_items(curate: Curate) -> None:
     assert curate("run", "configs/sample.yaml", "--quiet").exit_code == 0
     (code,) = blocks("README.md", "python")
