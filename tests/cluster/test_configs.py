@@ -1,7 +1,7 @@
-"""The files of `configs/cluster`: what they say is what Ray, KubeRay, the lock and the command know.
+"""The files of `configs/cluster`: do their fields, options and versions fit Ray, KubeRay, the lock and the command?
 
-None of them is tried where it is for: there is no Kubernetes, cloud or container here. The script for Slurm runs, in
-tests/test_slurm.py.
+None of them runs where it is meant to run: there is no Kubernetes, cloud or container here. `test_slurm.py` runs the
+script for Slurm.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ import typer
 import yaml
 from packaging.specifiers import SpecifierSet
 
-import job.cluster.start
 from job.cli.app import app
+from job.cluster.environment import SETTINGS
+from job.cluster.own_ray import OBJECT_STORE_BYTES
 from job.config.load import load_config, parse_assignment
 from tests.paths import README, ROOT
 from tests.servers.kuberay import RAY_JOB
@@ -28,6 +29,7 @@ FOLDER = ROOT / "configs/cluster"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 RAY = dict(re.findall(r"^(ray)==(\S+)", (ROOT / "scripts/requirements.lock").read_text(), re.MULTILINE))["ray"]
 TEXTS = {path.name: path.read_text(encoding="utf-8") for path in sorted(FOLDER.iterdir())}
+EVERYWHERE = {**TEXTS, "the first README.md": README}
 JOB: Any = yaml.safe_load(TEXTS["rayjob.yaml"])
 CLUSTER: Any = JOB["spec"]["rayClusterSpec"]
 GROUPS: list[Any] = [CLUSTER["headGroupSpec"], *CLUSTER["workerGroupSpecs"]]
@@ -51,9 +53,9 @@ def parsed(program: str, arguments: list[str]) -> dict[str, Any]:
     return subcommands[name].make_context(name, rest).params
 
 
-@pytest.mark.parametrize("where", [*TEXTS, "README.md"])
+@pytest.mark.parametrize("where", EVERYWHERE)
 def test_every_version_named_is_the_locks(where: str) -> None:
-    text = TEXTS.get(where, README)
+    text = EVERYWHERE[where]
     tags = re.findall(r"rayproject/ray:(\S+?)-py(\d)(\d+)\b", text)
     assert {version for version, *_ in tags} <= {RAY}
     assert all(f"{major}.{minor}" in SpecifierSet(PROJECT["requires-python"]) for _, major, minor in tags)
@@ -68,11 +70,11 @@ def test_every_version_named_is_the_locks(where: str) -> None:
         assert f"-t {images.pop()} ." in TEXTS["Dockerfile"]
 
 
-@pytest.mark.parametrize("where", [*TEXTS, "README.md"])
+@pytest.mark.parametrize("where", EVERYWHERE)
 def test_every_command_in_them_is_one(where: str) -> None:
-    text = TEXTS.get(where, README)
+    text = EVERYWHERE[where]
     found = [*commands(text, "curate")]
-    if where == "README.md":
+    if where.endswith("README.md"):
         found = [each for each in found if not {"|", "[--job-id"} & set(each)]
     for arguments in found:
         parsed("curate", arguments)
@@ -100,7 +102,7 @@ def test_the_dockerfile_takes_what_the_program_is_made_of() -> None:
         assert (ROOT / path).exists()
         assert f"!{path}" in ignored
     environment = dict(pair.split("=") for step, rest in steps if step == "ENV" for pair in rest.split())
-    assert environment.items() <= vars(job.cluster.start)["_SETTINGS"].items()
+    assert environment.items() <= SETTINGS.items()
 
 
 def test_kuberay_knows_every_field_of_the_job() -> None:
@@ -122,8 +124,7 @@ def test_a_jobs_pods_have_what_they_name() -> None:
         assert container["resources"]["requests"] == container["resources"]["limits"]
         shared = bytes_of(mounts["/dev/shm"]["emptyDir"]["sizeLimit"])
         store = int(group["rayStartParams"]["object-store-memory"])
-        needed = vars(job.cluster.start)["_OBJECT_STORE_BYTES"]
-        assert needed <= store < shared < bytes_of(container["resources"]["limits"]["memory"])
+        assert OBJECT_STORE_BYTES <= store < shared < bytes_of(container["resources"]["limits"]["memory"])
         if group is CLUSTER["headGroupSpec"]:
             assert mounts["/etc/curate"]["configMap"]["name"] == created["configmap"]
     assert f"job-name={JOB['metadata']['name']} " in TEXTS["rayjob.yaml"]

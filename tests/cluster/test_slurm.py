@@ -20,11 +20,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-import job.cluster.processes
+from job.cluster.ray_folder import PREFIX
 from job.signals import INTERRUPTED
-from tests.cluster.test_configs import FOLDER, parsed
+from tests.cluster.test_configs import FOLDER, TEXTS, parsed
 from tests.conftest import Curate, shards
-from tests.paths import README, ROOT
+from tests.paths import ROOT
 
 SCRIPT = FOLDER / "slurm.sh"
 TEXT = SCRIPT.read_text(encoding="utf-8")
@@ -125,7 +125,7 @@ def until(is_so: Callable[[], object], run: subprocess.Popen[str]) -> None:
 def test_the_script_is_sound() -> None:
     subprocess.run(["bash", "-n", SCRIPT], check=True)
     subprocess.run([Path(sys.executable).with_name("shellcheck"), SCRIPT], check=True)
-    examples = re.findall(r"sbatch [^`\n]*slurm\.sh (configs[^`\n]+)", TEXT + README)
+    examples = re.findall(r"sbatch [^`\n]*slurm\.sh (configs[^`\n]+)", "".join(TEXTS.values()))
     assert len(examples) == 2
     for example in examples:
         parsed("curate", ["run", *shlex.split(example)])
@@ -157,7 +157,7 @@ def test_a_node_is_started_on_each_machine_and_the_run_on_the_first(
     assert parsed("ray", worker)["address"] == address
     assert all(parsed("ray", each)["block"] for each in (head, worker))
     assert [each[-3:] for each in rest] == [["rm", "-rf", str(HERE)]]
-    assert not HERE.name.startswith(vars(job.cluster.processes)["_PREFIX"])  # or another run's sweeping would remove it
+    assert not HERE.name.startswith(PREFIX)  # or another run's sweeping would remove it
     assert calls(tmp_path, "curate") == [["run", "a config.yaml", "--output", "/shared/out"]]
     environment = dict(line.split("=", 1) for line in (tmp_path / "calls.env").read_text().splitlines() if "=" in line)
     assert environment["RAY_ADDRESS"] == address

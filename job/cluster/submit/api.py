@@ -1,4 +1,4 @@
-"""Ray's job API: who answers at the address, whether it fits, and what went wrong, in one message each."""
+"""Ray's job API: connects to a cluster, checks that its versions fit, and turns each failure into one message."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import os
 import platform
 import re
 import socket
-from collections.abc import Generator
+import sys
+from collections.abc import Callable, Generator
 from importlib.metadata import metadata, requires, version
-from typing import Any
 from urllib.parse import urlsplit
 
 import requests
@@ -20,16 +20,15 @@ from ray.dashboard.modules import dashboard_sdk
 from ray.exceptions import AuthenticationError
 from ray.job_submission import JobSubmissionClient
 
+from job.cluster.ray_internals import OF_A_JOB, REQUEST, JobRequests, tell_what_is_missing
 from job.errors import CurateError, UsageError, printable
 
 _PROGRAM = "item-curator"
 _CONNECT_S = 10.0
-_ANSWER_S = 60.0
+"""Seconds to wait for a connection."""
 _ADDRESSES = ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS")
-"""Either of which Ray's client would follow, whatever address it is given."""
-
-
-_BROKEN_OFF = (
+"""Environment variables that Ray's client would follow, whatever address it is given."""
+_CONNECTION_ERRORS = (
     requests.exceptions.Timeout,
     requests.exceptions.ConnectionError,
     requests.exceptions.ChunkedEncodingError,  # in the middle of an answer
@@ -37,51 +36,43 @@ _BROKEN_OFF = (
 )
 
 
-class Jobs(JobSubmissionClient):
-    """Ray's client, which waits for an answer for a minute and not for ever."""
-
-    def _do_request(self, method: str, endpoint: str, **options: Any) -> Any:
-        options.setdefault("timeout", _ANSWER_S)
-        return super()._do_request(method, endpoint, **options)
+class Jobs(JobRequests, JobSubmissionClient):
+    """Ray's client for a cluster's jobs. It waits a minute for an answer, and not for ever."""
 
     @property
     def address(self) -> str:
         """The address of the cluster's dashboard."""
         return str(self.get_address())
 
-    def python_version(self) -> str:
-        """Returns the Python of the cluster: of all its nodes, as Ray lets no other join."""
-        answer = self._do_request("GET", "/api/v0/cluster_metadata")
-        answer.raise_for_status()
-        return str(answer.json()["data"]["pythonVersion"])
-
-    def ray_version(self) -> str:
-        """Returns the Ray of the cluster."""
-        answer = self._do_request("GET", "/api/version")
-        answer.raise_for_status()
-        return str(answer.json()["ray_version"])
+    def versions(self) -> dict[str, str]:
+        """Returns the versions of Ray and Python on the head; Ray lets no node join that has others."""
+        ray, python = self.answer("/api/version"), self.answer("/api/v0/cluster_metadata")
+        return {"Ray": str(ray["ray_version"]), "Python": str(python["data"]["pythonVersion"])}
 
 
-def connect(address: str) -> Jobs:
-    """Finds the job API of a cluster, and checks that the job can run there.
+def connect(address: str, say: Callable[[str], object] = lambda line: sys.stderr.write(line + "\n")) -> Jobs:
+    """Connects to the job API of a cluster, and checks that this program's jobs can run there.
 
     Args:
-        address: of the head node's dashboard, such as `http://HEAD:8265`.
+        address: the address of the head node's dashboard, such as `http://HEAD:8265`.
+        say: receives a line if this Ray's client cannot check everything.
 
     Returns:
         The client.
 
     Raises:
-        UsageError: when nobody answers there, it is no cluster's, or its Ray or Python does not fit.
+        UsageError: if nobody answers there, it is no cluster's dashboard, or its Ray or Python does not fit.
+        CurateError: if the cluster stops answering, or refuses.
     """
     _check_installed()
     _check_reached(address)
-    dashboard_sdk.logger.setLevel("WARNING")  # it tells of each upload
+    dashboard_sdk.logger.setLevel("WARNING")  # it reports every upload
+    tell_what_is_missing(OF_A_JOB, say)
     kept = {name: os.environ.pop(name) for name in _ADDRESSES if name in os.environ}
     try:
         with answering(address):
             jobs = Jobs(address)
-            found = {"Ray": jobs.ray_version(), "Python": jobs.python_version()}
+            found = jobs.versions() if REQUEST.is_there() else {}
     finally:
         os.environ.update(kept)
     _check_fits(address, found)
@@ -90,14 +81,14 @@ def connect(address: str) -> Jobs:
 
 @contextlib.contextmanager
 def answering(address: str) -> Generator[None]:
-    """Says in one message what goes wrong between here and the cluster.
+    """Turns whatever goes wrong between this machine and the cluster into one message.
 
     Args:
-        address: the cluster's.
+        address: the cluster's address.
 
     Raises:
-        UsageError: when it is no cluster's, or asks for a token.
-        CurateError: when it does not answer, or refuses.
+        UsageError: if it is no cluster's address, or the cluster asks for a token.
+        CurateError: if the cluster does not answer, or refuses.
     """
     try:
         yield
@@ -106,17 +97,17 @@ def answering(address: str) -> Generator[None]:
             f"the cluster at {address} asks for a token: {_first_line(error).split('. ')[0]}\n"
             "give it as Ray does: RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH=FILE"
         ) from None
-    except _BROKEN_OFF as error:
+    except _CONNECTION_ERRORS as error:
         raise CurateError(
             f"the cluster at {address} does not answer any more: {_first_line(error)}\n"
-            f"if it is up, what runs there goes on: curate status --address {address}\n"
-            "if it is gone, what was finished is kept: submit the same again, to another"
+            f"if it is up, its jobs keep running: curate status --address {address}\n"
+            "if it is gone, what was finished is kept: submit the same again, to another cluster"
         ) from None
     except (requests.exceptions.RequestException, KeyError, TypeError, ValueError) as error:
         raise _no_dashboard(address, _first_line(error)) from None
     except RuntimeError as error:
         if "Version check returned" in str(error):
-            raise _no_dashboard(address, "what answers there knows no jobs") from None
+            raise _no_dashboard(address, "the server there does not know jobs") from None
         raise CurateError(f"the cluster at {address} refused: {_refusal(str(error))}") from None
 
 
@@ -131,13 +122,13 @@ def _no_dashboard(address: str, why: str) -> UsageError:
 def _check_installed() -> None:
     if any(importlib.util.find_spec(name) is None for name in ("aiohttp", "requests")):
         raise UsageError(
-            "to talk to a cluster, Ray needs what is not installed\n"
+            "to talk to a cluster, Ray needs packages that are not installed\n"
             f'to install it: pip install "ray[default]=={version("ray")}"'
         )
 
 
 def _check_reached(address: str) -> None:
-    """Raises UsageError when the address is none, or nobody listens there: Ray would try for minutes."""
+    """Raises UsageError if it is no address, or nobody listens there. Ray would try for minutes."""
     try:
         parts = urlsplit(address)
         port = parts.port or {"http": 80, "https": 443}[parts.scheme]
@@ -156,19 +147,19 @@ def _check_reached(address: str) -> None:
 
 
 def _check_fits(address: str, found: dict[str, str]) -> None:
-    """Raises UsageError when the cluster has another Ray or Python than this program is made for.
+    """Raises UsageError if the cluster has a Ray or Python that this program does not support.
 
-    The submitting side's Python does not matter: nothing goes to the cluster but code, as text.
+    The Python of the submitting machine does not matter: only code goes to the cluster, as text.
     """
-    rays = [Requirement(text) for text in requires(_PROGRAM) or ()]
+    needed = [Requirement(text) for text in requires(_PROGRAM) or ()]
     wanted = {
-        "Ray": next(each.specifier for each in rays if each.name == "ray"),
+        "Ray": next(each.specifier for each in needed if each.name == "ray"),
         "Python": SpecifierSet(metadata(_PROGRAM)["Requires-Python"]),
     }
-    for name, is_wanted in wanted.items():
-        if not is_wanted.contains(found[name], prereleases=True):
+    for name, present in found.items():
+        if not wanted[name].contains(present, prereleases=True):
             raise UsageError(
-                f"the cluster at {address} has {name} {found[name]}, and this program needs {name} {is_wanted}\n"
+                f"the cluster at {address} has {name} {present}, and this program needs {name} {wanted[name]}\n"
                 f"nothing was started; here are Ray {version('ray')} and Python {platform.python_version()}: "
                 "start the cluster from an image with versions that fit"
             )
@@ -179,7 +170,7 @@ def _first_line(error: BaseException) -> str:
 
 
 def _refusal(text: str) -> str:
-    """Takes the one line out of a traceback that says what is wrong."""
+    """Returns the line of a traceback that says what is wrong."""
     lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
     said = [line for line in lines if re.match(r"[\w.]*(Error|Exception): ", line)]
     return printable((said or lines)[-1].removesuffix("."))

@@ -1,121 +1,72 @@
-"""Submitting, as far as it needs no cluster: what travels, what is refused, and how an end is understood."""
+"""Submitting, as far as no cluster is needed: what is sent, what is refused, and how the end of a job is reported."""
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 import sys
-import threading
 import zipfile
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from ray.job_submission import JobStatus
 
 import job
-from job.cluster.code_archive import CONFIG_NAME, LOCK_NAME, write_bundle
+from job.cluster.code_archive import CONFIG_NAME, LOCK_NAME, write_code_archive
 from job.cluster.submit.api import answering, connect
 from job.cluster.submit.follow import ending, follow
 from job.config.load import load_config
 from job.config.models import JobConfig
 from job.errors import CurateError
 from tests.conftest import Curate
+from tests.servers.dashboard import Dashboard, Turns, versions
 
 PACKAGE = Path(job.__file__).parent
 ROOT = PACKAGE.parent
 
 
-def names(bundle: Path) -> set[str]:
-    return set(zipfile.ZipFile(bundle).namelist())
+def names(archive: Path) -> set[str]:
+    return set(zipfile.ZipFile(archive).namelist())
 
 
-def test_the_bundle_is_all_of_the_code_and_the_config_and_nothing_else(tmp_path: Path) -> None:
+def test_the_archive_is_all_of_the_code_and_the_config_and_nothing_else(tmp_path: Path) -> None:
     config = load_config(None, {"source.path": "/in", "output": "/out", "recipe.max_price": 7.5, "limit": 3})
-    write_bundle(tmp_path / "b.zip", config)
+    write_code_archive(tmp_path / "b.zip", config)
     code = {f"job/{path.relative_to(PACKAGE)}" for path in PACKAGE.rglob("*.py")}
     assert names(tmp_path / "b.zip") == code | {CONFIG_NAME}
     zipfile.ZipFile(tmp_path / "b.zip").extract(CONFIG_NAME, tmp_path)
     assert load_config(tmp_path / CONFIG_NAME) == config
 
 
-def test_the_same_job_makes_the_same_bundle(tmp_path: Path) -> None:
+def test_the_same_job_makes_the_same_archive(tmp_path: Path) -> None:
     for name in ("1.zip", "2.zip"):
-        write_bundle(tmp_path / name, JobConfig(output="/out"))
+        write_code_archive(tmp_path / name, JobConfig(output="/out"))
     assert (tmp_path / "1.zip").read_bytes() == (tmp_path / "2.zip").read_bytes()
     assert (tmp_path / "1.zip").stat().st_size < 1_000_000  # Ray takes 512 MiB
 
 
-def test_what_git_ignores_is_in_the_bundle(tmp_path: Path) -> None:
+def test_what_git_ignores_is_in_the_archive(tmp_path: Path) -> None:
     shutil.copytree(PACKAGE, tmp_path / "job")
     for folder in (tmp_path, tmp_path / "job"):
         for ignore in (".gitignore", ".rayignore"):
             (folder / ignore).write_text("*\n!.gitignore\n")
-    code = "from pathlib import Path; from job.cluster.code_archive import write_bundle; write_bundle(Path('b.zip'))"
+    code = (
+        "from pathlib import Path; from job.cluster.code_archive import write_code_archive\n"
+        "write_code_archive(Path('b.zip'))"
+    )
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)}, check=True)
-    write_bundle(tmp_path / "other.zip")
+    write_code_archive(tmp_path / "other.zip")
     assert names(tmp_path / "b.zip") == names(tmp_path / "other.zip")
 
 
 def test_the_lock_goes_along_without_ray_which_is_the_clusters(tmp_path: Path) -> None:
-    write_bundle(tmp_path / "b.zip", with_lock=True)
+    write_code_archive(tmp_path / "b.zip", with_lock=True)
     lock = zipfile.ZipFile(tmp_path / "b.zip").read(LOCK_NAME).decode()
     pinned = {line.split("==")[0] for line in lock.splitlines() if "==" in line and not line.startswith(" ")}
     whole = (ROOT / "scripts/requirements.lock").read_text()
     assert pinned == {line.split("==")[0] for line in whole.splitlines() if "==" in line and line[0] != " "} - {"ray"}
     assert whole.count("--hash") > lock.count("--hash") > 1000
-
-
-class Turns(list[object]):
-    """What is answered one time after the other."""
-
-
-class Dashboard:
-    """Answers as a cluster of some Ray and Python would, as far as it is asked before a job starts."""
-
-    def __init__(self, answers: dict[str, object]) -> None:
-        asked = self.asked = list[str]()
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                asked.append(self.path)
-                answer = answers.get(self.path)
-                answer = answer.pop(0) if isinstance(answer, Turns) else answer
-                self.send_response(404 if answer is None else 200)
-                self.end_headers()
-                self.wfile.write(answer if isinstance(answer, bytes) else json.dumps(answer).encode())
-
-            do_PUT = do_POST = do_GET  # noqa: N815
-
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.address = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-
-@pytest.fixture
-def dashboard() -> Iterator[Callable[..., Dashboard]]:
-    started: list[Dashboard] = []
-
-    def start(**answers: object) -> Dashboard:
-        started.append(Dashboard({f"/api/{path}": answer for path, answer in answers.items()}))
-        return started[-1]
-
-    yield start
-    for each in started:
-        each.server.shutdown()
-        each.server.server_close()
-
-
-def versions(ray: str, python: str) -> dict[str, object]:
-    return {
-        "version": {"version": "4", "ray_version": ray, "ray_commit": "", "session_name": ""},
-        "v0/cluster_metadata": {"data": {"rayVersion": ray, "pythonVersion": python}},
-    }
 
 
 SHARED = ["--source", "/shared/in", "--output", "/shared/out"]
@@ -259,7 +210,7 @@ def test_a_log_is_followed_over_a_moment_without_an_answer(
     assert shown == ["1", "2", "3"]
     assert len(said) == 1
     assert "trying again" in said[0]
-    assert (exit_code, sentence) == (3, "j ended with exit code 3; see above what to do")
+    assert (exit_code, sentence) == (3, "j ended with exit code 3; its messages above say what to do")
 
 
 def test_a_refusal_is_said_in_one_line() -> None:

@@ -1,0 +1,76 @@
+"""Is our own Ray alive? If one of its core processes dies, the run ends soon, with an error that says so.
+
+Without this, Ray ends the driver without a message: 14 s after its node process died, 60 s after its control service.
+"""
+
+from __future__ import annotations
+
+import _thread
+import os
+import sys
+import threading
+
+import psutil
+
+from job.cluster.processes import core_processes, end_all, is_dead
+from job.cluster.ray_internals import CORE_PROCESSES
+from job.errors import CurateError
+
+_START_POLL_S = 0.5
+"""Seconds between two looks while Ray starts."""
+_POLL_S = 0.02
+"""Seconds between two looks once Ray has started. They are few since Ray ends a driver, without a message, that asks
+its dead node process to keep an object."""
+_UNWIND_S = 15.0
+"""Seconds that the main thread has to end the run in good order, before the process is ended."""
+
+
+class Watch:
+    """Watches a Ray of our own, from before it starts until `end`.
+
+    Args:
+        folder: the Ray's folder.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._died: list[str] = []
+        self._ended = threading.Event()
+
+    def __enter__(self) -> Watch:
+        if threading.current_thread() is threading.main_thread():  # no other thread can be interrupted
+            threading.Thread(target=self._watch, daemon=True).start()
+        return self
+
+    def end(self) -> None:
+        """Ends the watch before Ray is stopped. If Ray has died it goes on, since stopping Ray may then hang."""
+        if not self._died:
+            self._ended.set()
+
+    def _watch(self) -> None:
+        processes: dict[psutil.Process, str] = {}
+        poll_s = _START_POLL_S
+        while not self._ended.wait(poll_s):
+            if len(processes) < len(CORE_PROCESSES):
+                processes |= core_processes()
+            else:
+                poll_s = _POLL_S
+            self._died += [CORE_PROCESSES[name] for process, name in processes.items() if is_dead(process)]
+            if self._died:
+                _thread.interrupt_main()
+                if not self._ended.wait(_UNWIND_S):
+                    os.write(sys.stderr.fileno(), f"error: {self._error()}\n".encode())
+                    end_all(self._folder)
+                    os._exit(CurateError.exit_code)
+                return
+
+    def _error(self) -> CurateError:
+        return CurateError(
+            f"Ray's {self._died[0]} has died; it may have been killed, as happens when memory runs out\n"
+            "what was finished is kept: run the same command again to go on, perhaps with fewer --workers"
+        )
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        self._ended.set()
+        if self._died and error is not None:
+            raise self._error() from None

@@ -1,0 +1,118 @@
+"""Private names of Ray's: does this Ray have them, and does the program work on a Ray that lacks them?
+
+When a new Ray breaks one, `test_this_ray_has` names it, and the others show that a run still makes the same shards.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+import ray
+
+from job.cluster import ray_internals
+from job.cluster.processes import is_dead
+from job.cluster.ray_internals import OF_A_JOB, OF_OUR_OWN_RAY, Internal
+from job.cluster.submit.api import connect
+from job.errors import CurateError
+from tests.cluster.other_ray import TAKEN_AWAY
+from tests.conftest import Curate, shards
+from tests.paths import PACKAGE, ROOT
+from tests.servers.dashboard import Dashboard, versions
+
+INTERNALS: dict[str, Internal] = {
+    name: value for name, value in vars(ray_internals).items() if isinstance(value, Internal)
+}
+OF_A_RUN = [name for name, internal in INTERNALS.items() if internal in OF_OUR_OWN_RAY]
+
+
+@pytest.mark.parametrize("name", INTERNALS)
+def test_this_ray_has(name: str) -> None:
+    assert INTERNALS[name].is_there(), f"Ray {ray.__version__} has no {INTERNALS[name].name} in the form that is needed"
+
+
+def test_every_private_name_can_be_taken_away() -> None:
+    assert {*OF_OUR_OWN_RAY, *OF_A_JOB} == {*INTERNALS.values()}
+    assert INTERNALS.keys() == TAKEN_AWAY.keys()
+
+
+def test_no_other_file_knows_a_private_name() -> None:
+    private = re.compile(
+        r"ray[./](data\.)?_(private|raylet|internal)|_raylet|_temp_dir|_system_config|_do_request|ray::"
+    )
+    knowing = [path.name for path in PACKAGE.rglob("*.py") if private.search(path.read_text(encoding="utf-8"))]
+    assert knowing == ["ray_internals.py"]
+
+
+@pytest.mark.usefixtures("shared_ray")
+def test_rays_processes_have_the_names_that_they_are_found_by() -> None:
+    ray.get(ray.remote(lambda: None).remote())
+    processes = [each for each in psutil.Process().children(recursive=True) if not is_dead(each)]  # as helpers are
+    assert ray_internals.CORE_PROCESSES.keys() <= {process.name() for process in processes}
+    titles = [command for process in processes if (command := " ".join(process.cmdline())).startswith("ray::")]
+    assert any(title.startswith(ray_internals.WORKER_TITLE) for title in titles)
+    assert any(ray_internals.AGENT_TITLE in title for title in titles)
+    words = [word for process in processes for word in process.cmdline()]
+    assert not any(word.endswith(ray_internals.HELPER_SCRIPTS) for word in words)
+
+
+@pytest.fixture
+def wanted(jsonl_only: Path, shared_ray: int, curate: Curate, tmp_path: Path) -> dict[str, bytes]:
+    """The shards that a Ray with all of its names makes."""
+    assert curate("run", "--source", jsonl_only, "--output", tmp_path / "wanted", "--quiet").exit_code == 0
+    return shards(tmp_path / "wanted")
+
+
+def run_without(names: list[str], *arguments: object, **more: str) -> str:
+    """Runs `curate ARGUMENTS` on a Ray without these names, which has to succeed. Returns its standard error."""
+    inherited = {name: value for name, value in os.environ.items() if more or not name.startswith("RAY_")}
+    ended = subprocess.run(
+        [sys.executable, "-m", "tests.cluster.other_ray", ",".join(names), *map(str, arguments)],
+        cwd=ROOT,
+        env={**inherited, "PYTHONPATH": str(ROOT), **more},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert ended.returncode == 0, ended.stderr
+    return ended.stderr
+
+
+@pytest.mark.parametrize("names", [OF_A_RUN, *(pytest.param([name], marks=pytest.mark.slow) for name in OF_A_RUN)])
+def test_a_run_works_without(names: list[str], jsonl_only: Path, wanted: dict[str, bytes], tmp_path: Path) -> None:
+    said = run_without(names, "run", "--source", jsonl_only, "--output", tmp_path / "out", "--workers", 2)
+    assert shards(tmp_path / "out") == wanted
+    missing = [INTERNALS[name] for name in names]
+    told = [line for line in said.splitlines() if line.startswith(f"Ray {ray.__version__} has no ")]
+    assert told == [f"Ray {ray.__version__} has no {each.name}, so {each.without}" for each in missing]
+
+
+def test_a_ray_that_was_joined_needs_none_of_them(jsonl_only: Path, wanted: dict[str, bytes], tmp_path: Path) -> None:
+    joining = {"RAY_ADDRESS": ray.get_runtime_context().gcs_address}
+    said = run_without(OF_A_RUN, "run", "--source", jsonl_only, "--output", tmp_path / "out", **joining)
+    assert shards(tmp_path / "out") == wanted
+    assert "joining Ray at" in said
+    assert "has no" not in said
+
+
+def test_the_job_api_works_without(dashboard: Callable[..., Dashboard]) -> None:
+    cluster = dashboard(**versions(ray.__version__, "3.12.3"), **{"jobs/": []})
+    said = run_without(["REQUEST"], "status", "--address", cluster.address)
+    assert said.count(f"Ray {ray.__version__} has no {INTERNALS['REQUEST'].name}") == 1
+    assert "/api/v0/cluster_metadata" not in cluster.asked
+
+
+def test_a_cluster_that_never_answers_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray_internals, "_ANSWER_S", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(CurateError, match="does not answer any more"):
+            connect(address)
