@@ -1,1 +1,1 @@
-"""Ray: starting one of our own or joining one, its processes, its nodes, and jobs submitted to it."""
+"""Ray: starting one of our own or joining one, its processes and nodes, and jobs submitted to a cluster."""

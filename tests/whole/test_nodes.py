@@ -18,7 +18,7 @@ import pytest
 
 from job.cluster.local.nodes import Cluster
 from tests.conftest import Curate, shards
-from tests.paths import README, ROOT
+from tests.paths import ROOT
 from tests.servers.hub import Hub
 
 DATASET = "McAuley-Lab/Amazon-Reviews-2023"
@@ -217,7 +217,7 @@ def test_ctrl_c_leaves_the_job_running_and_it_can_be_followed_and_stopped(
     until(lambda: done(output) > 0, run)
     run.send_signal(signal.SIGINT)
     _, err = ended(run, 130)
-    assert "left goes on on the cluster" in err
+    assert "left keeps running on the cluster" in err
     assert f"curate stop left --address {three_nodes.dashboard}" in err
     follower = started(three_nodes, "status", *at, "--job-id", "left", "--follow")
     out, _ = ended(started(three_nodes, "status", *at))
@@ -280,7 +280,7 @@ def test_a_run_that_joins_takes_its_code_along(
 def test_the_settings_of_a_ray_of_our_own_do_not_outlast_it() -> None:
     code = """
 import os
-from job.cluster import started_ray
+from job.cluster.start import started_ray
 before = dict(os.environ)
 with started_ray(1, lambda _: None):
     assert os.environ["RAY_AUTH_MODE"] == "token"
@@ -304,12 +304,12 @@ def test_a_dashboards_address_is_not_joined_but_submitted_to(
 
 @pytest.mark.slow
 def test_the_readmes_walk_through_a_cluster(tmp_path: Path) -> None:
-    """Every line of the README's block, in its order, as one shell would run them."""
-    readme = README
+    """Runs every line of the README's block in one shell."""
+    readme = (ROOT / "configs/cluster/README.md").read_text(encoding="utf-8")
     block = next(part.split("```")[0] for part in readme.split("```sh\n")[1:] if "scripts/cluster start" in part)
     assert "kill-node" in block
     assert "stop" in block.splitlines()[-1]
-    script = block.replace("scripts/cluster", "python -m tests.cluster").replace("curate ", "python -m job ")
+    script = block.replace("scripts/cluster", "python -m job.cluster.local").replace("curate ", "python -m job ")
     environment = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
     try:
         walked = subprocess.run(

@@ -1,1 +1,1 @@
-"""A Ray cluster on this machine, each node its own processes, to try submitting a job and losing nodes."""
+"""A Ray cluster on this machine, each node with its own processes, to try submitting jobs and losing nodes."""

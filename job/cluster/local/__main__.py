@@ -1,4 +1,4 @@
-"""`scripts/cluster`: starts a cluster on this machine, and says how it is."""
+"""`scripts/cluster`: starts, shows and stops a Ray cluster on this machine, and passes jobs to it."""
 
 from __future__ import annotations
 
@@ -11,20 +11,24 @@ import typer
 from job.cluster.local.nodes import Cluster
 
 LINK = Path("out/cluster")
-"""Leads to the folder of the cluster that is running."""
+"""Symbolic link to the folder of the cluster that is running."""
 ROOT = Path(__file__).parents[3]
-USAGE = """usage: scripts/cluster start [NODES]     nodes with a CPU each; 3 unless told
-       scripts/cluster submit ARGS       curate submit, to this cluster
-       scripts/cluster run ARGS          curate run, which joins this cluster
-       scripts/cluster status [ARGS]     its nodes and jobs; curate status, of this cluster
-       scripts/cluster kill-node N       as a power cut would; 1 is the head, and stays
-       scripts/cluster add-node
-       scripts/cluster stop [JOB]        a job, or the cluster, with all that is left of it"""
+USAGE = """usage: scripts/cluster start [NODES]     start a cluster; each node has one CPU (default: 3 nodes)
+       scripts/cluster submit ARGS       run `curate submit ARGS` with this cluster's address
+       scripts/cluster run ARGS          run `curate run ARGS`, which joins this cluster
+       scripts/cluster status [ARGS]     show the nodes and jobs; with ARGS: `curate status ARGS` for this cluster
+       scripts/cluster kill-node N       kill a node, as a power cut would (not node 1, the head)
+       scripts/cluster add-node          start one more node
+       scripts/cluster stop [JOB]        stop a job; without JOB stop the cluster and remove its files"""
 _PORT = 8265
 
 
 def main(arguments: list[str]) -> None:
-    """Does what the first argument says; the others are for it."""
+    """Runs one command of `scripts/cluster`.
+
+    Args:
+        arguments: the command and its own arguments.
+    """
     match arguments:
         case ["start", *nodes] if len(nodes) < 2:
             start(*map(int, nodes))
@@ -54,7 +58,7 @@ def main(arguments: list[str]) -> None:
 
 
 def running() -> Cluster:
-    """Returns the cluster that is running."""
+    """Returns the cluster that is running. Exits with a message if there is none."""
     if not LINK.exists():
         LINK.unlink(missing_ok=True)
         sys.exit("error: no cluster is running\nto start one: scripts/cluster start")
@@ -62,7 +66,11 @@ def running() -> Cluster:
 
 
 def start(nodes: int = 3) -> None:
-    """Starts a cluster of so many nodes with one CPU each."""
+    """Starts a cluster.
+
+    Args:
+        nodes: the number of nodes, with one CPU each.
+    """
     if LINK.exists():
         sys.exit("error: a cluster is running already\nto stop it: scripts/cluster stop")
     cluster = Cluster.started(nodes, port=_PORT)
@@ -74,7 +82,11 @@ def start(nodes: int = 3) -> None:
 
 
 def kill(number: int) -> None:
-    """Kills a node; not the head, without which there is no cluster."""
+    """Kills a node.
+
+    Args:
+        number: which node; not the head, without which there is no cluster.
+    """
     cluster = running()
     if number not in {node.number for node in cluster.nodes[1:]}:
         left = ", ".join(str(node.number) for node in cluster.nodes[1:])
@@ -84,7 +96,7 @@ def kill(number: int) -> None:
 
 
 def curate(*arguments: str) -> None:
-    """Becomes `curate ARGUMENTS`, in the cluster's environment."""
+    """Replaces this process by `curate ARGUMENTS` in the cluster's environment."""
     cluster = running()
     environment = {**cluster.environment, "PYTHONPATH": str(ROOT), "RAY_ADDRESS": cluster.address}
     sys.stdout.flush()

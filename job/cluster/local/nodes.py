@@ -1,7 +1,7 @@
-"""A real Ray cluster on one machine: each node is started by `ray start`, has its own processes, folder and log.
+"""A real Ray cluster on one machine. Each node is started by `ray start`, and has its own processes, folder and log.
 
-Everything is found again by what `cluster.json` says, so that a node can be killed, added or stopped from another
-process. The nodes listen on the network, as those of any cluster do, so each cluster has a token of its own.
+`cluster.json` says where everything is, so that another process can kill, add or stop nodes. The nodes listen on the
+network, like those of any cluster, so each cluster has its own token.
 """
 
 from __future__ import annotations
@@ -25,38 +25,45 @@ from typing import Any
 import psutil
 
 _NUMBER = "number"
-"""The label that tells the head which node is which."""
+"""Label by which the head tells the nodes apart."""
 _OBJECT_STORE_BYTES = 100 << 20
+"""Size of each node's object store, in bytes."""
 _STARTED_S = 120.0
+"""Seconds to wait for a node to start."""
 _ENDED_S = 5.0
+"""Seconds to wait until killed processes are gone."""
 _POLL_S = 0.1
+"""Seconds between two looks."""
 _NOTICES_LOST_NODES = {
     "RAY_health_check_period_ms": "1000",
     "RAY_health_check_timeout_ms": "3000",
     "RAY_health_check_failure_threshold": "5",
 }
-"""A node that was killed was noticed in 5 s, one that only fell silent in 23 s. By Ray's own settings, for networks
-that are busy, these are up to 15 s and 65 s."""
+"""Settings by which the head notices a killed node within 5 s, and a silent one within 23 s. Ray's defaults, which are
+for busy networks, take up to 15 s and 65 s."""
 
 
 @dataclass
 class Node:
-    """One node: the process that `ray start --block` is, by whose session all of its others are found."""
+    """One node, known by its `ray start --block` process. The node's other processes are in that process's session."""
 
     number: int
     process: int
+    """The process id."""
     since: float
+    """Unix time at which the process was created, in seconds."""
 
 
 @dataclass
 class Cluster:
-    """A cluster: node 1 is the head."""
+    """A cluster. Node 1 is its head."""
 
     folder: Path
-    """Of sockets and logs; its path must be short."""
+    """The folder of sockets and logs; its path must be short."""
     address: str = ""
-    """Where nodes and drivers join it."""
+    """`HOST:PORT` where nodes and drivers join it."""
     dashboard: str = ""
+    """The address of its dashboard, `http://HOST:PORT`."""
     nodes: list[Node] = field(default_factory=list[Node])
 
     @classmethod
@@ -64,9 +71,12 @@ class Cluster:
         """Starts a cluster.
 
         Args:
-            nodes: how many.
-            cpus: how many CPUs each says it has.
-            port: of the dashboard; any that is free when it is 0 or taken.
+            nodes: the number of nodes.
+            cpus: the number of CPUs that each node claims to have.
+            port: the port of the dashboard; any free port if it is 0 or taken.
+
+        Raises:
+            RuntimeError: if a node does not start. The message has its log.
         """
         cluster = cls(Path(tempfile.mkdtemp(prefix="nodes-", dir="/tmp")))
         try:
@@ -82,13 +92,13 @@ class Cluster:
 
     @classmethod
     def at(cls, folder: Path) -> Cluster:
-        """Finds a cluster again."""
+        """Returns the cluster that was started in a folder."""
         values = json.loads((folder / "cluster.json").read_text())
         return cls(folder, values["address"], values["dashboard"], [Node(**node) for node in values["nodes"]])
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a process of the cluster, or one that talks to it, has to have in its environment."""
+        """The environment for processes of the cluster, and for those that talk to it."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "PYTHONPATH"))}
         return {
             **inherited,
@@ -110,16 +120,19 @@ class Cluster:
         self._save()
 
     def start_node(self, cpus: int = 1) -> int:
-        """Starts one more node, and does not wait for it.
+        """Starts one more node, without waiting for it.
+
+        Args:
+            cpus: the number of CPUs that it claims to have.
 
         Returns:
-            Its number.
+            The node's number.
         """
         self._start(cpus, "--address", self.address)
         return self.nodes[-1].number
 
     def _start(self, cpus: int, *options: str) -> None:
-        number = len(list(self.folder.glob("node-*.log"))) + 1  # also of those that are dead
+        number = len(list(self.folder.glob("node-*.log"))) + 1  # counts dead nodes too
         with (self.folder / f"node-{number}.log").open("w") as log:
             started = subprocess.Popen(
                 [
@@ -139,31 +152,31 @@ class Cluster:
         self._save()
 
     def wait(self) -> None:
-        """Waits until the head takes those nodes for alive that are, and takes jobs."""
+        """Waits until the head accepts jobs and considers exactly the live nodes alive."""
         numbers = {node.number for node in self.nodes}
         self._until(lambda: self.alive() == numbers, f"nodes {sorted(numbers)} to be alive, and no other")
 
     def alive(self) -> set[int]:
-        """Returns which nodes the head takes for alive."""
+        """Returns the numbers of the nodes that the head considers alive."""
         with contextlib.suppress(OSError, ValueError, KeyError):
             nodes = self.asked("/api/v0/nodes?detail=true")["data"]["result"]["result"]
             return {int(node["labels"][_NUMBER]) for node in nodes if node["state"] == "ALIVE"}
         return set()
 
     def kill_node(self, number: int) -> None:
-        """Kills a node as a power cut would: all of its processes, at once."""
+        """Kills all processes of a node at once, as a power cut would."""
         node = next(node for node in self.nodes if node.number == number)
         _kill(list(_processes_of(node)))
         self.nodes.remove(node)
         self._save()
 
     def stop(self) -> None:
-        """Stops all nodes, and removes all that is left of them."""
+        """Kills all nodes, and removes the cluster's folder."""
         _kill([process for node in self.nodes for process in _processes_of(node)])
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def asked(self, path: str) -> Any:
-        """Returns what the dashboard answers."""
+        """Returns the JSON that the dashboard has at a path."""
         token = (self.folder / "token").read_text()
         request = urllib.request.Request(self.dashboard + path, headers={"Authorization": f"Bearer {token}"})
         with urllib.request.urlopen(request, timeout=10) as answer:
@@ -184,7 +197,7 @@ class Cluster:
 
 
 def _processes_of(node: Node) -> Iterator[psutil.Process]:
-    """Yields a node's processes: its session, and all that they have started."""
+    """Yields a node's processes: those of its session, and their children in other sessions."""
     with contextlib.suppress(psutil.Error):
         if psutil.Process(node.process).create_time() != node.since:
             return

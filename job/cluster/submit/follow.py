@@ -1,6 +1,6 @@
-"""Follows a job on a cluster: its log, line by line, until it has ended, and how.
+"""Follows a job on a cluster: shows its log line by line until the job has ended, and says how it ended.
 
-The log is asked for again and again: that goes through any proxy, and outlasts a connection that does not last.
+The log is requested again and again: that works through any proxy, and survives a lost connection.
 """
 
 from __future__ import annotations
@@ -17,28 +17,30 @@ from job.errors import CurateError, MalformedLimitError, RefusedError, UsageErro
 STOPPED = 130
 _EXIT_CODES = {0, STOPPED, *(kind.exit_code for kind in (CurateError, UsageError, MalformedLimitError, RefusedError))}
 _NOT_FOUND = {126, 127}
-"""What a shell says of a command that it cannot start."""
+"""Exit codes of a shell for a command that it cannot start."""
 _LOG_BYTES_PER_S = 64_000
+"""Bytes of log that may be requested per second, on average: the whole log is sent each time."""
 _LONGEST_PAUSE_S = 10.0
+"""Seconds between two requests, at most."""
 _LOST_S = 120.0
-"""So long a cluster that has answered before may keep silent."""
-_OF_RAY = re.compile(r"Running entrypoint for job |[\d-]+ [\d:,]+\s+INFO job_manager\.py")
+"""Seconds that a cluster which has answered before may stay silent."""
+_RAYS_OWN_LINES = re.compile(r"Running entrypoint for job |[\d-]+ [\d:,]+\s+INFO job_manager\.py")
 
 
 def follow(jobs: Jobs, job_id: str, show: Callable[[str], None], say: Callable[[str], None]) -> tuple[int, str]:
-    """Shows a job's log from its beginning until it has ended.
+    """Shows a job's log from its beginning until the job has ended.
 
     Args:
-        jobs: the cluster's job API.
-        job_id: which job.
-        show: gets each line of the log.
-        say: told in a line that the cluster does not answer for a while.
+        jobs: the client for the cluster's jobs.
+        job_id: the job's name.
+        show: receives each line of the log.
+        say: receives a line each time that the cluster does not answer.
 
     Returns:
-        The job's exit code, as `curate run` has it, and a sentence that says how it ended.
+        The exit code that `curate run` would have, and a sentence that says how the job ended.
 
     Raises:
-        CurateError: when the cluster does not answer any more.
+        CurateError: if the cluster stops answering.
     """
     shown = 0
     last_answer = time.monotonic()
@@ -46,7 +48,7 @@ def follow(jobs: Jobs, job_id: str, show: Callable[[str], None], say: Callable[[
         try:
             with answering(jobs.address):
                 details = jobs.get_job_info(job_id)
-                log = jobs.get_job_logs(job_id)  # in this order: of a job that has ended it is whole
+                log = jobs.get_job_logs(job_id)  # after its state: the log of a job that has ended is complete
         except UsageError:
             raise
         except CurateError:
@@ -59,7 +61,7 @@ def follow(jobs: Jobs, job_id: str, show: Callable[[str], None], say: Callable[[
         status = JobStatus(details.status)
         upto = len(log) if status.is_terminal() else log.rfind("\n") + 1
         for line in log[shown:upto].splitlines():
-            if not _OF_RAY.match(line):
+            if not _RAYS_OWN_LINES.match(line):
                 show(line)
         shown = max(shown, upto)
         if status.is_terminal():
@@ -71,13 +73,13 @@ def ending(job_id: str, status: JobStatus, exit_code: int | None, message: str |
     """Says how a job has ended.
 
     Args:
-        job_id: which.
-        status: what Ray calls it.
-        exit_code: of its driver; None when that has not come to its end.
-        message: what Ray says of it.
+        job_id: the job's name.
+        status: the state that Ray reports.
+        exit_code: the exit code of the job's driver; None if it did not end by itself.
+        message: Ray's message about the job.
 
     Returns:
-        The exit code that `curate run` would have had, and a sentence.
+        The exit code that `curate run` would have, and a sentence.
     """
     again = "what was finished is kept: submit the same again to go on"
     if status == JobStatus.SUCCEEDED:
@@ -85,7 +87,7 @@ def ending(job_id: str, status: JobStatus, exit_code: int | None, message: str |
     if status == JobStatus.STOPPED:
         return STOPPED, f"{job_id} was stopped; {again}"
     if exit_code in _EXIT_CODES:
-        return exit_code, f"{job_id} ended with exit code {exit_code}; see above what to do"
+        return exit_code, f"{job_id} ended with exit code {exit_code}; its messages above say what to do"
     if exit_code in _NOT_FOUND:
         return CurateError.exit_code, f"{job_id}: the cluster's head has no `python` in its PATH; give its image one"
     if exit_code is not None:
@@ -96,7 +98,7 @@ def ending(job_id: str, status: JobStatus, exit_code: int | None, message: str |
 
 
 def commands(address: str, job_id: str) -> str:
-    """Returns what to type to see a job, to follow it, and to stop it."""
+    """Returns what to type to follow a job, and to stop it."""
     at = f"--address {quoted(address)}"
     return (
         f"to follow it: curate status {at} --job-id {quoted(job_id)} --follow\n"
