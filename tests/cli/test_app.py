@@ -19,7 +19,7 @@ from job.cli.app import app
 from tests.conftest import Curate
 
 
-def test_an_unknown_option(curate: Curate) -> None:
+def test_an_unknown_option_gets_the_nearest_one_named(curate: Curate) -> None:
     result = curate("run", "--wrokers", "2")
     assert result.exit_code == 2
     assert "--workers" in result.err
@@ -38,7 +38,7 @@ def test_json_prints_one_object_for_an_error_too(tmp_path: Path, curate: Curate)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGTERM])
-def test_what_ends_it_does_so_when_nobody_reads_what_it_says(number: signal.Signals) -> None:
+def test_a_signal_ends_the_command_even_when_nobody_reads_its_output(number: signal.Signals) -> None:
     code = (
         "import signal, time\nfrom job.signals import answer_signals\n"
         f"signal.signal({int(number)}, signal.SIG_DFL)\n"  # it may be ignored here, as by `nohup`
@@ -55,7 +55,7 @@ def test_what_ends_it_does_so_when_nobody_reads_what_it_says(number: signal.Sign
         assert process.wait(20) == 130
 
 
-def test_it_says_which_version_it_is(curate: Curate) -> None:
+def test_version_prints_the_versions_of_curate_and_ray(curate: Curate) -> None:
     assert re.fullmatch(r"curate \d+\.\d+\.\d+, ray 2\.\d+\.\d+\n", curate("--version").out)
 
 

@@ -22,7 +22,7 @@ def test_config_prints_every_key_and_reads_it_back(tmp_path: Path, curate: Curat
     assert curate("config", tmp_path / "again.yaml").out == printed.out
 
 
-def test_the_configs_that_come_with_the_project(curate: Curate) -> None:
+def test_the_configs_that_come_with_the_project_are_valid(curate: Curate) -> None:
     folder = ROOT / "configs"
     names = sorted(path.stem for path in folder.glob("*.yaml"))
     assert names == ["appliances", "electronics", "home-store", "sample"]

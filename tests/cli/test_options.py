@@ -11,7 +11,7 @@ from tests.conftest import Curate
 
 
 @pytest.mark.parametrize("workers", ["0", "-1", "some", "1.5", "²", "--5"])
-def test_wrong_workers(small: Path, curate: Curate, workers: str) -> None:
+def test_workers_that_are_no_number_of_cores_are_refused(small: Path, curate: Curate, workers: str) -> None:
     refused(curate("run", "--source", small, "--workers", workers), "workers: must be a whole number", "`all`")
 
 
@@ -38,21 +38,23 @@ def test_wrong_workers(small: Path, curate: Curate, workers: str) -> None:
         (": [", ["not valid YAML"]),
     ],
 )
-def test_a_wrong_config(tmp_path: Path, curate: Curate, text: str, words: list[str]) -> None:
+def test_a_wrong_config_is_refused_and_says_what_would_be_right(
+    tmp_path: Path, curate: Curate, text: str, words: list[str]
+) -> None:
     path = tmp_path / "job.yaml"
     path.write_text(text)
     refused(curate("run", path), str(path), *[word for word in words if "recipe.min_price or" not in word])
 
 
-def test_a_config_that_is_not_there(tmp_path: Path, curate: Curate) -> None:
+def test_a_missing_config_names_the_nearest_one(tmp_path: Path, curate: Curate) -> None:
     (tmp_path / "sample.yaml").touch()
     refused(curate("run", tmp_path / "sampel.yaml"), "config not found", "did you mean sample.yaml?")
 
 
-def test_a_wrong_assignment(small: Path, curate: Curate) -> None:
+def test_a_wrong_assignment_is_refused(small: Path, curate: Curate) -> None:
     refused(curate("run", "--source", small, "--set", "limit"), "write it as KEY=VALUE")
     refused(curate("run", "--source", small, "--set", "recipe.max_prise=3"), "did you mean max_price")
 
 
-def test_nothing_to_read(curate: Curate) -> None:
+def test_a_run_with_nothing_to_read_says_how_to_begin(curate: Curate) -> None:
     refused(curate("run"), "--source DIR", "curate sample DIR")

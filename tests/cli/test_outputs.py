@@ -14,20 +14,20 @@ from tests.conftest import Curate
 
 
 @pytest.mark.parametrize("command", ["show", "status", "rejects", "verify"])
-def test_an_output_that_is_none(tmp_path: Path, curate: Curate, command: str) -> None:
+def test_a_folder_that_is_no_output_is_refused(tmp_path: Path, curate: Curate, command: str) -> None:
     refused(curate(command, tmp_path), "is no output of this program")
 
 
-def test_an_item_that_is_not_there(done: Path, curate: Curate) -> None:
+def test_an_item_that_does_not_exist_is_refused(done: Path, curate: Curate) -> None:
     refused(curate("show", done, 100_000), "no item 100000", "counted from 0")
 
 
-def test_a_damaged_plan(done: Path, small: Path, curate: Curate) -> None:
+def test_a_damaged_plan_is_reported(done: Path, small: Path, curate: Curate) -> None:
     (done / "plan.json").write_text("{")
     refused(curate("status", done), "damaged", "plan.json", code=1)
 
 
-def test_show_prints_items(done: Path, curate: Curate) -> None:
+def test_show_prints_items_in_the_order_asked_for(done: Path, curate: Curate) -> None:
     result = curate("show", done, 1, 0)
     assert result.exit_code == 0
     first, second = result.out.index("item 1: "), result.out.index("item 0: ")
@@ -40,7 +40,7 @@ def test_show_prints_items(done: Path, curate: Curate) -> None:
     assert curate("show", done).out == curate("show", done, 0).out
 
 
-def test_status_of_a_complete_output(done: Path, curate: Curate) -> None:
+def test_status_says_that_an_output_is_complete(done: Path, curate: Curate) -> None:
     result = curate("status", done)
     assert result.exit_code == 0
     assert result.out.splitlines()[-1] == "complete"
@@ -63,7 +63,7 @@ def test_verify_finds_what_is_wrong(done: Path, curate: Curate) -> None:
     )
 
 
-def test_verify_notices_what_only_the_totals_say(done: Path, curate: Curate) -> None:
+def test_verify_notices_wrong_totals(done: Path, curate: Curate) -> None:
     manifest = json.loads((done / "manifest.json").read_bytes())
     altered(done / "manifest.json", f'"num_items": {manifest["num_items"]}', '"num_items": 9')
     refused(curate("verify", done), "its totals are not those of the records", code=1)

@@ -80,7 +80,7 @@ def test_dry_run_prints_the_plan_and_touches_nothing(small: Path, tmp_path: Path
     assert not (tmp_path / "out").exists()
 
 
-def test_options_go_over_the_config(shared_ray: int, small: Path, tmp_path: Path, curate: Curate) -> None:
+def test_options_override_the_config(shared_ray: int, small: Path, tmp_path: Path, curate: Curate) -> None:
     path = tmp_path / "job.yaml"
     path.write_text(yaml.safe_dump({"source": {"path": "nowhere"}, "categories": ["Toys"], "limit": 3}))
     out = tmp_path / "out"
@@ -130,7 +130,7 @@ def test_an_output_without_an_item_says_so(shared_ray: int, small: Path, tmp_pat
     assert result.out.splitlines()[-1].startswith("done: no row became an item")
 
 
-def test_a_ray_that_does_not_answer(
+def test_a_ray_that_does_not_answer_is_reported(
     small: Path, tmp_path: Path, curate: Curate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ray.is_initialized", lambda: False)
@@ -143,7 +143,7 @@ def test_a_ray_that_does_not_answer(
     assert "Traceback" not in result.err
 
 
-def test_rays_client_is_no_way_to_join(
+def test_joining_through_the_ray_client_is_refused(
     small: Path, tmp_path: Path, curate: Curate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ray.is_initialized", lambda: False)
