@@ -259,10 +259,13 @@ def _in_few_words() -> Generator[None]:
             ) from None
         if friendly := as_curate_error(error):
             raise friendly from None
+        if any(isinstance(cause, RayTaskError) and not isinstance(cause.cause, RayError) for cause in causes(error)):
+            raise  # a bug in our own code keeps its traceback
         for cause in causes(error):
-            if isinstance(cause, RayError) and not isinstance(cause, RayTaskError):  # which is from our own code
+            if isinstance(cause, RayError) and not isinstance(cause, RayTaskError):
+                said = (str(cause).strip().splitlines() or ["it does not say why"])[0]
                 raise CurateError(
-                    f"Ray failed: {type(cause).__name__}: {str(cause).strip().splitlines()[0]}\n"
+                    f"Ray failed: {type(cause).__name__}: {said}\n"
                     "what was finished is kept: run the same command again to go on"
                 ) from None
         raise

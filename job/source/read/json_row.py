@@ -10,7 +10,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Optional
 
 import msgspec
 
@@ -31,7 +31,7 @@ class MalformedRowError(ValueError):
     """A line is not a row; the message is the cause."""
 
 
-_INT64_OR_NULL = Annotated[int | None, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+_Int64OrNull = Optional[Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]]  # noqa: UP045  # `|` takes no alias
 
 _DECODED_AS: dict[Kind, Any] = {
     Kind.TEXT: str | None,
@@ -39,7 +39,7 @@ _DECODED_AS: dict[Kind, Any] = {
     Kind.NUMBER_AS_TEXT: int | float | str | None,
     Kind.ANY_AS_TEXT: str | None,
     Kind.NUMBER: float | None,
-    Kind.WHOLE_NUMBER: _INT64_OR_NULL,
+    Kind.WHOLE_NUMBER: _Int64OrNull,
     Kind.JSON: msgspec.Raw,
 }
 """Types that the fast decoder accepts for each kind of input."""
