@@ -17,6 +17,7 @@ from job.config.load import load_config
 from job.errors import CurateError, RefusedError
 from job.output.folder import OutputFolder
 from job.run import Outcome, run_job
+from job.source.files import Repository
 from job.source.sample.catalogue import make_catalogue
 from tests.conftest import Curate, shards, tree
 from tests.paths import ROOT
@@ -64,7 +65,7 @@ MANY_FAULTS = [
 
 @pytest.mark.parametrize("faults", [[], ONE_FAULT, MANY_FAULTS], ids=["no fault", "one fault", "many faults"])
 @pytest.mark.parametrize("stream", [False, True], ids=["cached", "streamed"])
-@pytest.mark.parametrize("form", ["parquet", "jsonl"])
+@pytest.mark.parametrize("file_format", ["parquet", "jsonl"])
 def test_folder_cache_and_stream_give_the_same_bytes(
     hub: Hub,
     expected: Path,
@@ -84,7 +85,7 @@ def test_folder_cache_and_stream_give_the_same_bytes(
     reference = OutputFolder(expected / file_format).manifest()
     assert reference is not None
     assert outcome.manifest.content_digest == reference.content_digest
-    assert outcome.manifest.categories["Appliances"].repository == (DATASET, commit)
+    assert outcome.manifest.categories["Appliances"].repository == Repository(DATASET, commit)
     assert f"Rows of {DATASET} at commit {commit}." in (tmp_path / "out/README.md").read_text(encoding="utf-8")
     plan = json.loads((tmp_path / "out/plan.json").read_bytes())["categories"]["Appliances"]
     assert plan["determines"]["repository"] == [DATASET, commit]

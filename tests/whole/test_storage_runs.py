@@ -90,7 +90,7 @@ def is_put_of(part: str) -> Callable[[Request], bool]:
     return lambda request: request.method == "PUT" and part in request.key
 
 
-@pytest.mark.parametrize("form", ["parquet", pytest.param("jsonl", marks=SLOW), "gz"])
+@pytest.mark.parametrize("file_format", ["parquet", pytest.param("jsonl", marks=SLOW), "gz"])
 def test_a_bucket_gets_what_a_folder_gets(
     bucket: S3, on_disk: dict[str, dict[str, Any]], curate: Curate, file_format: str
 ) -> None:
@@ -169,7 +169,7 @@ def test_an_upload_that_fails_ends_the_job_and_the_same_command_goes_on(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("form", ["parquet", "jsonl"])
+@pytest.mark.parametrize("file_format", ["parquet", "jsonl"])
 def test_a_source_that_breaks_off_again_and_again_is_an_error_and_no_damage(
     bucket: S3, on_disk: dict[str, dict[str, Any]], curate: Curate, file_format: str
 ) -> None:
