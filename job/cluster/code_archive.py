@@ -1,9 +1,10 @@
-"""What a job takes along to the nodes of a cluster: the program's own code, as one archive, with its config and lock.
+"""What a job takes along to the nodes of a cluster: the program's code as one archive, with the job's config and lock.
 
-Whatever version of this program lies on a node, or none, all of them run the one that the job was started with.
+All nodes then run the version that the job was started with, whatever version is installed on them, if any.
 
-Ray can pack a folder itself, but leaves out what a `.gitignore` or `.rayignore` in it names, and takes in whatever else
-lies there. An archive is taken as it is, and the same job makes the same bytes, which Ray then stores once.
+Ray can pack a folder itself, but it leaves out what a `.gitignore` or `.rayignore` in the folder names, and includes
+everything else that lies there. It takes an archive as it is. The same job makes the same bytes, which Ray then stores
+once.
 """
 
 from __future__ import annotations
@@ -20,20 +21,20 @@ CONFIG_NAME = "job.yaml"
 LOCK_NAME = "requirements.lock"
 _PACKAGE = Path(__file__).parents[1]
 _LOCKS = (_PACKAGE / LOCK_NAME, _PACKAGE.parent / "scripts" / LOCK_NAME)
-"""Where the lock is: beside the code of an installed program, and in a working copy."""
+"""Paths of the lock: in an installed program, and in a working copy."""
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
-def write_bundle(path: Path, config: JobConfig | None = None, *, with_lock: bool = False) -> None:
+def write_code_archive(path: Path, config: JobConfig | None = None, *, with_lock: bool = False) -> None:
     """Writes the archive that each node unpacks, and in which the job's processes start.
 
     Args:
-        path: of the archive, which must end in `.zip`.
-        config: the job, whole: neither its file nor what was laid over it is needed any more.
-        with_lock: take the lock along, for the nodes to install.
+        path: the path of the archive, which must end in `.zip`.
+        config: the whole job config; neither its file nor its overrides are needed any more.
+        with_lock: whether to include the lock, for the nodes to install.
 
     Raises:
-        UsageError: when there is no lock.
+        UsageError: if there is no lock.
     """
     code = _PACKAGE.rglob("*.py")
     files = {f"{_PACKAGE.name}/{source.relative_to(_PACKAGE).as_posix()}": source.read_bytes() for source in code}
@@ -47,7 +48,7 @@ def write_bundle(path: Path, config: JobConfig | None = None, *, with_lock: bool
 
 
 def _lock() -> str:
-    """Returns the lock without Ray, which is the cluster's own and may not be replaced under a job."""
+    """Returns the lock without Ray: the cluster has its own, which must not be replaced under a job."""
     for path in _LOCKS:
         if path.is_file():
             text = path.read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Joins a Ray that runs already, and takes the program's code along to its nodes."""
+"""Joins a Ray that is already running, and takes the program's code along to its nodes."""
 
 from __future__ import annotations
 
@@ -10,22 +10,23 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from job.cluster.code_archive import write_bundle
+from job.cluster.code_archive import write_code_archive
 from job.errors import UsageError
 from job.output.lock.ownership import SUBMITTED
 
 _ANSWER_S = 10.0
+"""Seconds to wait for a connection."""
 
 
 def join(address: str, say: Callable[[str], None]) -> None:
     """Makes this process a driver of the Ray that `RAY_ADDRESS` names.
 
     Args:
-        address: what it names.
-        say: told in a line what takes a while.
+        address: the value of `RAY_ADDRESS`.
+        say: receives one line, since joining takes a while.
 
     Raises:
-        UsageError: when no Ray answers there.
+        UsageError: if no Ray answers there.
     """
     import ray
 
@@ -34,9 +35,9 @@ def join(address: str, say: Callable[[str], None]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         environment: dict[str, str] = {}
         if not _has_code():
-            bundle = Path(folder) / "curate.zip"
-            write_bundle(bundle)
-            environment["working_dir"] = str(bundle)
+            archive = Path(folder) / "curate.zip"
+            write_code_archive(archive)
+            environment["working_dir"] = str(archive)
         try:
             ray.init(runtime_env=environment, logging_level=logging.ERROR, log_to_driver=False)
         except Exception as error:
@@ -44,13 +45,13 @@ def join(address: str, say: Callable[[str], None]) -> None:
 
 
 def _has_code() -> bool:
-    """Tells whether this is a job that was submitted with its code, which is then on all nodes."""
+    """Tells whether this job was submitted with its code, which is then on all nodes."""
     job = json.loads(os.environ.get(SUBMITTED) or "{}")
     return "working_dir" in (job.get("runtime_env") or {})
 
 
 def _check_answers(address: str) -> None:
-    """Raises UsageError when nobody listens at `host:port`; Ray would try for minutes."""
+    """Raises UsageError if nobody listens at `host:port`. Ray would try for minutes."""
     if address.startswith("ray://"):
         raise UsageError(
             f"RAY_ADDRESS={address} is for Ray's client, which cannot run Ray Data\n"
@@ -59,7 +60,7 @@ def _check_answers(address: str) -> None:
         )
     if address.startswith(("http://", "https://")):
         raise UsageError(
-            f"RAY_ADDRESS={address} is a dashboard's, which a run cannot join\n"
+            f"RAY_ADDRESS={address} is the address of a dashboard, which a run cannot join\n"
             f"submit the job there: curate submit CONFIG --address {address}"
         )
     host, colon, port = address.rpartition(":")

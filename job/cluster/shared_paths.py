@@ -1,7 +1,8 @@
-"""Do all nodes of a cluster see what the job reads and writes? A path that only the driver sees is found before work.
+"""Do all nodes of a cluster see what the job reads and writes? If a node does not, the job stops before work starts.
 
-Nothing is asked of the user: each node looks by itself, for the source's files and for a token that the driver has
-just written. So a disk that all nodes mount passes, and a folder that only happens to have the same name does not.
+Each node looks for itself, for the source files and for a token file that the driver has just written, and nothing is
+asked of the user. So a disk that all nodes mount passes, and a folder that only has the same name on another machine
+does not.
 """
 
 from __future__ import annotations
@@ -14,29 +15,29 @@ from pathlib import Path
 from typing import Any
 
 from job.errors import UsageError, cannot_be_written
-from job.source.files import fingerprint
+from job.source.location import LocalFile
 
 _ANSWER_S = 120.0
-"""A node may have to start a worker first."""
+"""Seconds that a node has to answer. It may have to start a worker first."""
 
 Files = Mapping[Path, tuple[int, str]]
-"""Source files, each with its size in bytes and its fingerprint."""
+"""Source files, each with its size in bytes and its digest, as `LocalFile.fingerprint` returns them."""
 
 
-def check_seen_by_all_nodes(files: Files, folders: Mapping[Path, str]) -> None:
-    """Has every node that can work look for what the job reads and writes; Ray has to be started.
+def check_all_nodes_see(files: Files, folders: Mapping[Path, str]) -> None:
+    """Checks on every node that can work that it sees what the job reads and writes. Ray has to be started.
 
     Args:
-        files: source files on a disk.
-        folders: folders on a disk that the job writes to, or reads from on other nodes, each with what it is for.
+        files: the source files on a disk.
+        folders: folders on a disk that the job writes to, or reads from on other nodes, each with its purpose.
 
     Raises:
-        UsageError: when a node does not see one of them, or sees another file there.
+        UsageError: if a node does not see one of them, or sees another file there.
     """
     if not files and not folders:
         return
     with _tokens(folders) as tokens:
-        unseen = _asked(dict(files), tokens)
+        unseen = _unseen_by_node(dict(files), tokens)
     if unseen:
         node, path = next((node, paths[0]) for node, paths in unseen.items())
         others = f" (and {len(unseen) - 1} other nodes)" if len(unseen) > 1 else ""
@@ -50,7 +51,7 @@ def check_seen_by_all_nodes(files: Files, folders: Mapping[Path, str]) -> None:
 
 @contextlib.contextmanager
 def _tokens(folders: Iterable[Path]) -> Generator[dict[Path, Path]]:
-    """Writes a file of a name that was never there into each folder; removes them at the end."""
+    """Writes a file with a new random name into each folder, and removes the files at the end."""
     tokens = {folder: folder / f".seen-{uuid.uuid4().hex}" for folder in folders}
     try:
         for folder, token in tokens.items():
@@ -65,17 +66,17 @@ def _tokens(folders: Iterable[Path]) -> Generator[dict[Path, Path]]:
             token.unlink(missing_ok=True)
 
 
-def unseen_here(files: Files, tokens: Mapping[Path, Path]) -> list[Path]:
-    """Returns what this machine does not see; run on every node.
+def unseen_on_this_node(files: Files, tokens: Mapping[Path, Path]) -> list[Path]:
+    """Returns the paths that this machine does not see as the driver does. Runs on every node.
 
     Args:
-        files: see `check_seen_by_all_nodes`.
-        tokens: by folder, a file in it.
+        files: see `check_all_nodes_see`.
+        tokens: for each folder, a file in it.
     """
     unseen = [folder for folder, token in tokens.items() if not _is_there(token) or not os.access(folder, os.W_OK)]
     for path, expected in files.items():
         try:
-            found = fingerprint(path)
+            found = LocalFile(path).fingerprint()
         except OSError:
             found = None
         if found != expected:
@@ -86,24 +87,24 @@ def unseen_here(files: Files, tokens: Mapping[Path, Path]) -> list[Path]:
 def _is_there(token: Path) -> bool:
     try:
         return token.exists()
-    except OSError:  # as on a disk that has gone away
+    except OSError:  # for instance, the disk has gone away
         return False
 
 
-def _asked(files: Files, tokens: Mapping[Path, Path]) -> dict[str, Sequence[Path]]:
-    """Asks every node that has CPUs; returns what they do not see, by node. One that dies meanwhile says nothing."""
+def _unseen_by_node(files: Files, tokens: Mapping[Path, Path]) -> dict[str, Sequence[Path]]:
+    """Returns what each node with CPUs does not see. A node that dies meanwhile is left out."""
     import ray
     from ray.exceptions import RayError
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    asked: dict[str, Any] = {}
+    answers: dict[str, Any] = {}
     for node in ray.nodes():
         if node["Alive"] and node["Resources"].get("CPU"):
             strategy = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-            task = ray.remote(num_cpus=0, max_retries=0)(unseen_here).options(scheduling_strategy=strategy)
-            asked[f"{node['NodeManagerAddress']} ({node['NodeID'][:8]})"] = task.remote(files, tokens)
+            look = ray.remote(num_cpus=0, max_retries=0)(unseen_on_this_node).options(scheduling_strategy=strategy)
+            answers[f"{node['NodeManagerAddress']} ({node['NodeID'][:8]})"] = look.remote(files, tokens)
     unseen: dict[str, Sequence[Path]] = {}
-    for node, answer in asked.items():
+    for node, answer in answers.items():
         with contextlib.suppress(RayError):
             if paths := ray.get(answer, timeout=_ANSWER_S):
                 unseen[node] = paths

@@ -17,9 +17,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from job.cluster.shared_paths import check_seen_by_all_nodes, unseen_here
+from job.cluster.shared_paths import check_all_nodes_see, unseen_on_this_node
 from job.errors import UsageError
-from job.source.files import fingerprint
+from job.source.location import LocalFile
 from job.source.sample.catalogue import make_catalogue
 from tests.conftest import is_root
 from tests.paths import ROOT
@@ -28,24 +28,24 @@ from tests.paths import ROOT
 def test_a_node_that_sees_everything_passes(shared_ray: int, tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_bytes(b"rows")
-    check_seen_by_all_nodes({file: fingerprint(file)}, {tmp_path / "out": "the output"})
+    check_all_nodes_see({file: LocalFile(file).fingerprint()}, {tmp_path / "out": "the output"})
     assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_a_file_of_other_bytes_on_a_node_is_another_file(shared_ray: int, tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_bytes(b"rows")
-    size, digest = fingerprint(file)
+    size, digest = LocalFile(file).fingerprint()
     with pytest.raises(UsageError, match=rf"{file}, the source, is not the same on node .* as here.*\nnothing was"):
-        check_seen_by_all_nodes({file: (size, digest[::-1])}, {})
+        check_all_nodes_see({file: (size, digest[::-1])}, {})
 
 
 def test_what_a_node_does_not_see(tmp_path: Path) -> None:
     file, gone = tmp_path / "file", tmp_path / "gone"
     file.write_bytes(b"rows")
-    files = {file: fingerprint(file), gone: fingerprint(file)}
+    files = {file: LocalFile(file).fingerprint(), gone: LocalFile(file).fingerprint()}
     tokens = {tmp_path: file, tmp_path / "empty": tmp_path / "empty/token"}
-    assert unseen_here(files, tokens) == [tmp_path / "empty", gone]
+    assert unseen_on_this_node(files, tokens) == [tmp_path / "empty", gone]
 
 
 def test_a_disk_that_has_gone_away_is_not_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,7 +53,7 @@ def test_a_disk_that_has_gone_away_is_not_seen(tmp_path: Path, monkeypatch: pyte
         raise OSError(errno.ESTALE, "Stale file handle", str(path))
 
     monkeypatch.setattr(Path, "exists", gone)
-    assert unseen_here({}, {tmp_path: tmp_path / "token"}) == [tmp_path]
+    assert unseen_on_this_node({}, {tmp_path: tmp_path / "token"}) == [tmp_path]
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""`curate submit`, `curate status --address` and `curate stop`: a job on a cluster, from its start to its end."""
+"""`curate submit`, `curate status --address` and `curate stop`: submits, shows and stops jobs on a cluster."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ray.job_submission import JobDetails, JobStatus
 
-from job.cluster.code_archive import CONFIG_NAME, LOCK_NAME, write_bundle
+from job.cluster.code_archive import CONFIG_NAME, LOCK_NAME, write_code_archive
 from job.cluster.submit.api import Jobs, answering, connect
 from job.cluster.submit.follow import commands, ending, follow
 from job.config.addresses import is_address
@@ -21,22 +21,26 @@ from job.config.models import JobConfig
 from job.errors import UsageError, printable
 
 _OUTPUT = "curate_output"
-"""The key in a job's metadata that tells ours from others."""
+"""Key in a job's metadata, by which jobs of this program are told from others."""
 _STOP_WAIT, _STOP_S = "RAY_JOB_STOP_WAIT_TIME_S", 20
-"""So long a job may take to end in good order when it is stopped; Ray would kill it after 3 s."""
+"""Environment variable and seconds: how long a job that is stopped may take to end in good order. By default Ray kills
+it after 3 s."""
 _WORKING_DIR = "${RAY_RUNTIME_ENV_CREATE_WORKING_DIR}"
 
 
 def check_paths(config: JobConfig) -> None:
-    """Checks that a job names no path that only this machine can make sense of.
+    """Checks that a job names no path that only this machine can resolve.
+
+    Args:
+        config: the job config.
 
     Raises:
-        UsageError: when it does.
+        UsageError: if it does.
     """
     for option, path in (("--source", config.source.path), ("--output", config.output)):
         if path is not None and not is_address(path) and not Path(path).is_absolute():
             raise UsageError(
-                f"{option} {path}: a submitted job has no folder here, so a path that begins here means nothing to it\n"
+                f"{option} {path}: a submitted job has no folder here, so it cannot resolve a relative path\n"
                 f"nothing was submitted; name a folder that all nodes of the cluster share, such as {option} "
                 f"/shared/{Path(path).name}, or an address such as s3://BUCKET/{Path(path).name}"
             )
@@ -45,7 +49,7 @@ def check_paths(config: JobConfig) -> None:
         here = [text for text in named if isinstance(text, str) and not text.startswith("/") and Path(text).exists()]
         if here and key in {"path", "data_files", "data_dir"}:
             raise UsageError(
-                f"source.load_dataset.{key}: {here[0]} is a file of this machine, which the cluster has not\n"
+                f"source.load_dataset.{key}: {here[0]} is a file of this machine, which the cluster does not have\n"
                 "nothing was submitted; name a path that all nodes of the cluster share, or a data set on the Hub"
             )
 
@@ -62,19 +66,19 @@ def submit_job(
     """Submits a job.
 
     Args:
-        config: what to do.
-        address: of the cluster's dashboard.
-        job_id: what to call the job; a name is made when it is None.
-        fresh: replace what the output's own plan names.
-        install: have the nodes install the locked packages; else their image has them.
-        say: told in a line what happens.
+        config: the job config.
+        address: the address of the cluster's dashboard.
+        job_id: the name of the job; None for a random one.
+        fresh: whether to replace what the output's own plan names.
+        install: whether the nodes install the locked packages; if not, their image has to have them.
+        say: receives one line for each step.
 
     Returns:
-        The cluster's job API, and the job's name.
+        The client for the cluster's jobs, and the job's name.
 
     Raises:
-        UsageError: when the job cannot be submitted as it is.
-        CurateError: when the cluster refuses.
+        UsageError: if the job cannot be submitted as it is.
+        CurateError: if the cluster does not answer, or refuses.
     """
     job_id = job_id or f"curate-{uuid.uuid4().hex[:8]}"
     if not re.fullmatch(r"\w[\w.-]{0,99}", job_id, flags=re.ASCII):
@@ -83,15 +87,15 @@ def submit_job(
     jobs = connect(address)
     _check_free(jobs, job_id)
     with tempfile.TemporaryDirectory() as folder:
-        bundle = Path(folder) / "curate.zip"
-        write_bundle(bundle, config, with_lock=install)
-        environment: dict[str, object] = {"working_dir": str(bundle), "env_vars": {_STOP_WAIT: str(_STOP_S)}}
+        archive = Path(folder) / "curate.zip"
+        write_code_archive(archive, config, with_lock=install)
+        environment: dict[str, object] = {"working_dir": str(archive), "env_vars": {_STOP_WAIT: str(_STOP_S)}}
         if install:
             environment["pip"] = {"packages": [f"-r {_WORKING_DIR}/{LOCK_NAME}"], "pip_check": False}
-        say(f"submitting to {jobs.address}: {bundle.stat().st_size / 1e3:,.0f} kB of code and config")
-        with answering(jobs.address), _unsure(jobs, job_id, say):
+        say(f"submitting to {jobs.address}: {archive.stat().st_size / 1e3:,.0f} kB of code and config")
+        with answering(jobs.address), _told_if_interrupted(jobs, job_id, say):
             jobs.submit_job(
-                # `exec`, so that the job is no shell: what stops it stops it, and its exit code is its own
+                # `exec` replaces the shell, so that signals reach the program and its exit code is the job's
                 entrypoint=f"exec python -m job run {CONFIG_NAME}{' --fresh' if fresh else ''}",
                 submission_id=job_id,
                 runtime_env=environment,
@@ -99,13 +103,13 @@ def submit_job(
             )
     say(f"submitted as {job_id}\n{commands(jobs.address, job_id)}")
     if install:
-        say("first the nodes install the packages, each of them, which takes a minute or more")
+        say("first each node installs the packages, which takes a minute or more")
     return jobs, job_id
 
 
 @contextlib.contextmanager
-def _unsure(jobs: Jobs, job_id: str, say: Callable[[str], None]) -> Generator[None]:
-    """Says, when it is interrupted, that the job may have been submitted."""
+def _told_if_interrupted(jobs: Jobs, job_id: str, say: Callable[[str], None]) -> Generator[None]:
+    """Tells a user who interrupts the submission that the job may have been submitted."""
     try:
         yield
     except KeyboardInterrupt:
@@ -114,26 +118,26 @@ def _unsure(jobs: Jobs, job_id: str, say: Callable[[str], None]) -> Generator[No
 
 
 def to_its_end(jobs: Jobs, job_id: str, show: Callable[[str], None], say: Callable[[str], None]) -> int:
-    """Follows a job until it has ended; when it is told to end itself, it leaves the job running.
+    """Follows a job until it has ended. If this process is interrupted, the job keeps running.
 
     Args:
-        jobs: the cluster.
-        job_id: which job.
-        show: gets each line of the job's log.
-        say: told in a line what happens.
+        jobs: the client for the cluster's jobs.
+        job_id: the job's name.
+        show: receives each line of the job's log.
+        say: receives one line for everything else.
 
     Returns:
-        The exit code, as `curate run` has it.
+        The exit code that `curate run` would have.
 
     Raises:
-        UsageError: when there is no such job.
-        CurateError: when the cluster does not answer any more.
+        UsageError: if there is no such job.
+        CurateError: if the cluster stops answering.
     """
     find_job(jobs, job_id)
     try:
         exit_code, sentence = follow(jobs, job_id, show, say)
     except KeyboardInterrupt:
-        say(f"{job_id} goes on on the cluster\n{commands(jobs.address, job_id)}")
+        say(f"{job_id} keeps running on the cluster\n{commands(jobs.address, job_id)}")
         raise
     say(sentence)
     return exit_code
@@ -154,10 +158,14 @@ def _all_jobs(jobs: Jobs) -> list[JobDetails]:
 
 
 def find_job(jobs: Jobs, job_id: str) -> JobDetails:
-    """Returns what a cluster knows of a job.
+    """Returns what a cluster knows about a job.
+
+    Args:
+        jobs: the client for the cluster's jobs.
+        job_id: the job's name.
 
     Raises:
-        UsageError: when it knows none of this name.
+        UsageError: if there is no such job.
     """
     for job in _all_jobs(jobs):
         if job.submission_id == job_id:
@@ -169,7 +177,15 @@ def find_job(jobs: Jobs, job_id: str) -> JobDetails:
 
 
 def job_lines(jobs: Jobs, job_id: str | None = None) -> Iterator[str]:
-    """Yields how a job is; without a name, a line for each that this program has submitted, the newest first."""
+    """Yields lines about the state of jobs.
+
+    Args:
+        jobs: the client for the cluster's jobs.
+        job_id: the job's name; None for one line about each job that this program has submitted, newest first.
+
+    Raises:
+        UsageError: if there is no such job.
+    """
     if job_id is not None:
         yield from _lines_of(jobs, find_job(jobs, job_id))
         return
@@ -201,13 +217,17 @@ def _line(job: JobDetails) -> str:
 
 
 def stop_job(address: str, job_id: str) -> str:
-    """Stops a job, which ends in good order.
+    """Stops a job, which then ends in good order.
+
+    Args:
+        address: the address of the cluster's dashboard.
+        job_id: the job's name.
 
     Returns:
-        A sentence that says so.
+        A sentence for the user.
 
     Raises:
-        UsageError: when there is no such job.
+        UsageError: if there is no such job.
     """
     jobs = connect(address)
     find_job(jobs, job_id)
@@ -215,4 +235,4 @@ def stop_job(address: str, job_id: str) -> str:
         is_stopping = jobs.stop_job(job_id)
     if not is_stopping:
         return f"{job_id} had ended already"
-    return f"{job_id} stops; what was finished is kept: submit the same again to go on"
+    return f"{job_id} is stopping; what was finished is kept: submit the same again to go on"
