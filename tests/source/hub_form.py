@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,8 +15,9 @@ import pyarrow.parquet as pq
 from job.config.columns import kept_columns
 from job.recipe.course_2024.recipe import Course2024
 from job.source.location import LocalFile
+from job.source.read.json_row import RowDecoder
 from job.source.read.parquet import ParquetReader
-from job.source.read.rows import RowLayout
+from job.source.read.rows import KEEP_PREFIX, RowLayout
 
 NEEDED = pa.schema(
     [
@@ -70,6 +72,13 @@ def row_layout(
     return RowLayout(
         inputs=Course2024.inputs, kept=kept_columns(keep_columns), fields=fields or {}, max_row_bytes=max_row_bytes
     )
+
+
+def row_decoder(layout: RowLayout) -> Callable[[bytes], dict[str, Any]]:
+    """Returns a function that decodes a line of JSON to its values by name. Kept columns have a prefix to theirs."""
+    names = [*layout.inputs.names, *(KEEP_PREFIX + name for name in layout.kept.names)]
+    decoder = RowDecoder(layout)
+    return lambda line: dict(zip(names, decoder.row(line), strict=True))
 
 
 def read_all(
