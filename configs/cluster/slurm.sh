@@ -1,16 +1,15 @@
 #!/bin/bash
-# Curates a catalogue on all nodes of a Slurm allocation. What follows the script is what `curate run` is given:
+# Curates a catalogue on all nodes of a Slurm allocation. The arguments are those of `curate run`:
 #
 #     . .venv/bin/activate
 #     sbatch --nodes=8 configs/cluster/slurm.sh configs/home-store.yaml --output /shared/home-store
 #
-# The environment, the source and the output have to lie on a disk that every node mounts at the same path (or the
-# latter two in a bucket). What the shell exports goes along: HF_TOKEN, AWS_ACCESS_KEY_ID, HF_HOME. Where nodes cannot
-# reach the Hub, fetch the files first, and name their folder with --source.
+# The environment, the source and the output have to be on a disk that every node mounts at the same path; source and
+# output may also be in a bucket. The variables that the shell exports are passed on: HF_TOKEN, AWS_ACCESS_KEY_ID,
+# HF_HOME. If the nodes cannot reach the Hub, download the files first, and name their folder with --source.
 #
-# Two minutes before its time is up the run ends in good order, and the job is queued again and goes on where it
-# stopped; so it does when a node has failed or the job was preempted. `scancel` ends it for good, and submitting the
-# same again goes on.
+# Two minutes before the time limit, the run ends in good order, and the job is queued again and resumes. The same
+# happens if a node fails or the job is preempted. `scancel` ends it for good; submit the same again to resume.
 #SBATCH --job-name=curate
 #SBATCH --nodes=2
 #SBATCH --ntasks-per-node=1
@@ -33,16 +32,16 @@ for command in curate python ray scontrol srun; do
     command -v "$command" >/dev/null || fail "$command is not on the path: activate the environment, then submit"
 done
 [ "$#" -gt 0 ] || fail "nothing to curate: sbatch slurm.sh CONFIG --output FOLDER"
-[ -n "${SLURM_JOB_ID:-}" ] || fail "this is no job of Slurm's: sbatch slurm.sh $*"
+[ -n "${SLURM_JOB_ID:-}" ] || fail "this is not a Slurm job: sbatch slurm.sh $*"
 
 mapfile -t nodes < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
-head=${nodes[0]} # which is where this script runs
-port=$((20000 + SLURM_JOB_ID % 5000 * 2)) # of other jobs on these nodes, each has its own
+head=${nodes[0]} # the node that this script runs on
+port=$((20000 + SLURM_JOB_ID % 5000 * 2)) # other jobs on these nodes have other ports
 folder=/tmp/slurm-$SLURM_JOB_ID
 RAY_AUTH_TOKEN=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')
-export RAY_AUTH_TOKEN RAY_AUTH_MODE=token # else whoever reaches a node could run what he likes
+export RAY_AUTH_TOKEN RAY_AUTH_MODE=token # without it, anyone who reaches a node could run code there
 export RAY_USAGE_STATS_ENABLED=0 RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S=0
-export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK # srun does not take it over since Slurm 22.05
+export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK # since Slurm 22.05, srun does not inherit it
 unset RAY_ADDRESS
 
 steps=()
@@ -56,14 +55,14 @@ start_ray() { # NODE OPTIONS
     steps+=("$!")
 }
 
-attend() { # COMMAND, while signals are heard
+attend() { # COMMAND, which runs while traps stay active
     "$@" &
     run=$!
     wait "$run"
     run=
 }
 
-interrupted() { # yes or no, whether to go on later
+interrupted() { # yes or no: whether to resume later
     trap '' USR1 TERM INT
     requeue=$1
     local code=130
@@ -82,7 +81,7 @@ finish() {
     wait
     timeout -k 5 30 srun --overlap --nodes="${#nodes[@]}" --ntasks="${#nodes[@]}" rm -rf "$folder" || true
     if [ "$requeue" = yes ] && [ "$code" -gt 128 ]; then
-        echo "its time is up: queued again, to go on where it stopped"
+        echo "the time limit is near: queued again, to go on where it stopped"
         scontrol requeue "$SLURM_JOB_ID"
     fi
     exit "$code"
@@ -94,7 +93,7 @@ trap 'interrupted no' TERM INT
 
 ip=$(python -c 'from ray.util import get_node_ip_address; print(get_node_ip_address())')
 ports=(--port="$port")
-if python -c 'import grpc' 2>/dev/null; then # as ray[default] has it, whose head serves remote clients too
+if python -c 'import grpc' 2>/dev/null; then # only with ray[default], whose head also serves remote clients
     ports+=(--ray-client-server-port="$((port + 1))")
 fi
 start_ray "$head" --head --node-ip-address="$ip" --include-dashboard=false "${ports[@]}"

@@ -37,14 +37,14 @@ LAUNCHER: Any = yaml.safe_load(TEXTS["launcher.yaml"])
 
 
 def commands(text: str, program: str) -> list[list[str]]:
-    """Returns the arguments of a program's lines in a text, indented or in a comment."""
+    """Returns the arguments of every call of a program in a text, indented or in a comment."""
     lines = re.findall(rf"^(?:# {{5}}|  entrypoint: exec |  - |    )?{program} (.+)$", text, re.MULTILINE)
     lines += re.findall(rf"\| `{program} ([^`]+)` \|", text)
     return [shlex.split(line, comments=True) for line in lines]
 
 
 def parsed(program: str, arguments: list[str]) -> dict[str, Any]:
-    """Parses arguments as the program itself does; raises what it would."""
+    """Parses arguments as the program itself does, and raises what the program would."""
     from ray.scripts.scripts import cli
 
     subcommands = vars(cli if program == "ray" else typer.main.get_command(app))["commands"]
@@ -120,7 +120,7 @@ def test_a_jobs_pods_have_what_they_name() -> None:
         (container,) = spec["containers"]
         assert container["envFrom"] == [{"secretRef": {"name": created["secret generic"]}}]
         mounts = {mount["mountPath"]: volumes[mount["name"]] for mount in container["volumeMounts"]}
-        assert spec["restartPolicy"] == "Never"  # as Ray's autoscaler asks
+        assert spec["restartPolicy"] == "Never"  # required by Ray's autoscaler
         assert container["resources"]["requests"] == container["resources"]["limits"]
         shared = bytes_of(mounts["/dev/shm"]["emptyDir"]["sizeLimit"])
         store = int(group["rayStartParams"]["object-store-memory"])
@@ -174,7 +174,7 @@ def test_ray_takes_the_launchers_file() -> None:
 
 @pytest.mark.slow
 def test_a_stand_in_for_the_cloud_takes_the_launchers_machines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ray sets up network, keys and roles, and starts one machine of each type, by what stands in for Amazon."""
+    """Ray sets up network, keys and roles, and starts one machine of each type, at a stand-in for Amazon's API."""
     from moto import mock_aws
     from ray.autoscaler._private.aws.node_provider import AWSNodeProvider
     from ray.autoscaler._private.commands import _bootstrap_config  # pyright: ignore[reportPrivateUsage]

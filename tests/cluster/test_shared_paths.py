@@ -1,4 +1,4 @@
-"""What only some nodes of a cluster see is found before work, and what all see passes."""
+"""A path that only some nodes of a cluster see is refused before work starts; one that all nodes see passes."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_disk_that_has_gone_away_is_not_seen(tmp_path: Path, monkeypatch: pyte
 
 @contextlib.contextmanager
 def node(folder: Path, *arguments: str, hidden: Path | None = None) -> Generator[None]:
-    """A Ray node of its own processes; a folder may be hidden from it, as on a machine that has no such disk."""
+    """Runs a Ray node with its own processes. A folder may be hidden from it, as on a machine without that disk."""
     command = [
         *[sys.executable, "-c", "from ray.scripts.scripts import main; main()", "start", "--block", "--num-cpus=1"],
         *["--min-worker-port=0", "--max-worker-port=0", "--dashboard-agent-listen-port=0", *arguments],
@@ -152,7 +152,7 @@ def test_a_node_that_joins_late_without_the_disk_ends_the_job_and_spoils_nothing
 
 
 def wait_for_nodes(environment: dict[str, str], count: int) -> None:
-    """Waits until a cluster has so many nodes that live."""
+    """Waits until a cluster has this number of live nodes."""
     code = f"""
 import ray, sys, time
 ray.init(log_to_driver=False)

@@ -1,7 +1,7 @@
-"""`configs/cluster/slurm.sh`, run as Slurm would run it: by commands of Slurm's that only pass on what they are given.
+"""`configs/cluster/slurm.sh`, run as Slurm would run it, with stand-ins for Slurm's commands that run their arguments.
 
-Two nodes of an allocation are this machine twice. Quick tests have stand-ins for Ray and the run as well, which write
-down how they were called; the slow one has neither.
+This machine plays both nodes of the allocation. The quick tests have stand-ins for Ray and `curate` as well, which
+record how they were called; the slow one runs the real ones.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from tests.paths import ROOT
 
 SCRIPT = FOLDER / "slurm.sh"
 TEXT = SCRIPT.read_text(encoding="utf-8")
-JOB_ID = str(os.getpid())  # by which its folder is named, and its ports are chosen
+JOB_ID = str(os.getpid())  # decides the name of its folder and its ports
 HERE = Path(f"/tmp/slurm-{JOB_ID}")
 PATIENCE_S = 60.0
 
@@ -48,12 +48,12 @@ listening = socket.create_server(("127.0.0.1", port))
 signal.pause()' "$@" ;;
 *) exec sleep 600 ;;
 esac"""
-# In one write, as of a line.
+# One write per call, as for a line.
 NOTES = """printf -v call '%s\\x1f' "${0##*/}" "$@"; printf '%s\\x1e' "${call//$'\\n'/ }" >>"$CALLS"\n"""
 
 
 def at_work(exit_code: int) -> str:
-    """A command that works until it is told to end, and ends with that exit code."""
+    """Returns a command that runs until it gets SIGTERM, and ends with that exit code."""
     return f"""exec {sys.executable} -c '
 import os, signal, sys
 signal.signal(signal.SIGTERM, lambda *_: sys.exit({exit_code}))
@@ -63,7 +63,7 @@ signal.pause()'"""
 
 @pytest.fixture
 def commands(tmp_path: Path) -> Iterator[Callable[..., None]]:
-    """Puts commands on a path of the script's own: each notes how it was called, and does what its text says."""
+    """Installs stand-ins on a PATH for the script alone: each records its arguments, and runs the text given."""
     (tmp_path / "bin").mkdir()
 
     def put(**scripts: str) -> None:
@@ -197,7 +197,7 @@ def test_a_run_that_fails_when_its_time_is_up_is_not_queued_again(
 
 def test_what_is_missing_is_said(commands: Callable[..., None], tmp_path: Path) -> None:
     assert "nothing to curate: sbatch slurm.sh CONFIG" in ended(submitted(tmp_path), 1)
-    assert "this is no job of Slurm's" in ended(submitted(tmp_path, "config.yaml", SLURM_JOB_ID=""), 1)
+    assert "this is not a Slurm job" in ended(submitted(tmp_path, "config.yaml", SLURM_JOB_ID=""), 1)
     commands(ray="exit 1")
     assert "error: Ray did not start on node-1" in ended(submitted(tmp_path, "config.yaml"), 1)
     assert calls(tmp_path, "curate") == []
@@ -209,7 +209,7 @@ def test_what_is_missing_is_said(commands: Callable[..., None], tmp_path: Path) 
 def test_it_curates_and_what_was_stopped_goes_on(
     commands: Callable[..., None], jsonl_only: Path, shared_ray: int, curate: Curate, tmp_path: Path
 ) -> None:
-    """With Ray's own commands and the run itself: told that its time is up, and then queued again."""
+    """With real Ray commands and a real run, which is stopped by the time limit and then queued again."""
     (tmp_path / "in").mkdir()
     (tmp_path / "in/Toys.jsonl").write_bytes((jsonl_only / "meta_Appliances.jsonl").read_bytes() * 8)
     assert curate("run", "--source", tmp_path / "in", "--output", tmp_path / "one", "--quiet").exit_code == 0

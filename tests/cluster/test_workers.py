@@ -1,4 +1,4 @@
-"""Workers: how many cores really work, seen from outside, in a Ray that a run starts for itself."""
+"""Workers: how many tasks really run at the same time, observed from outside, in a Ray that a run starts itself."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ONE_TASK = "ray::MapBatches(read_partitions)->MapBatches(judge_batch)->Write"
 
 
 class BusyTasks:
-    """Sees which of a run's Ray tasks are at work at the same time, by what their processes call themselves."""
+    """Records which of a run's Ray tasks run at the same time, by the titles of their processes."""
 
     def __init__(self, run: int) -> None:
         self._run = psutil.Process(run)
@@ -26,14 +26,14 @@ class BusyTasks:
         self._thread = threading.Thread(target=self._sample, daemon=True)
         self.seen: list[list[str]] = []
         self.workers: set[psutil.Process] = set()
-        """Ray's worker processes, whatever they do."""
+        """All of Ray's worker processes, busy or not."""
 
     def _sample(self) -> None:
         while not self._stop.wait(0.005):
             self.seen.append(list(self._busy()))
 
     def _below(self) -> list[psutil.Process]:
-        """Returns the run's own processes, not those of another on this machine."""
+        """Returns the run's own processes, not those of other runs on this machine."""
         try:
             return self._run.children(recursive=True)
         except psutil.Error:
@@ -43,7 +43,7 @@ class BusyTasks:
         for process in self._below():
             try:
                 title = " ".join(process.cmdline()).strip()
-            except psutil.Error:  # it has ended meanwhile
+            except psutil.Error:  # it has ended in the meantime
                 continue
             if title.startswith("ray::") and not title.endswith("Agent"):
                 self.workers.add(process)
@@ -61,7 +61,7 @@ class BusyTasks:
 
 @pytest.fixture(scope="module")
 def long_source(jsonl_only: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """So many partitions that work goes on long after the last worker has started."""
+    """A source with enough partitions to keep working long after the last worker has started."""
     folder = tmp_path_factory.mktemp("long")
     (folder / "Toys.jsonl").write_bytes((jsonl_only / "meta_Appliances.jsonl").read_bytes() * 6)
     return folder
@@ -69,7 +69,7 @@ def long_source(jsonl_only: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 @pytest.fixture(scope="module")
 def first_shards() -> dict[str, bytes]:
-    """The shards of the first of the runs, to compare the others with."""
+    """The shards of the first run, which those of the others are compared with."""
     return {}
 
 
@@ -88,16 +88,16 @@ def test_workers_decide_how_many_tasks_run_at_once(
     cores = cluster.usable_cores()
     assert (f"{workers} workers on {cores} cores: some will share a core" in err) == (workers > cores)
     assert max(map(len, tasks.seen)) == workers
-    if workers <= cores:  # else Ray starts no more at once than there are cores, and one too many in the end
-        assert len(tasks.workers) == workers  # and no other process that imports Ray Data while they start
-    assert {title for titles in tasks.seen for title in titles} == {ONE_TASK}  # no row goes from process to process
+    if workers <= cores:  # else Ray starts only as many at a time as there are cores, and one too many in the end
+        assert len(tasks.workers) == workers  # no actor of Ray Data's starts with them
+    assert {title for titles in tasks.seen for title in titles} == {ONE_TASK}  # no row moves between processes
     if not first_shards:
         first_shards.update(shards(output))
     assert shards(output) == first_shards
 
 
 def test_fewer_at_once_are_fewer_each_time() -> None:
-    """As when memory runs out more than once: a share is one of all CPUs, not of those that work by then."""
+    """When memory runs out repeatedly, a task's share is computed from all CPUs, not from those that work by then."""
     workers = cluster.Workers(count=8, ray_options={"num_cpus": 1}, has_other_nodes=False, cpus=8)
     for at_once in (4, 2, 1):
         workers = workers.at_most(workers.count // 2)

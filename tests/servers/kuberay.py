@@ -1,7 +1,7 @@
-"""What KubeRay 1.5.1 takes in a RayJob, and Kubernetes in a pod: the fields and types of `configs/cluster/rayjob.yaml`.
+"""A JSON schema for `configs/cluster/rayjob.yaml`: the fields that KubeRay 1.5.1 accepts in a RayJob.
 
-Facts from KubeRay's custom resource definition of `ray.io/v1`, as a JSON schema in which a field that is not listed is
-wrong. Kubernetes drops an unknown field without a word where it is not told to be strict.
+The facts are from KubeRay's custom resource definition of `ray.io/v1`. A field that is not listed is an error here;
+Kubernetes drops an unknown field silently unless it is told to be strict.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def many(item: Schema) -> Schema:
 
 
 def fields(*required: str, **types: Schema) -> Schema:
-    """An object with these fields and no others."""
+    """Returns the schema of an object with these fields and no others."""
     return {"type": "object", "properties": types, "required": list(required), "additionalProperties": False}
 
 

@@ -1,4 +1,4 @@
-"""On a real cluster of three nodes: the same shards as on one, whatever is killed, and however the job came there."""
+"""On a real cluster of three nodes, a job makes the same shards as on one, whatever is killed or added meanwhile."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PATIENCE_S = 120.0
 
 @pytest.fixture(scope="module")
 def nodes() -> Iterator[Cluster]:
-    """Three nodes with a CPU each."""
+    """A cluster of three nodes with one CPU each."""
     cluster = Cluster.started()
     yield cluster
     cluster.stop()
@@ -39,7 +39,7 @@ def nodes() -> Iterator[Cluster]:
 
 @pytest.fixture
 def three_nodes(nodes: Cluster) -> Cluster:
-    """The same, with new ones for those that an earlier test has killed."""
+    """The same cluster, with new nodes for those that an earlier test has killed."""
     for _ in range(3 - len(nodes.nodes)):
         nodes.start_node()
     nodes.wait()
@@ -54,7 +54,7 @@ def is_told_of(process: psutil.Process, folder: Path) -> bool:
 
 @pytest.fixture(scope="module")
 def source(jsonl_only: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """So many partitions that there is time to kill something between them."""
+    """A source with enough partitions to kill something while the job runs."""
     folder = tmp_path_factory.mktemp("many")
     (folder / "Toys.jsonl").write_bytes((jsonl_only / "meta_Appliances.jsonl").read_bytes() * 8)
     return folder
@@ -64,14 +64,14 @@ def source(jsonl_only: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def of_one_node(
     source: Path, shared_ray: int, curate: Curate, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, bytes]:
-    """The shards that one node makes of it."""
+    """The shards that one node makes from the source."""
     output = tmp_path_factory.mktemp("one") / "out"
     assert curate("run", "--source", source, "--output", output, "--quiet").exit_code == 0
     return shards(output)
 
 
 def started(cluster: Cluster, *arguments: object, here: Path = ROOT, **more: str) -> subprocess.Popen[str]:
-    """Starts `curate ARGUMENTS`, as somebody does who has the cluster's token."""
+    """Starts `curate ARGUMENTS` with the cluster's token in its environment."""
     environment = {**cluster.environment, "PYTHONPATH": str(here), "HF_TOKEN": TOKEN, **more}
     command = [sys.executable, "-m", "job", *map(str, arguments)]
     return subprocess.Popen(
@@ -93,7 +93,7 @@ def ended(run: subprocess.Popen[str], exit_code: int = 0) -> tuple[str, str]:
 
 
 def until(is_so: Callable[[], object], run: subprocess.Popen[str] | None = None) -> None:
-    """Waits until something is so, while a run goes on."""
+    """Waits until a condition holds, while a run is still running."""
     late = time.monotonic() + PATIENCE_S
     while not is_so():
         assert time.monotonic() < late
@@ -106,7 +106,7 @@ def done(output: Path) -> int:
 
 
 def at_work(cluster: Cluster) -> set[int]:
-    """Returns which nodes are at work on a partition at this moment."""
+    """Returns the numbers of the nodes that are working on a partition at this moment."""
     numbers = {node.process: node.number for node in cluster.nodes}
     found: set[int] = set()
     for process in psutil.process_iter():
@@ -118,7 +118,7 @@ def at_work(cluster: Cluster) -> set[int]:
 
 
 def driver(cluster: Cluster) -> psutil.Process:
-    """Returns the process of the one job that is running: its folder is below the head's."""
+    """Returns the driver process of the one running job. Its working directory is below the head's folder."""
     found: list[psutil.Process] = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
@@ -130,7 +130,7 @@ def driver(cluster: Cluster) -> psutil.Process:
 
 
 def details(cluster: Cluster) -> str:
-    """Returns all that the cluster tells of its jobs."""
+    """Returns everything that the cluster reports about its jobs."""
     return json.dumps(cluster.asked("/api/jobs/"))
 
 
@@ -159,15 +159,15 @@ def test_a_job_on_three_nodes_loses_one_and_makes_the_same(
 def test_a_node_that_joins_late_gets_work(
     nodes: Cluster, source: Path, of_one_node: dict[str, bytes], tmp_path: Path
 ) -> None:
-    """Both at the same time, that is: Ray Data looks every 20 s for how many CPUs there are."""
+    """Both nodes work at the same time. Ray Data checks every 20 s how many CPUs there are."""
     for node in nodes.nodes[1:]:
         nodes.kill_node(node.number)
     nodes.wait()
-    run = submitted(nodes, source, tmp_path / "out", "--set", "batch_size=4")  # slow enough for that
+    run = submitted(nodes, source, tmp_path / "out", "--set", "batch_size=4")  # slow enough for this test
     until(lambda: done(tmp_path / "out") > 0, run)
     late = nodes.start_node()
     together = 0
-    while together < 20:  # more often than the moments between two tasks, of which the second is on another node
+    while together < 20:  # often enough to rule out one task after another on different nodes
         until(lambda: at_work(nodes) == {1, late}, run)
         together += 1
     ended(run)
@@ -191,7 +191,7 @@ def test_a_cluster_of_one_node_stores_nothing_of_the_hub_as_it_may_grow(
 
 
 @pytest.mark.slow
-def test_a_job_whose_driver_is_killed_is_gone_on_with_by_submitting_it_again(
+def test_a_job_whose_driver_is_killed_resumes_when_it_is_submitted_again(
     three_nodes: Cluster, source: Path, of_one_node: dict[str, bytes], tmp_path: Path
 ) -> None:
     output = tmp_path / "out"
@@ -213,7 +213,9 @@ def test_ctrl_c_leaves_the_job_running_and_it_can_be_followed_and_stopped(
     three_nodes: Cluster, source: Path, of_one_node: dict[str, bytes], tmp_path: Path, curate: Curate
 ) -> None:
     output, at = tmp_path / "out", ["--address", three_nodes.dashboard]
-    run = submitted(three_nodes, source, output, "--job-id", "left", "--set", "batch_size=4")  # slow enough for that
+    run = submitted(
+        three_nodes, source, output, "--job-id", "left", "--set", "batch_size=4"
+    )  # slow enough for this test
     until(lambda: done(output) > 0, run)
     run.send_signal(signal.SIGINT)
     _, err = ended(run, 130)
@@ -259,7 +261,7 @@ def test_a_jobs_exit_code_comes_through(
 def test_a_run_that_joins_takes_its_code_along(
     three_nodes: Cluster, source: Path, of_one_node: dict[str, bytes], tmp_path: Path
 ) -> None:
-    """A copy of the program whose processes each tell where they have it from."""
+    """Each process of a copy of the program records where it has been imported from."""
     shutil.copytree(ROOT / "job", tmp_path / "here/job")
     sink = tmp_path / "here/job/sink.py"
     (tmp_path / "seen").mkdir()
@@ -272,7 +274,9 @@ def test_a_run_that_joins_takes_its_code_along(
     assert "starting Ray" not in err
     assert shards(tmp_path / "out") == of_one_node
     seen = [path.read_text() for path in (tmp_path / "seen").iterdir()]
-    assert len([path for path in seen if "runtime_resources" in path]) == len(seen) - 1  # the driver has it from here
+    assert (
+        len([path for path in seen if "runtime_resources" in path]) == len(seen) - 1
+    )  # the driver imports it from here
     assert str(sink) in seen
 
 
@@ -285,7 +289,7 @@ before = dict(os.environ)
 with started_ray(1, lambda _: None):
     assert os.environ["RAY_AUTH_MODE"] == "token"
 left = {name for name in os.environ.keys() - before if name.startswith("RAY_")}
-print(*sorted(left - {"RAY_CLIENT_MODE", "RAY_DEDUP_LOGS_SKIP_REGEX"}))  # Ray's own, and what is printed here
+print(*sorted(left - {"RAY_CLIENT_MODE", "RAY_DEDUP_LOGS_SKIP_REGEX"}))  # Ray sets the one, and we keep the other
 """
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
     ran = subprocess.run([sys.executable, "-c", code], env=inherited, capture_output=True, text=True, check=False)

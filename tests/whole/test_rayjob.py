@@ -1,7 +1,7 @@
-"""What `configs/cluster/rayjob.yaml` has a cluster do, on real Ray clusters: it is done again on a new one.
+"""What `configs/cluster/rayjob.yaml` makes a cluster do, on real Ray clusters: a new attempt resumes on a new cluster.
 
-KubeRay's part is played here: it starts a head that does no work and a worker, submits the entrypoint by `ray job
-submit`, and does so again on another cluster when the first has gone.
+The test plays the part of KubeRay: it starts a head that does no work and a worker, submits the entrypoint by `ray job
+submit`, and does so again on another cluster when the first is gone.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ def listings(hub: Hub, tmp_path: Path) -> None:
 
 
 @contextmanager
-def tried() -> Generator[subprocess.Popen[str]]:
-    """One try: a cluster of its own, and what submits to it."""
+def attempt() -> Generator[subprocess.Popen[str]]:
+    """One attempt: a cluster of its own, and the process that submits to it."""
     cluster = Cluster.started(1, cpus=0)
     try:
         cluster.start_node()
         cluster.wait()
         entrypoint = JOB["spec"]["entrypoint"].replace("/etc/curate/job.yaml", str(CONFIG)).replace("BUCKET", "bucket")
-        code = json.dumps({"env_vars": {"PYTHONPATH": str(ROOT)}})  # which the image has instead
+        code = json.dumps({"env_vars": {"PYTHONPATH": str(ROOT)}})  # the image has the code installed instead
         ray = Path(sys.executable).with_name("ray")
         command = [ray, "job", "submit", "--address", cluster.dashboard, "--runtime-env-json", code, "--"]
         with subprocess.Popen(
@@ -60,10 +60,10 @@ def tried() -> Generator[subprocess.Popen[str]]:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("listings", "shared_ray")
-def test_a_try_on_a_new_cluster_goes_on_where_the_last_one_died(s3: S3, curate: Curate, tmp_path: Path) -> None:
+def test_an_attempt_on_a_new_cluster_resumes_where_the_last_one_died(s3: S3, curate: Curate, tmp_path: Path) -> None:
     assert curate("run", CONFIG, "--output", tmp_path / "one", "--quiet").exit_code == 0
     wanted = shards(tmp_path / "one")
-    with tried() as submitter:
+    with attempt() as submitter:
         late = time.monotonic() + PATIENCE_S
         while len(done := s3.tree("bucket", "home-store/_partitions/")) < 2:
             assert time.monotonic() < late
@@ -71,7 +71,7 @@ def test_a_try_on_a_new_cluster_goes_on_where_the_last_one_died(s3: S3, curate: 
             time.sleep(0.05)
     assert 2 <= len(done) < len(wanted)
     assert "_lock" in s3.tree("bucket", "home-store/")
-    with tried() as submitter:
+    with attempt() as submitter:
         out, _ = submitter.communicate(timeout=PATIENCE_S)
     assert submitter.returncode == 0, out
     assert s3.tree("bucket", "home-store/data/") == wanted

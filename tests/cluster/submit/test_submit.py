@@ -43,7 +43,7 @@ def test_the_same_job_makes_the_same_archive(tmp_path: Path) -> None:
     for name in ("1.zip", "2.zip"):
         write_code_archive(tmp_path / name, JobConfig(output="/out"))
     assert (tmp_path / "1.zip").read_bytes() == (tmp_path / "2.zip").read_bytes()
-    assert (tmp_path / "1.zip").stat().st_size < 1_000_000  # Ray takes 512 MiB
+    assert (tmp_path / "1.zip").stat().st_size < 1_000_000  # Ray accepts 512 MiB
 
 
 def test_what_git_ignores_is_in_the_archive(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_a_cluster_that_does_not_fit_is_said_before_anything_starts(
 
 
 def test_every_ray_that_is_allowed_fits(dashboard: Callable[..., Dashboard], curate: Curate) -> None:
-    """The package index has one, 2.60.0, which the tests run with; a repair of it would fit too."""
+    """There is one such version, 2.60.0, which the tests run with; a bug fix release would fit too."""
     for ray in ("2.60.0", "2.60.1"):
         cluster = dashboard(**versions(ray, "3.14.1"), **{"jobs/": []})
         assert curate("status", "--address", cluster.address).exit_code == 0
@@ -160,7 +160,7 @@ def test_without_the_extra_the_message_says_what_to_install(tmp_path: Path) -> N
     assert "Traceback" not in ended.stderr
 
 
-@pytest.mark.parametrize("name", ["msgspec", "pyarrow"])  # needed to read the command, and to run it
+@pytest.mark.parametrize("name", ["msgspec", "pyarrow"])  # needed to parse the command, and to run it
 def test_a_package_that_a_node_lacks_is_said(name: str, tmp_path: Path) -> None:
     (tmp_path / f"{name}.py").write_text(f"raise ModuleNotFoundError(\"No module named '{name}'\", name='{name}')\n")
     command = [sys.executable, "-m", "job", "run", "--source", str(tmp_path), "--output", str(tmp_path / "out")]
