@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from job.config.models import RecipeConfig
+from job.recipe.course_2024.settings import Course2024Settings
 
 
 class WorkInput(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,7 +25,8 @@ class WorkInput(msgspec.Struct, frozen=True, kw_only=True):
     parquet_files: list[str]
     """Paths of the category's Parquet files."""
     category: str
-    recipe: RecipeConfig
+    recipe: Course2024Settings
+    """Settings for baselines that have the course's recipe of 2024 built in. Others use the config's recipe."""
     limit: int | None
     """Number of rows to read, from the first one on; None for all."""
     tokenizer: str
@@ -57,7 +58,8 @@ Work = Callable[[WorkInput, str, int, Path], WorkResult]
 
 def load_work(content: bytes) -> WorkInput:
     """Returns the input that `dump_work` encoded."""
-    return msgspec.json.decode(content, type=WorkInput, dec_hook=lambda _, value: RecipeConfig.model_validate(value))
+    decoder = msgspec.json.Decoder(WorkInput, dec_hook=lambda _, value: Course2024Settings.model_validate(value))
+    return decoder.decode(content)
 
 
 def dump_work(work_input: WorkInput) -> bytes:

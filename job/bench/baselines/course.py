@@ -10,15 +10,13 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from job.output.shard import ITEM_FIELDS
-
 Item = dict[str, Any]
-"""An item, with the columns of the job's items."""
+"""An item: a value for each of `COLUMNS`."""
 
 Judgement = tuple[str, str | None, int | None]
 """The verdict, the prompt, and the prompt's number of tokens; the last two are None unless the verdict is `kept`."""
 
-COLUMNS = [name for name, _ in ITEM_FIELDS]
+COLUMNS = ("category", "parent_asin", "title", "price", "prompt", "token_count")
 
 _CHARS_PER_TOKEN = 7
 _PART_NUMBER_CHARS = 7

@@ -15,9 +15,9 @@ from job.bench.baselines.child import WorkInput, WorkResult
 from job.bench.baselines.course import COLUMNS, make_item
 from job.bench.baselines.hf_tokenizer import load_tokenizer
 from job.bench.baselines.process_pool import loaded_rows, work_result
-from job.config.models import RecipeConfig
 from job.output.shard import items_schema
-from job.source.read.rows import PARQUET_COLUMNS
+from job.recipe.course_2024.settings import Course2024Settings
+from job.recipe.registry import UNDESCRIBED
 
 _BATCH_ROWS = 1000
 
@@ -27,14 +27,14 @@ def work(work_input: WorkInput, file_format: str, workers: int, output: Path) ->
     del file_format
     with loaded_rows(work_input, output) as (rows, apart_s):
         began = time.time()
-        dataset = rows.select_columns(list(PARQUET_COLUMNS))
+        dataset = rows.select_columns(work_input.recipe.recipe_type().inputs.names)
         items = dataset.map(
             curate_batch,
             batched=True,
             batch_size=_BATCH_ROWS,
             num_proc=workers if workers > 1 else None,
             remove_columns=dataset.column_names,
-            features=datasets.Features.from_arrow_schema(items_schema(())),
+            features=datasets.Features.from_arrow_schema(items_schema(UNDESCRIBED)),
             fn_kwargs={
                 "category": work_input.category,
                 "recipe": work_input.recipe,
@@ -46,7 +46,7 @@ def work(work_input: WorkInput, file_format: str, workers: int, output: Path) ->
 
 
 def curate_batch(
-    batch: dict[str, list[Any]], category: str, recipe: RecipeConfig, tokenizer: str
+    batch: dict[str, list[Any]], category: str, recipe: Course2024Settings, tokenizer: str
 ) -> dict[str, list[Any]]:
     """Makes the items of a batch of rows. Both are columns by their names."""
     encoding = load_tokenizer(tokenizer)

@@ -53,7 +53,7 @@ def work(work_input: WorkInput, file_format: str, workers: int, output: Path) ->
 
 
 def _copy(kernel: Kernel, partitions: list[int], start: Barrier, times: multiprocessing.SimpleQueue) -> None:
-    from job.pipeline import make_recipe
+    from job.recipe.registry import make_recipe
 
     try:
         make_recipe(kernel.config.recipe)

@@ -23,9 +23,12 @@ from job.config.load import load_config
 from job.config.models import JobConfig
 from job.output.folder import MANIFEST, PLAN, OutputFolder
 from job.output.lock.ownership import sole_owner
-from job.output.records import CategoryPlan, Plan, add_up, complete
-from job.plan.planning import find_sources, local_files, make_task
-from job.source.read.partitions import Partition
+from job.output.records import CategoryPlan, Plan
+from job.output.totals import add_up, complete
+from job.plan.sources import find_sources
+from job.plan.work import plan_work
+from job.recipe.protocol import RecipeDescription, describe
+from job.source.fetch.local_copies import local_copies
 from job.source.read.reader import PartitionReader
 
 if TYPE_CHECKING:
@@ -38,7 +41,7 @@ class Kernel:
 
     plan: CategoryPlan
     reader: PartitionReader
-    file_names: tuple[str, ...]
+    recipe: RecipeDescription
     config: JobConfig
     output: Path
     run_id: str = ""
@@ -58,14 +61,13 @@ class Kernel:
         """Returns the sink that commits the partitions."""
         from job.sink import ShardSink
 
-        settings = (self.config.keep_columns, self.config.max_malformed)
-        return ShardSink(self.output, self.plan, self.file_names, *settings, self.run_id)
+        return ShardSink(OutputFolder(self.output), self.plan, self.recipe, self.run_id)
 
     def _judged(self, index: int) -> Iterator[pa.Table]:
         from job.pipeline import judge_batch
 
         size = self.config.batch_size
-        for rows in self.reader.read(Partition(index, *self.plan.partitions[index])):
+        for rows in self.reader.read(index, self.plan.partitions[index]):
             for start in range(0, rows.num_rows, size):
                 yield judge_batch(rows.slice(start, size), self.config.recipe)
 
@@ -88,10 +90,11 @@ def make_kernel(work_input: WorkInput, file_format: str, output: Path) -> Kernel
     }
     config = load_config(work_input.config, overrides)
     (source,) = find_sources(config)
-    task = make_task(config, source, None, OutputFolder(output), lambda _: None)
-    locations = local_files(source, task.scratch, lambda _: None, lambda _: None)
-    names = tuple(file.name for file in source.files)
-    return Kernel(plan=task.plan, reader=task.reader(locations), file_names=names, config=config, output=output)
+    scratch = OutputFolder(output).scratch
+    work = plan_work(config, source, None, scratch, lambda _: None)
+    locations = local_copies(source, scratch, lambda _: None, lambda _: None)
+    recipe = describe(config.recipe.recipe_type())
+    return Kernel(plan=work.plan, reader=work.reader(locations), recipe=recipe, config=config, output=output)
 
 
 def import_ray() -> tuple[float, float]:
@@ -106,17 +109,20 @@ def import_ray() -> tuple[float, float]:
 def work(work_input: WorkInput, file_format: str, workers: int, output: Path) -> WorkResult:
     """Runs the baseline; see `child.Work`."""
     import_s, import_cpu_s = import_ray()
-    importlib.import_module("job.pipeline")  # before the pool forks
+    from job import pipeline  # before the pool forks
+
+    del pipeline
     kernel = make_kernel(work_input, file_format, output)
     folder, plan = OutputFolder(output), kernel.plan
     with kernel.owned() as owned:
         config = kernel.config.model_dump(mode="json")
-        folder.write_json(PLAN, Plan(config=config, categories={plan.category: plan}))
+        whole = Plan(config=config, categories={plan.category: plan}, recipe=kernel.recipe)
+        folder.write_json(PLAN, whole)
         began = time.time()
         with ProcessPoolExecutor(workers) as pool:
             _wait(pool, owned, range(len(plan.partitions)))
         ended = time.time()
-        manifest = complete({plan.category: add_up(plan, folder.records(plan))})
+        manifest = complete(whole, {plan.category: add_up(plan, folder.records(plan), whole.description)})
         folder.write_json(MANIFEST, manifest)
     return WorkResult(
         content_digest=manifest.content_digest,

@@ -24,9 +24,10 @@ import pyarrow as pa
 from job.bench.baselines.child import WorkInput, WorkResult
 from job.bench.baselines.course import Item, make_item
 from job.bench.baselines.hf_tokenizer import load_tokenizer
-from job.config.models import RecipeConfig
-from job.output.records import add_digests
 from job.output.shard import content_digest, items_schema
+from job.output.totals import add_digests
+from job.recipe.course_2024.settings import Course2024Settings
+from job.recipe.registry import UNDESCRIBED
 
 _CHUNK_ROWS = 1000
 
@@ -74,7 +75,7 @@ def _chunks(dataset: datasets.Dataset) -> Iterator[datasets.Dataset]:
         yield dataset.select(range(start, min(start + _CHUNK_ROWS, dataset.num_rows)))
 
 
-def curate_chunk(chunk: datasets.Dataset, category: str, recipe: RecipeConfig, tokenizer: str) -> list[Item]:
+def curate_chunk(chunk: datasets.Dataset, category: str, recipe: Course2024Settings, tokenizer: str) -> list[Item]:
     """Makes the items of a chunk of rows, in a process of the pool."""
     encoding = load_tokenizer(tokenizer)
     made = (make_item(row, category, recipe, encoding) for row in chunk)  # pyright: ignore[reportArgumentType]
@@ -94,7 +95,7 @@ def work_result(
         apart_s: the seconds of parts of the counted time, by the part's name.
     """
     from_s, from_cpu_s = time.perf_counter(), time.process_time()
-    schema = items_schema(())
+    schema = items_schema(UNDESCRIBED)
     pieces = (items[start : start + _CHUNK_ROWS] for start in range(0, len(items), _CHUNK_ROWS))
     digest = add_digests(content_digest(pa.Table.from_pylist(list(piece), schema=schema)) for piece in pieces)
     return WorkResult(

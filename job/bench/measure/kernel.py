@@ -27,7 +27,7 @@ from job.bench.baselines.child import WorkInput
 from job.bench.baselines.no_ray import Kernel, make_kernel
 from job.output.folder import OutputFolder
 from job.output.shard import content_digest, parquet_bytes
-from job.source.read.partitions import Partition
+from job.recipe.registry import make_recipe
 
 _T = TypeVar("_T")
 _NAME_WIDTH = 44
@@ -71,15 +71,14 @@ def measure_kernel(work_input: WorkInput, output: Path) -> Iterator[Stage]:
 
 
 def _stages(file_format: str, kernel: Kernel) -> Iterator[Stage]:
-    from job.pipeline import judge_batch, make_recipe
+    from job.pipeline import judge_batch
 
     settings = kernel.config.recipe
     make_recipe(settings)  # loads the tokenizer, so that no stage includes that
-    partitions = [Partition(index, *cut) for index, cut in enumerate(kernel.plan.partitions)]
-    read, read_s = _timed(lambda: [list(kernel.reader.read(partition)) for partition in partitions])
-    num_rows = sum(rows.num_rows for tables in read for rows in tables) - len(
-        partitions
-    )  # the last row of each is its end message
+    partitions = kernel.plan.partitions
+    read, read_s = _timed(lambda: [list(kernel.reader.read(index, cut)) for index, cut in enumerate(partitions)])
+    num_end_messages = len(partitions)
+    num_rows = sum(rows.num_rows for tables in read for rows in tables) - num_end_messages
 
     def stage(name: str, elapsed_s: float, calls: int | None = None) -> Stage:
         return Stage(name=name, file_format=file_format, num_rows=num_rows, calls=calls, elapsed_s=elapsed_s)

@@ -22,6 +22,7 @@ from job.bench.measure.source import BenchSource
 from job.bench.request import Request
 from job.errors import CurateError
 from job.output.folder import OutputFolder
+from job.recipe.course_2024.settings import Course2024Settings
 from job.recipe.tokenizer import LLAMA3_VOCABULARY_SHA256
 
 
@@ -123,12 +124,13 @@ def make_work_input(source: BenchSource, *, tokenizer: str = "") -> WorkInput:
         source: the input.
         tokenizer: the path of a `tokenizer.json`, if a baseline needs one.
     """
+    recipe = source.config.recipe
     return WorkInput(
         config=str(source.config_path) if source.config_path else None,
         source_paths={file_format: str(path) for file_format, path in source.source_paths.items()},
         parquet_files=[str(path) for path in source.files.get("parquet", ())],
         category=source.category,
-        recipe=source.config.recipe,
+        recipe=recipe if isinstance(recipe, Course2024Settings) else Course2024Settings(),
         limit=source.config.limit,
         tokenizer=tokenizer,
     )

@@ -9,7 +9,9 @@ from pathlib import Path
 from job.config.load import load_config
 from job.config.models import JobConfig
 from job.errors import UsageError
-from job.plan.planning import find_sources, local_files
+from job.plan.sources import find_sources
+from job.recipe.course_2024.settings import Course2024Settings
+from job.source.fetch.local_copies import local_copies
 from job.source.sample.catalogue import make_catalogue, sample_files
 
 SEED = 0
@@ -102,8 +104,8 @@ def config_source(folder: Path, scratch: Path, path: Path, say: Callable[[str], 
     source = find_sources(config)[0]
     if source.repository:
         say(f"{source.category}: {source.size_bytes / 1e6:,.0f} MB from the Hub, less what is cached")
-    locations = local_files(source, folder / "unpacked", say, lambda _: None)
-    paths = [location for location in locations if isinstance(location, Path)]
+    locations = local_copies(source, folder / "unpacked", say, lambda _: None)
+    paths = [location.local_path for location in locations if location.local_path is not None]
     if len(paths) < len(locations):
         raise UsageError(
             f"{path}: the bench can only read files on this machine: download {config.source.path} into a folder"
@@ -141,6 +143,8 @@ def check_baselines_can(source: BenchSource, baselines: set[str]) -> None:
     options = " ".join(f"--baseline {name}" for name in sorted(baselines))
     if "parquet" not in source.files:
         raise UsageError(f"{source.category} is JSONL only: {names} can read Parquet only\nleave out: {options}")
+    if not isinstance(source.config.recipe, Course2024Settings):
+        raise UsageError(f"{names}: only has the recipe {Course2024Settings().name}\nleave out: {options}")
     if source.config.keep_columns or source.config.source.fields:
         raise UsageError(
             f"{names}: supports neither keep_columns nor source.fields\n"
