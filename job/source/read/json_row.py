@@ -224,7 +224,8 @@ def _whole_number(value: dict[str, Any], name: str) -> int | None:
     found = value.get(name)
     if found is None:
         return None
-    if isinstance(found, bool) or not isinstance(found, int | float) or found != found // 1 or abs(found) >= 2**63:
+    is_number = isinstance(found, int | float) and not isinstance(found, bool)
+    if not is_number or found != found // 1 or not -(2**63) <= found < 2**63:
         raise MalformedRowError(f"{name} is not a whole number")
     return int(found)
 

@@ -15,13 +15,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from job.config.load import load_config
-from job.config.models import INPUTS
 from job.errors import UsageError
-from job.source.read.json_row import MalformedRowError, RowDecoder
+from job.source.location import LocalFile
+from job.source.read.json_row import MalformedRowError
 from job.source.read.jsonl import JsonlReader
-from job.source.read.parquet import ParquetReader, open_checked
+from job.source.read.parquet import ParquetReader
+from job.source.read.parquet_columns import open_checked
+from tests.source.hub_form import row_decoder, row_layout
 
-MAX_ROW_BYTES = 1 << 20
+INPUTS = ["title", "parent_asin", "price", "description", "features", "details"]
 NAMES = {"title": "name", "price": "cost"}
 ALL_NAMES = {**NAMES, "description": "blurb", "features": "points", "details": "specs", "parent_asin": "sku"}
 
@@ -42,14 +44,15 @@ def inputs(tables: Sequence[pa.Table], details: str) -> list[dict[str, Any]]:
 def from_parquet(folder: Path, table: pa.Table, fields: Mapping[str, str]) -> list[dict[str, Any]]:
     path = folder / "goods.parquet"
     pq.write_table(table, path)
-    open_checked(path, [], fields)
-    return inputs(list(ParquetReader([], MAX_ROW_BYTES, fields).read(path, 0, 0, table.num_rows)), "details")
+    layout = row_layout(fields=fields)
+    open_checked(LocalFile(path), layout)
+    return inputs(list(ParquetReader(layout).read(LocalFile(path), 0, 0, table.num_rows)), "details")
 
 
 def from_jsonl(folder: Path, rows: Sequence[Mapping[str, Any]], fields: Mapping[str, str]) -> list[dict[str, Any]]:
     path = folder / "goods.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    tables = list(JsonlReader([], MAX_ROW_BYTES, fields).read(path, 0, 0, path.stat().st_size))
+    tables = list(JsonlReader(row_layout(fields=fields)).read(LocalFile(path), 0, 0, path.stat().st_size))
     return inputs(tables, "details_json")
 
 
@@ -114,12 +117,12 @@ def test_large_text_stands_for_a_list_of_it(folder: Path) -> None:
 
 def test_without_a_mapping_text_is_no_list(folder: Path) -> None:
     with pytest.raises(MalformedRowError, match="description is text, not a list"):
-        RowDecoder().row(b'{"title": "a", "price": 1, "description": "It boils."}')
+        row_decoder(row_layout())(b'{"title": "a", "price": 1, "description": "It boils."}')
     path = folder / "plain.parquet"
     columns = {name: ["a"] for name in INPUTS}
     pq.write_table(pa.table(columns | {"features": [["a"]]}), path)
     with pytest.raises(UsageError, match="the column description is string, not list"):
-        open_checked(path, [])
+        open_checked(LocalFile(path), row_layout())
 
 
 WHOLE = [0, 7, -3, 2**53 + 1, 999]
@@ -158,7 +161,7 @@ def test_without_a_mapping_a_price_in_parquet_is_text(folder: Path) -> None:
     columns = {name: ["a"] for name in INPUTS} | {"description": [["a"]], "features": [["a"]]}
     pq.write_table(pa.table(columns | {"price": [1.5]}), path)
     with pytest.raises(UsageError, match="the column price is double, not string"):
-        open_checked(path, [])
+        open_checked(LocalFile(path), row_layout())
 
 
 def test_an_identifier_may_be_a_number(folder: Path) -> None:
@@ -196,7 +199,7 @@ def test_without_a_mapping_every_column_has_to_be_there(folder: Path) -> None:
     path = folder / "short.parquet"
     pq.write_table(pa.table({"title": ["Kettle"], "price": ["3"]}), path)
     with pytest.raises(UsageError, match="has no column parent_asin, description, features, details"):
-        open_checked(path, [])
+        open_checked(LocalFile(path), row_layout())
 
 
 @pytest.mark.parametrize(
@@ -216,7 +219,7 @@ def test_a_missing_mapped_column_is_named_with_what_the_file_has(
     path = folder / "goods.parquet"
     pq.write_table(pa.table({"name": ["a"], "cost": ["1"], "blurb": ["x"]}), path)
     with pytest.raises(UsageError) as raised:
-        open_checked(path, [], fields)
+        open_checked(LocalFile(path), row_layout(fields=fields))
     assert str(raised.value).startswith(f"{path} has {missing}")
     assert "\nit has: name, cost, blurb\n" in str(raised.value)
     assert "source.fields=" in str(raised.value)
@@ -227,7 +230,7 @@ def test_a_price_of_a_type_that_is_no_price_is_refused(folder: Path, kind: pa.Da
     path = folder / "goods.parquet"
     pq.write_table(pa.table({"name": ["a"], "cost": pa.array([None], kind)}), path)
     with pytest.raises(UsageError, match=r"the column cost is .*, not string"):
-        open_checked(path, [], NAMES)
+        open_checked(LocalFile(path), row_layout(fields=NAMES))
 
 
 def test_names_may_be_swapped(folder: Path) -> None:
@@ -265,7 +268,8 @@ def test_mapped_rows_are_cut_and_bound_like_others(folder: Path) -> None:
     path = folder / "goods.parquet"
     table = pa.table({"name": [f"{number}" for number in range(50)], "cost": list(range(50))})
     pq.write_table(table, path, row_group_size=7)
-    rows = pa.concat_tables(list(ParquetReader([], MAX_ROW_BYTES, NAMES).read(path, 0, 5, 33))[:-1])
+    reader = ParquetReader(row_layout(fields=NAMES))
+    rows = pa.concat_tables(list(reader.read(LocalFile(path), 0, 5, 33))[:-1])
     assert rows["position"].to_pylist() == list(range(5, 33))
     assert list(map(int, rows["title"].to_pylist())) == list(range(5, 33))
     assert list(map(int, rows["price"].to_pylist())) == list(range(5, 33))
@@ -274,8 +278,11 @@ def test_mapped_rows_are_cut_and_bound_like_others(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"tilte": "name"}, r"'tilte' is no input; did you mean title"),
-        ({"brand": "name"}, "'brand' is no input.*title, price, description, features, details, parent_asin"),
+        ({"tilte": "name"}, r"'tilte' is no input of the recipe; did you mean title"),
+        (
+            {"brand": "name"},
+            "'brand' is no input of the recipe.*: title, parent_asin, price, description, features, details",
+        ),
         ({"title": 5}, r"source\.fields\.title: must be text"),
         (["title"], r"source\.fields: must have keys below it"),
     ],

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from job.source.read.json_row import MAX_DEPTH, MalformedRowError, RowDecoder, SourceRow
+from job.recipe.inputs import Kind, recipe_input
+from job.source.read.json_row import MAX_DEPTH, MalformedRowError
+from job.source.read.rows import RowLayout
+from tests.source.hub_form import row_decoder, row_layout
 
-FAST = RowDecoder()
-SECOND_READING = RowDecoder(keep_columns=("store",))
+Decode = Callable[[bytes], dict[str, Any]]
+
+FAST = row_decoder(row_layout())
+SECOND_READING = row_decoder(row_layout(["store"]))
 """Carrying a column along always takes the second reading."""
 
-DECODERS = pytest.mark.parametrize("decoder", [FAST, SECOND_READING], ids=["fast", "second reading"])
+READINGS = pytest.mark.parametrize("decode", [FAST, SECOND_READING], ids=["fast", "second reading"])
 
 
 def nested(depth: int, inner: bytes = b"1") -> bytes:
@@ -82,11 +89,11 @@ MALFORMED = {
 }
 
 
-@DECODERS
+@READINGS
 @pytest.mark.parametrize(("line", "cause"), MALFORMED.values(), ids=MALFORMED.keys())
-def test_a_malformed_row_says_why(decoder: RowDecoder, line: bytes, cause: str) -> None:
+def test_a_malformed_row_says_why(decode: Decode, line: bytes, cause: str) -> None:
     with pytest.raises(MalformedRowError) as raised:
-        decoder.row(line)
+        decode(line)
     assert cause in str(raised.value)
 
 
@@ -159,47 +166,44 @@ ODD = {
 }
 
 
-def shown(row: SourceRow) -> dict[str, Any]:
-    """A row's fields as the recipe takes them."""
-    details = bytes(row.details)
-    return {
-        "title": row.title,
-        "parent_asin": row.parent_asin,
-        "price": str(row.price),
-        "description": row.description,
-        "features": row.features,
-        "details": json.dumps(json.loads(details)) if details else None,
-    }
+INPUTS = ("title", "parent_asin", "price", "description", "features", "details")
 
 
-NOTHING = shown(SourceRow())
+def shown(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row's inputs as the recipe takes them."""
+    details = row["details"]
+    return {name: row[name] for name in INPUTS} | {"details": json.dumps(json.loads(details)) if details else None}
 
 
-@DECODERS
+NOTHING = dict.fromkeys(INPUTS) | {"price": "None"}
+
+
+@READINGS
 @pytest.mark.parametrize(("line", "fields"), ODD.values(), ids=ODD.keys())
-def test_an_odd_row_is_still_a_row(decoder: RowDecoder, line: bytes, fields: dict[str, Any]) -> None:
-    assert shown(decoder.row(line)) == NOTHING | fields
+def test_an_odd_row_is_still_a_row(decode: Decode, line: bytes, fields: dict[str, Any]) -> None:
+    assert shown(decode(line)) == NOTHING | fields
 
 
-@DECODERS
-def test_a_field_not_read_changes_nothing_but_whether_it_is_json(decoder: RowDecoder) -> None:
+@READINGS
+def test_a_field_not_read_changes_nothing_but_whether_it_is_json(decode: Decode) -> None:
     """`json.loads` refuses whole numbers of more than 4,300 digits, wherever they stand."""
     line = b'{"title": "a", "images": ' + b"9" * 4301 + b"}"
     with pytest.raises(MalformedRowError, match="not JSON"):
-        decoder.row(line)
+        decode(line)
 
 
 def test_only_columns_asked_for_are_kept() -> None:
-    assert FAST.row(b'{"kept": [1, 2]}').kept == ()
-    assert SECOND_READING.row(b'{"kept": [1, 2], "store": "a"}').kept == ("a",)
+    line = b'{"kept": [1, 2], "keep": [1, 2], "store": "a"}'
+    assert FAST(line).keys() == {*INPUTS}
+    assert SECOND_READING(line) == NOTHING | {"keep:store": "a"}
 
 
 @pytest.mark.parametrize("keep_columns", [(), ("store",)])
 def test_a_row_may_be_as_long_as_the_limit_and_no_longer(keep_columns: tuple[str, ...]) -> None:
     line = '{"title": "é"}'.encode()
-    assert RowDecoder(keep_columns, len(line)).row(line).title == "é"
+    assert row_decoder(row_layout(keep_columns, len(line)))(line)["title"] == "é"
     with pytest.raises(MalformedRowError, match="longer than max_row_bytes, 14"):
-        RowDecoder(keep_columns, len(line) - 1).row(line)
+        row_decoder(row_layout(keep_columns, len(line) - 1))(line)
 
 
 KEPT = {
@@ -220,10 +224,11 @@ KEPT = {
 
 @pytest.mark.parametrize(("column", "value", "kept"), KEPT.values(), ids=KEPT.keys())
 def test_a_column_is_carried_along(column: str, value: bytes, kept: object) -> None:
-    found = RowDecoder((column,)).row(b'{"title": "a", "' + column.encode() + b'": ' + value + b"}")
-    assert found.kept == (kept,)
-    assert type(found.kept[0]) is type(kept)
-    assert RowDecoder((column,)).row(b"{}").kept == (None,)
+    found = row_decoder(row_layout([column]))(b'{"title": "a", "' + column.encode() + b'": ' + value + b"}")
+    assert found.keys() == {*INPUTS, f"keep:{column}"}
+    assert found[f"keep:{column}"] == kept
+    assert type(found[f"keep:{column}"]) is type(kept)
+    assert row_decoder(row_layout([column]))(b"{}") == NOTHING | {f"keep:{column}": None}
 
 
 NOT_KEPT = {
@@ -249,9 +254,9 @@ NOT_KEPT = {
 @pytest.mark.parametrize(("column", "value"), NOT_KEPT.values(), ids=NOT_KEPT.keys())
 def test_a_column_of_another_type_makes_the_row_malformed_only_when_kept(column: str, value: bytes) -> None:
     line = b'{"title": "a", "' + column.encode() + b'": ' + value + b"}"
-    assert FAST.row(line).title == "a"
+    assert FAST(line)["title"] == "a"
     with pytest.raises(MalformedRowError, match=column):
-        RowDecoder((column,)).row(line)
+        row_decoder(row_layout([column]))(line)
 
 
 # Any JSON object at all, written in any way: what the recipe's rules say, both readings say.
@@ -354,9 +359,9 @@ def whole(text: str | None) -> str | None:
     return None if text is None else "".join("\ufffd" if 0xD800 <= ord(char) < 0xE000 else char for char in text)
 
 
-def outcome(decoder: RowDecoder, line: bytes) -> dict[str, Any] | None:
+def outcome(decode: Decode, line: bytes) -> dict[str, Any] | None:
     try:
-        return shown(decoder.row(line))
+        return shown(decode(line))
     except MalformedRowError:
         return None
 
@@ -389,5 +394,87 @@ def test_a_damaged_line_is_judged_alike(line: bytes, data: st.DataObject) -> Non
 @given(st.from_regex(rb"-?(0|[1-9][0-9]{0,40})(\.[0-9]{1,60})?([eE][+-]?[0-9]{1,3})?", fullmatch=True))
 def test_a_price_is_written_as_python_writes_it(number: bytes) -> None:
     line = b'{"price": ' + number + b"}"
-    assert str(FAST.row(line).price) == str(SECOND_READING.row(line).price) == str(json.loads(number))
+    assert FAST(line)["price"] == SECOND_READING(line)["price"] == str(json.loads(number))
     assert math.isnan(float(number)) is False
+
+
+# Inputs that are numbers: a recipe's own go through the fast decoder, kept columns never do.
+
+NUMBERS = pa.schema([recipe_input("number", Kind.NUMBER), recipe_input("whole", Kind.WHOLE_NUMBER)])
+NONE = pa.schema([])
+NUMBERS_READ = row_decoder(RowLayout(inputs=NUMBERS, kept=NONE, fields={}, max_row_bytes=10_000))
+NUMBERS_KEPT = row_decoder(RowLayout(inputs=NONE, kept=NUMBERS, fields={}, max_row_bytes=10_000))
+MALFORMED_ROW = "malformed"
+
+
+def number(decode: Decode, name: str, value: bytes | None) -> str | float | None:
+    """Decodes one number under its input's name, or a row without it."""
+    try:
+        row = decode(b"{}" if value is None else b'{"' + name.encode() + b'": ' + value + b"}")
+    except MalformedRowError:
+        return MALFORMED_ROW
+    return row[name] if name in row else row[f"keep:{name}"]
+
+
+NUMBER_VALUES: dict[str, tuple[bytes | None, str | float | None, str | int | None]] = {
+    "whole number": (b"5", 5.0, 5),
+    "whole number with a point": (b"5.0", 5.0, 5),
+    "exponent": (b"5E2", 500.0, 500),
+    "fraction": (b"5.5", 5.5, MALFORMED_ROW),
+    "nought": (b"0", 0.0, 0),
+    "minus nought": (b"-0", 0.0, 0),
+    "minus nought point nought": (b"-0.0", -0.0, 0),
+    "too big for a float": (b"1e400", MALFORMED_ROW, MALFORMED_ROW),
+    "a whole number too big for a float": (b"9" * 400, MALFORMED_ROW, MALFORMED_ROW),
+    "too small for a float": (b"1e-400", 0.0, 0),
+    "NaN": (b"NaN", MALFORMED_ROW, MALFORMED_ROW),
+    "Infinity": (b"Infinity", MALFORMED_ROW, MALFORMED_ROW),
+    "minus Infinity": (b"-Infinity", MALFORMED_ROW, MALFORMED_ROW),
+    "the largest of 64 bits": (b"9223372036854775807", 2.0**63, 2**63 - 1),
+    "one more": (b"9223372036854775808", 2.0**63, MALFORMED_ROW),
+    "one more with a point": (b"9223372036854775808.0", 2.0**63, MALFORMED_ROW),
+    "the smallest of 64 bits": (b"-9223372036854775808", -(2.0**63), -(2**63)),
+    "the smallest of 64 bits with a point": (b"-9223372036854775808.0", -(2.0**63), -(2**63)),
+    "one less": (b"-9223372036854775809", -(2.0**63), MALFORMED_ROW),
+    "more than a float tells apart": (b"9007199254740993", 2.0**53, 2**53 + 1),
+    "more than a float tells apart, with a point": (b"9007199254740993.0", 2.0**53, 2**53),
+    "true": (b"true", MALFORMED_ROW, MALFORMED_ROW),
+    "false": (b"false", MALFORMED_ROW, MALFORMED_ROW),
+    "text": (b'"5"', MALFORMED_ROW, MALFORMED_ROW),
+    "empty text": (b'""', MALFORMED_ROW, MALFORMED_ROW),
+    "list": (b"[5]", MALFORMED_ROW, MALFORMED_ROW),
+    "object": (b"{}", MALFORMED_ROW, MALFORMED_ROW),
+    "null": (b"null", None, None),
+    "missing": (None, None, None),
+}
+
+
+@pytest.mark.parametrize("decode", [NUMBERS_READ, NUMBERS_KEPT], ids=["input", "kept column"])
+@pytest.mark.parametrize(("value", "as_number", "as_whole"), NUMBER_VALUES.values(), ids=NUMBER_VALUES.keys())
+def test_a_number_is_the_same_as_an_input_and_as_a_kept_column(
+    decode: Decode, value: bytes | None, as_number: str | float | None, as_whole: str | int | None
+) -> None:
+    assert repr(number(decode, "number", value)) == repr(as_number)
+    assert repr(number(decode, "whole", value)) == repr(as_whole)
+
+
+near_the_ends = st.builds(
+    lambda end, beside, point: f"{end + beside}{point}",
+    st.sampled_from([0, 2**31, 2**53, -(2**53), 2**63, -(2**63), 2**64, -(2**64), 10**22, 10**308]),
+    st.integers(-3, 3),
+    st.sampled_from(["", ".0", ".5", ".000", "e0", "E+1", "e-1"]),
+).map(str.encode)
+any_spelling = st.from_regex(rb"-?(0|[1-9][0-9]{0,40})(\.[0-9]{1,60})?([eE][+-]?[0-9]{1,3})?", fullmatch=True)
+any_other = st.one_of(
+    any_value.map(lambda value: write(value, ascii_only=True, blank="").encode()),
+    st.sampled_from([b"NaN", b"-Infinity", b"01", b"+1", b"1.", b".5", b"-", b"--1", b"1e", b"0x1", b"1_000"]),
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.one_of(near_the_ends, any_spelling, any_other))
+@example(b"9" * 400)
+@example(b"-0")
+def test_both_readings_agree_on_any_number(value: bytes) -> None:
+    for name in NUMBERS.names:
+        assert repr(number(NUMBERS_READ, name, value)) == repr(number(NUMBERS_KEPT, name, value))

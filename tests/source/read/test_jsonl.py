@@ -13,7 +13,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from job.recipe.verdicts import END, MALFORMED
+from job.source.location import LocalFile
 from job.source.read.jsonl import JsonlReader, end_of_rows, is_blank, read_lines
+from tests.source.hub_form import row_layout
 
 BYTE_ORDER_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}".encode()
 NO_LIMIT = 1 << 20
@@ -134,7 +136,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def read(path: Path, start: int, end: int, max_row_bytes: int = NO_LIMIT) -> tuple[list[dict], dict]:
     """Reads a range as partition 5: its rows, and its one message."""
-    tables = list(JsonlReader((), max_row_bytes).read(path, 5, start, end))
+    tables = list(JsonlReader(row_layout((), max_row_bytes)).read(LocalFile(path), 5, start, end))
     found = pa.concat_tables(tables).to_pylist()
     assert [row["verdict"] == END for row in found] == [False] * (len(found) - 1) + [True]
     assert {row["partition"] for row in found} == {5}
@@ -204,7 +206,7 @@ def test_a_row_above_the_limit_is_not_lost_when_it_begins_with_blanks(tmp_path: 
     path.write_bytes(b" " * 40 + row_line("far to the right") + b"\n" + row_line("next") + b"\n")
     found, _ = read(path, 0, path.stat().st_size, max_row_bytes=30)
     assert [row["verdict"] for row in found] == [MALFORMED, None]
-    assert end_of_rows(path, 1, 30) == (found[1]["position"], 1)
+    assert end_of_rows(LocalFile(path), 1, 30) == (found[1]["position"], 1)
 
 
 @settings(max_examples=200, deadline=None)
@@ -212,7 +214,7 @@ def test_a_row_above_the_limit_is_not_lost_when_it_begins_with_blanks(tmp_path: 
 def test_end_of_rows_leaves_so_many_rows_before_it(path: Path, data: bytes, limit: int) -> None:
     path.write_bytes(data)
     offsets = [offset for offset, line in true_lines(data) if not is_blank(line, NO_LIMIT)]
-    end, rows = end_of_rows(path, limit, NO_LIMIT)
+    end, rows = end_of_rows(LocalFile(path), limit, NO_LIMIT)
     assert sum(offset < end for offset in offsets) == rows == min(limit, len(offsets))
     assert end == len(data) if len(offsets) <= limit else end in offsets
 
@@ -220,6 +222,6 @@ def test_end_of_rows_leaves_so_many_rows_before_it(path: Path, data: bytes, limi
 def test_end_of_rows_counts_a_malformed_row_and_an_overlong_one(tmp_path: Path) -> None:
     path = tmp_path / "bad.jsonl"
     path.write_bytes(b"junk\n" + b"x" * 5_000 + b"\n\n{}\n")
-    assert end_of_rows(path, 1, 100) == (5, 1)
-    assert end_of_rows(path, 2, 100) == (5 + 5_001 + 1, 2)
-    assert end_of_rows(path, 3, 100) == (path.stat().st_size, 3)
+    assert end_of_rows(LocalFile(path), 1, 100) == (5, 1)
+    assert end_of_rows(LocalFile(path), 2, 100) == (5 + 5_001 + 1, 2)
+    assert end_of_rows(LocalFile(path), 3, 100) == (path.stat().st_size, 3)

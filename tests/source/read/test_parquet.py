@@ -17,11 +17,14 @@ from hypothesis import strategies as st
 
 from job.errors import CurateError, UsageError
 from job.recipe.verdicts import END, MALFORMED
-from job.source.read.parquet import ParquetReader, open_checked
-from job.source.read.rows import MAX_RAW_BYTES, PARQUET_COLUMNS, rows_schema
-from tests.source.hub_form import NEEDED, listings, ranges, read_all, write_groups
+from job.source.location import LocalFile
+from job.source.read.parquet import ParquetReader
+from job.source.read.parquet_columns import open_checked
+from job.source.read.rows import MAX_RAW_BYTES
+from tests.source.hub_form import NEEDED, listings, ranges, read_all, row_layout, write_groups
 
 TEXTS = pa.list_(pa.string())
+INPUTS = ["title", "parent_asin", "price", "description", "features", "details"]
 LIMIT = 2_000
 """Bytes of a row; those made here have about 200, unless a test wants otherwise."""
 
@@ -43,7 +46,7 @@ def text_of(values: Iterable[bytes], of: pa.DataType | None = None) -> pa.Array:
 
 def fields(rows: pa.Table) -> list[dict]:
     """What the recipe reads."""
-    return rows.select(list(PARQUET_COLUMNS)).to_pylist()
+    return rows.select(INPUTS).to_pylist()
 
 
 def verdicts(rows: pa.Table) -> list[str | None]:
@@ -84,7 +87,7 @@ def test_many_rows_of_one_row_group_keep_their_order(path: Path) -> None:
 def test_a_range_ends_in_a_message_with_the_rows_schema(path: Path) -> None:
     write_groups(path, listings(5), [5])
     rows, message = read_all(path, 1, 4, ["details"])
-    assert rows.schema == message.schema == rows_schema("details", ["details"])
+    assert rows.schema == message.schema == row_layout(["details"]).schema("parquet")
     (end,) = message.to_pylist()
     assert {name: value for name, value in end.items() if value is not None} == {
         "partition": 7,
@@ -110,7 +113,7 @@ def test_damage_in_a_column_that_is_not_needed_does_not_matter(path: Path) -> No
     write_groups(path, made, [10, 10])
     for group in (0, 1):
         damage(path, "store", group)
-    open_checked(path, [])
+    open_checked(LocalFile(path), row_layout())
     assert fields(read_all(path, 0, 20)[0]) == fields(made)
     with pytest.raises(CurateError, match=rf"damaged: {path}, somewhere in rows 0 to 20"):
         read_all(path, 0, 20, ["store"])
@@ -196,7 +199,7 @@ def test_missing_values_are_well_formed(path: Path) -> None:
     write_groups(path, listings(2, **nothing), [2])
     rows, _ = read_all(path, 0, 2)
     assert verdicts(rows) == [None, None]
-    assert fields(rows) == [dict.fromkeys(PARQUET_COLUMNS)] * 2
+    assert fields(rows) == [dict.fromkeys(INPUTS)] * 2
 
 
 def test_a_malformed_row_is_kept_as_it_came_and_nothing_of_it_goes_on(path: Path) -> None:
@@ -280,7 +283,7 @@ def test_text_may_be_stored_in_any_way(path: Path, text_type: pa.DataType) -> No
     types = {"title", "price", "parent_asin", "details"}
     stored = plain.cast(pa.schema([(field.name, text_type if field.name in types else field.type) for field in NEEDED]))
     write_groups(path, stored, [4, 2])
-    assert open_checked(path, []).num_rows == 6
+    assert open_checked(LocalFile(path), row_layout()).num_rows == 6
     assert pq.read_schema(path).field("title").type == text_type
     assert read_all(path, 1, 6)[0].equals(expected)
 
@@ -292,7 +295,7 @@ def test_lists_may_be_stored_in_any_way(path: Path, list_type: pa.DataType) -> N
     expected, _ = read_all(path, 1, 5)
     stored = pa.array(lists, list_type)
     write_groups(path, listings(5, features=stored, description=stored), [2, 3])
-    assert open_checked(path, []).num_rows == 5
+    assert open_checked(LocalFile(path), row_layout()).num_rows == 5
     found_type = pq.read_schema(path).field("features").type
     assert (type(found_type), found_type.value_type) == (type(list_type), list_type.value_type)
     assert read_all(path, 1, 5)[0].equals(expected)
@@ -302,7 +305,7 @@ def test_a_column_without_any_value_may_have_no_type(path: Path) -> None:
     nothing = pa.nulls(4)
     made = listings(4, title=nothing, parent_asin=nothing, price=nothing, details=nothing)
     write_groups(path, made, [2, 2])
-    open_checked(path, [])
+    open_checked(LocalFile(path), row_layout())
     rows, _ = read_all(path, 0, 4)
     assert verdicts(rows) == [None] * 4
     assert fields(rows) == fields(made)
@@ -310,7 +313,7 @@ def test_a_column_without_any_value_may_have_no_type(path: Path) -> None:
 
 def test_a_list_without_any_string_may_have_no_type(path: Path) -> None:
     write_groups(path, listings(3, features=pa.array([[], None, [None]], pa.list_(pa.null()))), [3])
-    open_checked(path, [])
+    open_checked(LocalFile(path), row_layout())
     rows, _ = read_all(path, 0, 3)
     assert rows["features"].to_pylist() == [[], None, None]
     assert verdicts(rows) == [None, None, MALFORMED]
@@ -334,25 +337,25 @@ WRONG_TYPES = {
 def test_a_column_of_the_wrong_type_is_refused(path: Path, column: str, values: pa.Array) -> None:
     write_groups(path, listings(3, **{column: values}), [3])
     with pytest.raises(UsageError) as raised:
-        open_checked(path, [])
+        open_checked(LocalFile(path), row_layout())
     assert str(path) in str(raised.value)
     assert f"the column {column} is {pq.read_schema(path).field(column).type}, not" in str(raised.value)
 
 
-@pytest.mark.parametrize("column", PARQUET_COLUMNS)
+@pytest.mark.parametrize("column", INPUTS)
 def test_a_missing_column_is_refused(path: Path, column: str) -> None:
     write_groups(path, listings(3).drop_columns([column]), [3])
     with pytest.raises(UsageError, match=f"has no column {column}") as raised:
-        open_checked(path, [])
+        open_checked(LocalFile(path), row_layout())
     assert str(path) in str(raised.value)
-    assert all(name in str(raised.value) for name in PARQUET_COLUMNS)
+    assert all(name in str(raised.value) for name in INPUTS)
 
 
 def test_all_missing_columns_are_named_and_the_nearest_to_the_first(path: Path) -> None:
     names = [{"title": "Titel", "price": "cost"}.get(name, name) for name in listings(3).column_names]
     write_groups(path, listings(3).rename_columns(names), [3])
     with pytest.raises(UsageError, match=r"no column title, price; did you mean Titel\?"):
-        open_checked(path, [])
+        open_checked(LocalFile(path), row_layout())
 
 
 @pytest.mark.parametrize(
@@ -367,18 +370,18 @@ def test_all_missing_columns_are_named_and_the_nearest_to_the_first(path: Path) 
 def test_a_column_to_keep_has_to_be_there_and_of_its_type(path: Path, column: str, values: pa.Array) -> None:
     write_groups(path, listings(3), [3])
     with pytest.raises(UsageError, match=f"has no column {column}"):
-        open_checked(path, [column])
+        open_checked(LocalFile(path), row_layout([column]))
     write_groups(path, listings(3, **{column: values}), [3])
-    open_checked(path, [])
+    open_checked(LocalFile(path), row_layout())
     with pytest.raises(UsageError, match=f"the column {column} is {values.type}"):
-        open_checked(path, [column])
+        open_checked(LocalFile(path), row_layout([column]))
 
 
 @pytest.mark.parametrize("data", [b"", b"PAR1", b'{"title": "a"}\n', b"\x00" * 5_000], ids=repr)
 def test_what_is_not_parquet_is_refused(path: Path, data: bytes) -> None:
     path.write_bytes(data)
     with pytest.raises(UsageError, match="not a whole Parquet file") as raised:
-        open_checked(path, [])
+        open_checked(LocalFile(path), row_layout())
     assert f"{path} ({len(data):,} bytes)" in str(raised.value)
 
 
@@ -387,12 +390,12 @@ def test_a_file_that_was_cut_off_is_refused(path: Path, missing: int) -> None:
     write_groups(path, listings(50), [50])
     path.write_bytes(path.read_bytes()[:-missing])
     with pytest.raises(UsageError, match="fetch it again"):
-        open_checked(path, [])
+        open_checked(LocalFile(path), row_layout())
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"cannot be read: .*gone\.parquet"):
-        open_checked(tmp_path / "gone.parquet", [])
+        open_checked(LocalFile(tmp_path / "gone.parquet"), row_layout())
 
 
 KEPT = {
@@ -410,9 +413,9 @@ KEPT = {
 @pytest.mark.parametrize("names", [list(KEPT), list(reversed(KEPT)), ["store"], ["details", "features"]], ids=str)
 def test_columns_to_keep_are_carried_along_in_the_order_asked_for(path: Path, names: list[str]) -> None:
     write_groups(path, listings(3, **KEPT), [3])
-    open_checked(path, names)
+    open_checked(LocalFile(path), row_layout(names))
     rows, _ = read_all(path, 0, 3, names)
-    assert rows.schema == rows_schema("details", names)
+    assert rows.schema == row_layout(names).schema("parquet")
     assert rows.column_names[-len(names) :] == [f"keep:{name}" for name in names]
     for name in names:
         assert rows[f"keep:{name}"].to_pylist() == KEPT[name].to_pylist()
@@ -432,8 +435,8 @@ def test_a_column_to_keep_is_checked_like_the_others_but_only_when_it_is_kept(pa
 
 def test_a_reader_can_read_one_range_after_another(path: Path) -> None:
     write_groups(path, listings(6), [2, 2, 2])
-    reader = ParquetReader((), LIMIT)
-    first, second = (pa.concat_tables(reader.read(path, number, 3 * number, 3 * number + 3)) for number in (0, 1))
+    reader, file = ParquetReader(row_layout((), LIMIT)), LocalFile(path)
+    first, second = (pa.concat_tables(reader.read(file, number, 3 * number, 3 * number + 3)) for number in (0, 1))
     assert first["partition"].to_pylist() == [0] * 4
     assert second["title"].to_pylist() == ["title 3", "title 4", "title 5", None]
 
@@ -451,7 +454,7 @@ def test_a_file_is_read_by_the_metadata_that_it_has_now(path: Path) -> None:
 @pytest.mark.parametrize("column", ["features", "description"])
 def test_a_list_column_without_any_value_may_have_no_type(tmp_path: Path, column: str) -> None:
     path = write_groups(tmp_path / "a.parquet", listings(3, **{column: pa.nulls(3)}), [3])
-    open_checked(path, [])
+    open_checked(LocalFile(path), row_layout())
     assert read_all(path, 0, 3)[0][column].to_pylist() == [None] * 3
 
 
@@ -480,7 +483,7 @@ def test_bad_bytes_in_a_large_list(tmp_path: Path) -> None:
 def test_a_row_with_numbers_out_of_range_costs_itself_only(tmp_path: Path) -> None:
     made = listings(2, rating_number=pa.array([1, 2**63], pa.uint64()))
     path = write_groups(tmp_path / "a.parquet", made, [2])
-    open_checked(path, ["rating_number"])
+    open_checked(LocalFile(path), row_layout(["rating_number"]))
     assert verdicts(read_all(path, 0, 2, ["rating_number"])[0]) == [None, MALFORMED]
 
 
@@ -489,13 +492,13 @@ def test_lists_of_dictionary_text_are_refused(tmp_path: Path) -> None:
     lists = pa.ListArray.from_arrays(pa.array(range(7), pa.int32()), pa.array(list("abcdef")).dictionary_encode())
     path = write_groups(tmp_path / "a.parquet", listings(6, features=lists), [3, 3])
     with pytest.raises(UsageError, match="the column features is list<"):
-        open_checked(path, [])
+        open_checked(LocalFile(path), row_layout())
 
 
 def test_a_column_twice_is_refused(tmp_path: Path) -> None:
     pq.write_table(listings(3).append_column("title", pa.array(["x"] * 3)), tmp_path / "a.parquet")
     with pytest.raises(UsageError, match="more than one column title"):
-        open_checked(tmp_path / "a.parquet", [])
+        open_checked(LocalFile(tmp_path / "a.parquet"), row_layout())
 
 
 CAUSE = """

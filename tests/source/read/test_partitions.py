@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import itertools
 import json
 import math
@@ -11,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import ClassVar, cast
+from typing import BinaryIO, ClassVar, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -19,15 +21,19 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from job.recipe.course_2024.recipe import Course2024
 from job.recipe.verdicts import END
+from job.source.location import FileLocation, LocalFile
 from job.source.read.jsonl import JsonlReader
-from job.source.read.parquet import ParquetReader, open_checked
-from job.source.read.partitions import Partition, cut_jsonl, cut_parquet, row_groups
-from tests.source.hub_form import listings, write_groups
+from job.source.read.parquet import ParquetReader
+from job.source.read.parquet_columns import open_checked
+from job.source.read.partitions import RULE, RULE_VERSION, Partition, cut_jsonl, cut_parquet, row_groups
+from tests.source.hub_form import listings, row_layout, write_groups
 
 MB = 1_000_000
 MAX_ROW_BYTES = 64 * 2**20
 CORES = 16
+INPUTS = Course2024.inputs.names
 
 
 @dataclass(frozen=True)
@@ -71,7 +77,7 @@ class File:
 
 
 def cut(files: Sequence[Sequence[Group]], limit: int | None = None) -> list[Partition]:
-    return cut_parquet([row_groups(cast(pq.FileMetaData, File(groups))) for groups in files], limit)
+    return cut_parquet([row_groups(cast(pq.FileMetaData, File(groups)), INPUTS) for groups in files], limit)
 
 
 def even(num_rows: int, rows_per_group: int, bytes_per_row: int = 0) -> list[Group]:
@@ -81,8 +87,7 @@ def even(num_rows: int, rows_per_group: int, bytes_per_row: int = 0) -> list[Gro
 
 
 def check_cover(partitions: Sequence[Partition], sizes: Sequence[int]) -> None:
-    """Checks that each row or byte of each file is in one partition, and that they are numbered in order."""
-    assert [part.index for part in partitions] == list(range(len(partitions)))
+    """Checks that each row or byte of each file is in one partition, and that the partitions are in order."""
     assert [part.file for part in partitions] == sorted(part.file for part in partitions)
     for file, size in enumerate(sizes):
         cuts = [(part.start, part.end) for part in partitions if part.file == file]
@@ -91,7 +96,7 @@ def check_cover(partitions: Sequence[Partition], sizes: Sequence[int]) -> None:
     if any(sizes):
         assert all(part.start < part.end for part in partitions)
     else:  # a category without rows has one partition all the same, which makes its shard
-        assert partitions == [Partition(0, 0, 0, 0)]
+        assert partitions == [Partition(0, 0, 0)]
 
 
 def wanted_rows(total: int) -> int:
@@ -104,14 +109,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("partitions")
 
 
-def sparse(folder: Path, sizes: Iterable[int]) -> list[Path]:
-    """Files of such sizes that take no room."""
-    paths: list[Path] = []
+def sparse(folder: Path, sizes: Iterable[int]) -> list[FileLocation]:
+    """Makes files of these sizes that take no room on the disk."""
+    files: list[FileLocation] = []
     for number, size in enumerate(sizes):
-        paths.append(folder / f"{number}.jsonl")
-        with paths[-1].open("wb") as stream:
+        path = folder / f"{number}.jsonl"
+        with path.open("wb") as stream:
             stream.truncate(size)
-    return paths
+        files.append(LocalFile(path))
+    return files
 
 
 file_sizes = st.one_of(st.integers(1, 10 * MB), st.integers(1, 400 * MB), st.integers(1, 20_000 * MB))
@@ -248,7 +254,7 @@ def test_only_bytes_of_needed_columns_count(
     heavy = [Random(number).randbytes(500).hex() for number in range(90)]
     values = pa.array([[text] for text in heavy] if column == "features" else heavy)
     path = write_groups(folder / "heavy.parquet", listings(90, **{column: values}), [30] * 3)
-    assert len(cut_parquet([row_groups(pq.read_metadata(path))], None)) == pieces
+    assert len(cut_parquet([row_groups(pq.read_metadata(path), INPUTS)], None)) == pieces
 
 
 @pytest.mark.parametrize(
@@ -274,7 +280,7 @@ def test_a_limit_above_all_rows_changes_nothing() -> None:
 
 def test_a_file_without_rows_has_no_partition_but_a_category_without_rows_has_one() -> None:
     assert [part.file for part in cut([[], even(10, 10), []])] == [1]
-    assert cut([[]]) == [Partition(0, 0, 0, 0)]
+    assert cut([[]]) == [Partition(0, 0, 0)]
 
 
 @pytest.fixture
@@ -296,10 +302,12 @@ def test_reading_the_partitions_of_a_jsonl_file_gives_its_first_rows(tmp_path: P
     lines = [json.dumps({"title": f"row {number}"}) + "\r\n" * (1 + number % 3) for number in range(100)]
     path = tmp_path / "Books.jsonl"
     path.write_text("\n \n" + "".join(lines), newline="")
-    partitions = cut_jsonl([path], limit, MAX_ROW_BYTES)
+    partitions = cut_jsonl([LocalFile(path)], limit, MAX_ROW_BYTES)
     assert len(partitions) >= (1 if limit in {1, 7} else 5)
-    reader = JsonlReader((), MAX_ROW_BYTES)
-    found = [rows_of(reader.read(path, part.index, part.start, part.end)) for part in partitions]
+    reader = JsonlReader(row_layout())
+    found = [
+        rows_of(reader.read(LocalFile(path), number, part.start, part.end)) for number, part in enumerate(partitions)
+    ]
     titles = [row["title"] for row in itertools.chain.from_iterable(found)]
     assert titles == [f"row {number}" for number in range(100)][:limit]
 
@@ -310,16 +318,24 @@ def test_reading_the_partitions_of_parquet_files_gives_their_first_rows(tmp_path
     rows = listings(30)
     layouts = [[3, 1, 1, 7], [1], [17]]
     starts = [0, 12, 13]
-    paths = [
-        write_groups(tmp_path / f"{number}.parquet", rows.slice(start, sum(layout)), layout)
+    files = [
+        LocalFile(write_groups(tmp_path / f"{number}.parquet", rows.slice(start, sum(layout)), layout))
         for number, (start, layout) in enumerate(zip(starts, layouts, strict=True))
     ]
-    partitions = cut_parquet([row_groups(open_checked(path, [])) for path in paths], limit)
+    partitions = cut_parquet([row_groups(open_checked(file, row_layout()), INPUTS) for file in files], limit)
     assert max(part.end - part.start for part in partitions) <= 5
-    reader = ParquetReader((), MAX_ROW_BYTES)
-    found = [rows_of(reader.read(paths[part.file], part.index, part.start, part.end)) for part in partitions]
+    reader = ParquetReader(row_layout())
+    found = [
+        rows_of(reader.read(files[part.file], number, part.start, part.end)) for number, part in enumerate(partitions)
+    ]
     titles = [row["title"] for row in itertools.chain.from_iterable(found)]
     assert titles == rows["title"].to_pylist()[:limit]
+
+
+def cuts_of(jsonl: Path, parquet: Path) -> list[tuple[list[Partition], list[Partition]]]:
+    """Returns the partitions of two files, without a limit and with one."""
+    groups = row_groups(pq.read_metadata(parquet), INPUTS)
+    return [(cut_jsonl([LocalFile(jsonl)], limit, 500), cut_parquet([groups], limit)) for limit in (None, 20)]
 
 
 @pytest.mark.usefixtures("tiny_bounds")
@@ -327,32 +343,117 @@ def test_partitions_depend_on_the_files_and_the_limit_alone(tmp_path: Path, monk
     here = tmp_path / "Books.jsonl"
     here.write_text("".join(f'{{"title": "row {number}"}}\n' for number in range(100)))
     groups = write_groups(tmp_path / "Books.parquet", listings(50), [3] * 16 + [2])
-    before = [
-        (cut_jsonl([here], limit, 500), cut_parquet([row_groups(pq.read_metadata(groups))], limit))
-        for limit in (None, 20)
-    ]
-    has_other_nodes = tmp_path / "far/away"
-    has_other_nodes.mkdir(parents=True)
-    shutil.copyfile(here, has_other_nodes / "x.jsonl")
-    os.utime(has_other_nodes / "x.jsonl", (0, 0))
-    shutil.copyfile(groups, has_other_nodes / "x.parquet")
+    before = cuts_of(here, groups)
+    elsewhere = tmp_path / "far/away"
+    elsewhere.mkdir(parents=True)
+    shutil.copyfile(here, elsewhere / "x.jsonl")
+    os.utime(elsewhere / "x.jsonl", (0, 0))
+    shutil.copyfile(groups, elsewhere / "x.parquet")
     monkeypatch.setattr(os, "cpu_count", lambda: 96)
-    metadata = pq.read_metadata(has_other_nodes / "x.parquet")
-    after = [
-        (cut_jsonl([has_other_nodes / "x.jsonl"], limit, 500), cut_parquet([row_groups(metadata)], limit))
-        for limit in (None, 20)
-    ]
+    after = cuts_of(elsewhere / "x.jsonl", elsewhere / "x.parquet")
     assert after == before
     assert before[0] != before[1]
 
 
 def test_an_empty_row_group_does_not_hide_the_rows_after_it(tmp_path: Path) -> None:
     path = write_groups(tmp_path / "a.parquet", listings(30), [10, 0, 20])
-    assert sum(part.end - part.start for part in cut_parquet([row_groups(pq.read_metadata(path))], None)) == 30
+    assert sum(part.end - part.start for part in cut_parquet([row_groups(pq.read_metadata(path), INPUTS)], None)) == 30
 
 
 def test_a_limit_counts_over_several_jsonl_files(tmp_path: Path) -> None:
     for name in "ab":
         (tmp_path / name).write_text(json.dumps({"title": name}) + "\n")
-    sizes = [part.end - part.start for part in cut_jsonl([tmp_path / "a", tmp_path / "b"], 1, 100)]
+    sizes = [
+        part.end - part.start for part in cut_jsonl([LocalFile(tmp_path / "a"), LocalFile(tmp_path / "b")], 1, 100)
+    ]
     assert sum(sizes) == 15
+
+
+# The rule has a version, which is part of the identity of all work: whoever changes the rule has to raise it.
+
+GOLDEN = {1: "89d6024f3cad87177c1e959d3df1f5646b1e0f4ea3a66c7f2a666213224689b0"}
+"""Digest of the partitions of `made_files`, by version of the rule."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """A JSONL file that exists in memory alone; without rows it has only a size."""
+
+    size_bytes: int
+    rows: bytes = b""
+
+    def size_now(self) -> int:
+        return self.size_bytes
+
+    def open(self, start: int | None = None, end: int | None = None) -> BinaryIO:
+        del start, end
+        return io.BytesIO(self.rows)
+
+
+class Dice:
+    """Numbers from a seed, which no machine and no version of Python draws in another way."""
+
+    def __init__(self, seed: int):
+        self._random = Random(seed).random
+
+    def number(self, low: int, high: int) -> int:
+        """Draws a number below the higher bound. Small ones are as likely as large ones."""
+        span = (high - low) >> int(self._random() * (high - low).bit_length())
+        return low + int(self._random() * span)
+
+    def one_of(self, *values: int) -> int:
+        return values[int(self._random() * len(values))]
+
+
+def made_jsonl(dice: Dice) -> tuple[list[Made], int | None]:
+    return [Made(dice.number(1, 5_000) * MB + dice.number(0, MB)) for _ in range(dice.number(1, 8))], None
+
+
+def made_limited_jsonl(dice: Dice, rows: bytes) -> tuple[list[Made], int | None]:
+    files = [Made(size, rows[:size]) for size in (len(rows) // dice.number(1, 9) for _ in range(dice.number(1, 4)))]
+    return files, dice.number(1, 60_000)
+
+
+def made_parquet(dice: Dice) -> tuple[list[list[Group]], int | None]:
+    files: list[list[Group]] = []
+    for _ in range(dice.number(1, 8)):
+        rows_at_most, bytes_per_row = dice.number(100, 300_000), dice.number(1, 100_000)
+        sizes = [dice.number(1, rows_at_most + 1) for _ in range(dice.number(1, 200) - 1)]
+        files.append([Group(size, size * bytes_per_row) for size in (size * dice.one_of(0, 1, 1, 1) for size in sizes)])
+    return files, dice.one_of(0, dice.number(1, 2_000_000)) or None
+
+
+def made_partitions() -> Iterable[list[Partition]]:
+    """Cuts several hundred categories of made files, many with a limit."""
+    dice = Dice(4)
+    rows = b"".join(
+        b'{"title": "%s"}\n%s' % (b"x" * dice.number(1_000, 4_000), b"\n" * dice.one_of(0, 1)) for _ in range(20_000)
+    )
+    for _ in range(300):
+        files, limit = made_jsonl(dice)
+        yield cut_jsonl(cast(list[FileLocation], files), limit, MAX_ROW_BYTES)
+    for _ in range(30):
+        files, limit = made_limited_jsonl(dice, rows)
+        yield cut_jsonl(cast(list[FileLocation], files), limit, 3_000)
+    for _ in range(600):
+        files, limit = made_parquet(dice)
+        yield cut(files, limit)
+
+
+def test_a_change_of_the_rule_needs_a_new_version_of_it() -> None:
+    made = [[(part.file, part.start, part.end) for part in partitions] for partitions in made_partitions()]
+    assert len(made) == 930
+    assert sum(map(len, made)) > 10_000
+    digest = hashlib.sha256(json.dumps(made).encode()).hexdigest()
+    assert digest == GOLDEN.get(RULE_VERSION), (
+        f"the same files are cut in another way than version {RULE_VERSION} of the rule cuts them; outputs of that "
+        f"version would be resumed with other partitions: raise RULE_VERSION, and add its digest to GOLDEN: {digest}"
+    )
+
+
+def test_outputs_of_the_first_version_keep_their_identity() -> None:
+    """Its text has no version, as it stands in the plans of that time."""
+    if RULE_VERSION == 1:
+        assert RULE == "1/48, 4000000-64000000 bytes of JSONL, 2000-32000 rows and 64000000 bytes of Parquet"
+    else:
+        assert RULE.endswith(f", version {RULE_VERSION}")
