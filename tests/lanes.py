@@ -59,7 +59,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if fixtures & SECONDS_FIXTURES:
             item.add_marker("seconds")
     long = {item.path for item in items if item.get_closest_marker("ray")}
-    items.sort(key=lambda item: (item.path not in long, item.path.parent.name != "whole"))
+    items.sort(key=lambda item: (item.path not in long, "whole" not in item.path.parts))
 
 
 class _NoProcesses:

@@ -1,4 +1,4 @@
-"""Disks that are full, read-only, gone, or forbid: one clear error, nothing half-written, and afterwards it goes on."""
+"""Disks that are full, read-only, gone or protected: one clear error, no half-written file, and the next run resumes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def expected(shared_ray: int, source: Path, tmp_path_factory: pytest.TempPathFac
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Generator[Path]:
-    """A real file system of 24 MiB, just above what a run asks to be free."""
+    """A real file system of 24 MiB, little more than the free space that a run requires."""
     disk = tmp_path / "disk"
     disk.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "none", disk], check=False).returncode:
@@ -47,7 +47,7 @@ def small_disk(tmp_path: Path) -> Generator[Path]:
 
 @contextlib.contextmanager
 def once_begun(output: Path, act: Callable[[], object]) -> Generator[None]:
-    """Acts as soon as a run has committed its first partition."""
+    """Calls `act` as soon as a run has committed its first partition."""
     ended = threading.Event()
 
     def watch() -> None:
@@ -66,7 +66,7 @@ def once_begun(output: Path, act: Callable[[], object]) -> Generator[None]:
 
 
 def whole_files(output: Path) -> None:
-    """Every file under a final name is whole: a record's shard is as it says, and no other is half there."""
+    """Checks that every record under a final name is one that the output can read."""
     folder = OutputFolder(output)
     planned = folder.plan()
     assert planned is not None
@@ -153,7 +153,7 @@ def test_a_disk_that_goes_away(source: Path, expected: dict[str, bytes], small_d
         result = curate(*command)
     assert result.exit_code == 1
     assert f"error: the output is gone: {output}" in result.err
-    assert tree(small_disk) == {}  # nothing was begun anew where the disk had been
+    assert tree(small_disk) == {}  # nothing was started again on the mount point
     assert curate(*command).exit_code == 0
     assert shards(output) == expected
 
@@ -177,7 +177,7 @@ def test_an_output_that_may_not_be_written(source: Path, tmp_path: Path) -> None
     output.mkdir()
     output.chmod(0o555)
     command = [sys.executable, "-m", "job", "run", "--source", source, "--output", output, "--quiet"]
-    if is_root():  # who else may write whatever the folder says
+    if is_root():  # who could write to the folder in spite of its mode
         command = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search", *command]
     ended = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stdout) == (2, ""), ended.stderr
