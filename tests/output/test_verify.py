@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import random
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from job.config.load import load_config
 from job.errors import CurateError
+from job.output import verify
 from job.output.folder import OutputFolder
 from job.output.lock.ownership import sole_owner
 from job.output.verify import verify_output
+from job.recipe.protocol import RecipeDescription
 from job.run import run_job
 from job.source.sample.catalogue import make_catalogue
 from tests.conftest import tree
@@ -38,6 +43,35 @@ def output(whole: Path, tmp_path: Path) -> Path:
 
 def test_an_output_as_it_was_written_is_intact(output: Path) -> None:
     assert verify_output(output).startswith(f"intact: {len(tree(output))} files, ")
+
+
+def test_an_output_with_lists_carried_along_is_intact(shared_ray: int, catalogue: Path, tmp_path: Path) -> None:
+    """Parquet has its own name for what a list holds, which is no difference."""
+    columns = ["store", "categories", "features"]
+    settings = {"source.path": str(catalogue), "output": str(tmp_path / "out"), "limit": 2_500}
+    run_job(load_config(None, {**settings, "keep_columns": columns}), quiet=True)
+    found = pa.concat_tables(pq.read_table(path) for path in sorted((tmp_path / "out/data").glob("*/*.parquet")))
+    assert found.column_names[-3:] == columns
+    assert all(any(found[name].to_pylist()) for name in columns)
+    assert verify_output(tmp_path / "out") == f"intact: {len(tree(tmp_path / 'out'))} files, {found.num_rows:,} items"
+
+
+@pytest.mark.parametrize("other", [pa.list_(pa.large_string()), pa.list_(pa.int64()), pa.string()], ids=str)
+def test_a_list_of_another_type_is_another_schema(
+    shared_ray: int, catalogue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: pa.DataType
+) -> None:
+    settings = {"source.path": str(catalogue), "output": str(tmp_path / "out"), "limit": 1_500}
+    run_job(load_config(None, {**settings, "keep_columns": ["features"]}), quiet=True)
+    verify_output(tmp_path / "out")
+    items_schema = verify.items_schema
+
+    def with_other_type(recipe: RecipeDescription, keep_columns: Sequence[str]) -> pa.Schema:
+        schema = items_schema(recipe, keep_columns)
+        return schema.set(schema.get_field_index("features"), pa.field("features", other))
+
+    monkeypatch.setattr(verify, "items_schema", with_other_type)
+    with pytest.raises(CurateError, match=r"data/Appliances/items-.*: its schema is another"):
+        verify_output(tmp_path / "out")
 
 
 def test_any_byte_that_is_changed_in_any_file_is_noticed(output: Path) -> None:

@@ -1,4 +1,4 @@
-"""The output folder in other people's hands: each reader gives the items and nothing else."""
+"""Shards in other people's hands: each library reads the items and nothing else."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ import pyarrow.dataset
 import pyarrow.parquet as pq
 import pytest
 
+from job.config.columns import KEEPABLE_COLUMNS
 from job.config.load import load_config
-from job.config.models import KEEPABLE_COLUMNS
 from job.output.folder import OutputFolder
 from job.output.shard import items_schema, parquet_bytes
+from job.recipe.course_2024.recipe import Course2024
+from job.recipe.protocol import describe
 from job.run import run_job
 from job.source.sample.catalogue import make_catalogue
 
@@ -84,7 +86,7 @@ def test_the_schema_is_what_datasets_would_write(output: Path) -> None:
     )
     for path in (output / "data").glob("*/*.parquet"):
         assert pq.read_schema(path).equals(features.arrow_schema, check_metadata=True)
-    kept = items_schema(KEEPABLE_COLUMNS)
+    kept = items_schema(describe(Course2024), KEEPABLE_COLUMNS.names)
     assert datasets.Features.from_arrow_schema(kept).arrow_schema.equals(kept, check_metadata=True)
 
 
