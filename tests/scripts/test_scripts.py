@@ -86,7 +86,7 @@ EVERY = {"plain", "slow", "seconds", "ray", "server", "process", "generated"}
         (("--fast", "-m", "not ray"), {"plain"}),
         (("-m", "slow or server"), {"slow", "server"}),
     ],
-    ids=" ".join,
+    ids=["default", "all", "fast", "marks"],
 )
 def test_a_lane_runs_the_tests_it_promises(lanes: Path, options: tuple[str, ...], expected: set[str]) -> None:
     code, passed, out = outcomes(lanes, *options)

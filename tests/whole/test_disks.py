@@ -1,4 +1,4 @@
-"""Disks that are full, read-only, gone or protected: one clear error, no half-written file, and the next run resumes."""
+"""Disks that are full, read-only, gone or protected: one clear error, no half-written file; the next run resumes."""
 
 from __future__ import annotations
 
