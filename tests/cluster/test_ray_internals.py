@@ -70,13 +70,12 @@ def wanted(jsonl_only: Path, shared_ray: int, curate: Curate, tmp_path: Path) ->
     return shards(tmp_path / "wanted")
 
 
-def run_without(names: list[str], *arguments: object, **more: str) -> str:
+def run_without(names: list[str], *arguments: object, **variables: str) -> str:
     """Runs `curate ARGUMENTS` on a Ray without these names, which has to succeed. Returns its standard error."""
-    inherited = {name: value for name, value in os.environ.items() if more or not name.startswith("RAY_")}
     ended = subprocess.run(
         [sys.executable, "-m", "tests.cluster.other_ray", ",".join(names), *map(str, arguments)],
         cwd=ROOT,
-        env={**inherited, "PYTHONPATH": str(ROOT), **more},
+        env={**os.environ, "PYTHONPATH": str(ROOT), **variables},
         capture_output=True,
         text=True,
         check=False,
@@ -87,17 +86,23 @@ def run_without(names: list[str], *arguments: object, **more: str) -> str:
 
 
 @pytest.mark.parametrize("names", [OF_A_RUN, *(pytest.param([name], marks=pytest.mark.slow) for name in OF_A_RUN)])
-def test_a_run_works_without(names: list[str], jsonl_only: Path, wanted: dict[str, bytes], tmp_path: Path) -> None:
-    said = run_without(names, "run", "--source", jsonl_only, "--output", tmp_path / "out", "--workers", 2)
+def test_a_run_works_without(
+    names: list[str], jsonl_only: Path, wanted: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in [name for name in os.environ if name.startswith("RAY_")]:  # those of the Ray of the other tests
+        monkeypatch.delenv(variable)
+    command = ["run", "--source", jsonl_only, "--output", tmp_path / "out", "--workers", 2]
+    said = run_without(names, *command, HOME=str(tmp_path))
     assert shards(tmp_path / "out") == wanted
     missing = [INTERNALS[name] for name in names]
     told = [line for line in said.splitlines() if line.startswith(f"Ray {ray.__version__} has no ")]
     assert told == [f"Ray {ray.__version__} has no {each.name}, so {each.without}" for each in missing]
+    assert (tmp_path / ".ray/auth_token").exists() == ("TOKEN" in names)  # Ray's own protection instead of ours
 
 
 def test_a_ray_that_was_joined_needs_none_of_them(jsonl_only: Path, wanted: dict[str, bytes], tmp_path: Path) -> None:
-    joining = {"RAY_ADDRESS": ray.get_runtime_context().gcs_address}
-    said = run_without(OF_A_RUN, "run", "--source", jsonl_only, "--output", tmp_path / "out", **joining)
+    address = ray.get_runtime_context().gcs_address
+    said = run_without(OF_A_RUN, "run", "--source", jsonl_only, "--output", tmp_path / "out", RAY_ADDRESS=address)
     assert shards(tmp_path / "out") == wanted
     assert "joining Ray at" in said
     assert "has no" not in said
