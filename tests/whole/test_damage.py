@@ -44,7 +44,7 @@ def test_a_damaged_page(tmp_path: Path, curate: Curate) -> None:
     assert result.exit_code == 1
     lines = result.err.splitlines()
     assert lines[-2].startswith(f"error: damaged: {path}, somewhere in rows 2,000 to 4,000: "), result.err
-    assert lines[-1].startswith("all else is done and kept; mend the files and run the same command again, or")
+    assert lines[-1].startswith("everything else is done and kept; repair the files and run the same command again, or")
     assert not (tmp_path / "out" / "manifest.json").exists()
     kept = shards(tmp_path / "out")
     same = [name for name in expected if kept[name] == expected[name]]

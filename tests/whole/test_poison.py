@@ -16,14 +16,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from job.config.load import load_config
-from job.config.models import RecipeConfig
 from job.output.folder import OutputFolder
 from job.output.records import Record
+from job.recipe.course_2024.settings import Course2024Settings
 from job.run import Outcome, run_job
+from job.source.location import LocalFile
 from job.source.read.jsonl import JsonlReader, read_lines
 from job.source.sample.catalogue import make_catalogue
 from tests.conftest import Curate
 from tests.recipe import plain
+from tests.source.hub_form import row_layout
 
 pytestmark = pytest.mark.usefixtures("shared_ray")
 
@@ -406,7 +408,7 @@ def test_an_odd_row_is_the_item_that_the_recipe_says(odd_items: dict[str | None,
     description, details = (DESCRIPTION[:700], DETAILS[name][1]) if name in DETAILS else (DESCRIPTION, None)
     row = {"title": title, "price": "12.5", "description": [description], "features": None, "details": details}
     assert (item["title"], item["price"]) == (title, 12.5)
-    assert ("kept", item["prompt"], item["token_count"]) == plain.judge(row, RecipeConfig())
+    assert ("kept", item["prompt"], item["token_count"]) == plain.judge(row, Course2024Settings())
 
 
 def test_all_malformed_rows_can_be_listed_without_a_control_character(runs: Runs, curate: Curate) -> None:
@@ -425,11 +427,11 @@ def test_all_malformed_rows_can_be_listed_without_a_control_character(runs: Runs
 def read_all(path: Path, max_row_bytes: int, partitions: int) -> list[dict[str, Any]]:
     """Reads a file in so many partitions; returns its rows, without the messages that end partitions."""
     size = path.stat().st_size
-    reader = JsonlReader((), max_row_bytes)
+    reader = JsonlReader(row_layout((), max_row_bytes))
     cuts = [size * index // partitions for index in range(partitions + 1)]
     rows: list[dict[str, Any]] = []
     for index in range(partitions):
-        tables = list(reader.read(path, index, cuts[index], cuts[index + 1]))
+        tables = list(reader.read(LocalFile(path), index, cuts[index], cuts[index + 1]))
         rows += [row for table in tables[:-1] for row in table.select(["position", "cause", "raw"]).to_pylist()]
     return rows
 
@@ -485,7 +487,9 @@ def test_valid_rows_of_10_mb_are_rows(tmp_path: Path) -> None:
     curated(tmp_path / "source", tmp_path / "out", max_malformed=0)
     found = [(item["prompt"], item["token_count"]) for item in items(tmp_path / "out", "Toys")]
     for item, given in zip(found, huge, strict=True):
-        judged = plain.judge({**given, "price": "5", "details": json.dumps(given["details"])[:2_000]}, RecipeConfig())
+        judged = plain.judge(
+            {**given, "price": "5", "details": json.dumps(given["details"])[:2_000]}, Course2024Settings()
+        )
         assert ("kept", *item) == judged
 
 
