@@ -20,9 +20,9 @@ from job.bench import command
 from job.bench.baselines.method import BASELINES, COPIES, CURATE, ONE_ROW, Method
 from job.bench.measure.kernel import recipe_timed
 from job.bench.measure.results import DEFINITIONS, Bench, Memory, Run
-from job.config.models import RecipeConfig
-from job.pipeline import make_recipe
-from job.recipe.course_2024 import recipe as price_prompt
+from job.recipe.course_2024 import prompt as price_prompt
+from job.recipe.course_2024.settings import Course2024Settings
+from job.recipe.registry import make_recipe
 from tests.bench.test_results import run
 from tests.conftest import Curate
 
@@ -72,7 +72,7 @@ def test_all_methods_make_the_same_items_and_are_measured(output: Path, curate: 
     assert {one.num_rows / one.workers for one in bench.runs if one.method == COPIES} == {float(ROWS)}
     assert all(one.apart_s["load_dataset"] > 0 for one in whole if one.method in {"process-pool", "datasets-map"})
     assert (bench.command, bench.definitions) == (command.command_line(), DEFINITIONS)
-    assert bench.config["recipe"] == RecipeConfig().model_dump()
+    assert bench.config["recipe"] == Course2024Settings().model_dump()
     assert bench.no_fit is not None
     assert bench.no_fit in result.out
     assert f"all outputs are equal: {bench.num_items:,} items" in result.out
@@ -234,7 +234,7 @@ def test_timing_the_recipe_leaves_it_unchanged() -> None:
     before = dict(vars(price_prompt))
     with recipe_timed() as call_times:
         assert dict(vars(price_prompt)) != before
-        make_recipe(RecipeConfig(max_price=7.0))
+        make_recipe(Course2024Settings(max_price=7.0))
         assert price_prompt.test_prompt("Price is $5") == "Price is $"
     assert dict(vars(price_prompt)) == before
     (name,) = (name for name in call_times if name.endswith(".test_prompt"))

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from job.bench.baselines import course
 from job.bench.baselines.course import Judgement, contents_of, judge, make_item, tokens_of
 from job.bench.baselines.hf_tokenizer import HuggingFaceEncoding, load_tokenizer, write_tokenizer
-from job.config.models import RecipeConfig
-from job.pipeline import make_recipe
+from job.recipe.course_2024.settings import Course2024Settings
+from job.recipe.registry import make_recipe
 from job.source.sample.listings import RowMaker
 from tests.recipe.plain import ENCODING
 
@@ -26,7 +26,7 @@ Row = dict[str, Any]
 TEXTS = pa.list_(pa.string())
 ROW_SCHEMA = pa.schema(
     [
-        *[(name, pa.string()) for name in ("title", "price", "details")],
+        *[(name, pa.string()) for name in ("title", "parent_asin", "price", "details")],
         *[(name, TEXTS) for name in ("description", "features")],
     ]
 )
@@ -98,13 +98,13 @@ def as_in_parquet(row: Row) -> Row:
     return {**row, "price": str(row["price"]), "details": json.dumps(row["details"])}
 
 
-def judgements_of_the_job(rows: Sequence[Row], recipe: RecipeConfig) -> list[Judgement]:
+def judgements_of_the_job(rows: Sequence[Row], recipe: Course2024Settings) -> list[Judgement]:
     judged = make_recipe(recipe).judge(pa.Table.from_pylist(list(rows), schema=ROW_SCHEMA))
     columns = (judged[name].to_pylist() for name in ("verdict", "prompt", "token_count"))
     return list(zip(*columns, strict=True))
 
 
-def agree(rows: Sequence[Row], encoding: HuggingFaceEncoding, recipe: RecipeConfig) -> list[str]:
+def agree(rows: Sequence[Row], encoding: HuggingFaceEncoding, recipe: Course2024Settings) -> list[str]:
     """Checks that the baselines make what the job makes of rows, and returns the verdicts."""
     wanted = judgements_of_the_job(rows, recipe)
     assert [judge(row, recipe, encoding) for row in rows] == wanted
@@ -123,7 +123,7 @@ def test_items_are_those_of_the_job(encoding: HuggingFaceEncoding) -> None:
     rows = [
         as_in_parquet(maker.row()) for chunk in range(2) for maker in [RowMaker(5, "Toys", chunk)] for _ in range(500)
     ]
-    verdicts = {*agree(rows, encoding, RecipeConfig())}
+    verdicts = {*agree(rows, encoding, Course2024Settings())}
     assert verdicts >= {"kept", "price_missing", "price_out_of_range", "text_too_short", "too_few_tokens"}
 
 
@@ -147,7 +147,7 @@ def test_odd_rows_are_judged_as_by_the_job(
         "features": texts,
         "description": None,
     }
-    for recipe in (RecipeConfig(), RecipeConfig(min_chars=3, min_tokens=2, max_tokens=7)):
+    for recipe in (Course2024Settings(), Course2024Settings(min_chars=3, min_tokens=2, max_tokens=7)):
         agree([row], encoding, recipe)
 
 
@@ -160,7 +160,7 @@ def test_every_phrase_is_removed_and_every_blank_tidied(encoding: HuggingFaceEnc
         "features": [],
         "description": [UNTIDY],
     }
-    assert agree([row], encoding, RecipeConfig(min_chars=0, min_tokens=0, max_tokens=1_000)) == ["kept"]
+    assert agree([row], encoding, Course2024Settings(min_chars=0, min_tokens=0, max_tokens=1_000)) == ["kept"]
 
 
 def test_bounds_are_where_the_job_has_them(encoding: HuggingFaceEncoding) -> None:
@@ -169,11 +169,12 @@ def test_bounds_are_where_the_job_has_them(encoding: HuggingFaceEncoding) -> Non
     contents = contents_of(row)
     size, tokens = len(contents), len(tokens_of(row["title"], contents, encoding))
     bounds = [(size - 1, 0), (size, 0), (0, tokens - 1), (0, tokens)]
-    recipes = [RecipeConfig(min_chars=min_chars, min_tokens=min_tokens) for min_chars, min_tokens in bounds]
+    recipes = [Course2024Settings(min_chars=min_chars, min_tokens=min_tokens) for min_chars, min_tokens in bounds]
     verdicts = [verdict for recipe in recipes for verdict in agree([row], encoding, recipe)]
     assert verdicts == ["kept", "text_too_short", "kept", "too_few_tokens"]
     prices = [
-        RecipeConfig(min_price=low, max_price=high, min_chars=0, min_tokens=0) for low, high in ((10, 10), (1, 9.5))
+        Course2024Settings(min_price=low, max_price=high, min_chars=0, min_tokens=0)
+        for low, high in ((10, 10), (1, 9.5))
     ]
     verdicts = [verdict for recipe in prices for verdict in agree([row], encoding, recipe)]
     assert verdicts == ["kept", "price_out_of_range"]

@@ -1,6 +1,7 @@
-"""The price-prompt recipe a second time: one row after the other, each rule as it is worded, slow and obvious.
+"""The course's recipe a second time, as the bench's baselines have it: one row after the other, in plain Python.
 
-It shares nothing with the package, so that a mistake would have to be made twice to go unseen.
+It shares nothing with the job's recipe, so a mistake would have to be made twice to go unnoticed. The tokenizer here is
+made by the tests themselves.
 """
 
 from __future__ import annotations
@@ -8,28 +9,14 @@ from __future__ import annotations
 import base64
 import importlib.resources
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import tiktoken
 
+from job.bench.baselines import course
+from job.bench.baselines.course import Judgement, Settings, contents_of, scrub, tidy
 
-class Settings(Protocol):
-    """The recipe's settings, as a config has them."""
-
-    @property
-    def min_price(self) -> float: ...
-    @property
-    def max_price(self) -> float: ...
-    @property
-    def min_chars(self) -> int: ...
-    @property
-    def min_tokens(self) -> int: ...
-    @property
-    def max_tokens(self) -> int: ...
-
-
-Judgement = tuple[str, str | None, int | None]
-"""The verdict, the prompt, and the number of its tokens; the last two only where the verdict is `kept`."""
+__all__ = ["ENCODING", "Judgement", "Settings", "contents_of", "judge", "scrub", "test_prompt", "tidy", "tokens_of"]
 
 
 def llama3() -> tiktoken.Encoding:
@@ -50,114 +37,13 @@ ENCODING = llama3()
 
 
 def judge(row: Mapping[str, Any], settings: Settings) -> Judgement:
-    """Judges one row.
-
-    Args:
-        row: `title`, `price` and `details` as text or None, `description` and `features` as lists of text or None.
-        settings: the recipe's settings.
-    """
-    # 1. price
-    if row["price"] is None or row["price"] == "":
-        return "price_missing", None, None
-    try:
-        price = float(row["price"])
-    except ValueError:
-        return "price_missing", None, None
-    # 2. range, then the title
-    if not (price >= settings.min_price and price <= settings.max_price):
-        return "price_out_of_range", None, None
-    if row["title"] is None:
-        return "title_missing", None, None
-    # 3. contents
-    contents = contents_of(row)
-    # 4. length
-    if not len(contents) > settings.min_chars:
-        return "text_too_short", None, None
-    # 5. scrub, 6. text, 7. tokens
-    tokens = tokens_of(row["title"], contents[: 7 * settings.max_tokens])
-    if not len(tokens) > settings.min_tokens:
-        return "too_few_tokens", None, None
-    text = ENCODING.decode(tokens[: settings.max_tokens])
-    # 8. tidy
-    text = tidy(text)
-    # 9. prompt
-    prompt = "How much does this cost to the nearest dollar?\n\n" + text + "\n\nPrice is $" + str(round(price)) + ".00"
-    # 10. token_count
-    return "kept", prompt, len(ENCODING.encode(prompt, disallowed_special=()))
-
-
-def contents_of(row: Mapping[str, Any]) -> str:
-    """Step 3."""
-    contents = ""
-    description = "\n".join(row["description"] or [])
-    if description != "":
-        contents = contents + description + "\n"
-    features = "\n".join(row["features"] or [])
-    if features != "":
-        contents = contents + features + "\n"
-    details = row["details"]
-    if details is not None and details != "":
-        details = details.replace('"Batteries Included?": "No"', "")
-        details = details.replace('"Batteries Included?": "Yes"', "")
-        details = details.replace('"Batteries Required?": "No"', "")
-        details = details.replace('"Batteries Required?": "Yes"', "")
-        details = details.replace("By Manufacturer", "")
-        details = details.replace("Item", "")
-        details = details.replace("Date First", "")
-        details = details.replace("Package", "")
-        details = details.replace(":", "")
-        details = details.replace("Number of", "")
-        details = details.replace("Best Sellers", "")
-        details = details.replace("Number", "")
-        details = details.replace("Product ", "")
-        contents = contents + details + "\n"
-    return contents
+    """Judges one row; see `course.judge`."""
+    return course.judge(row, settings, ENCODING)
 
 
 def tokens_of(title: str, contents: str) -> list[int]:
-    """Steps 5 to 7, up to the tokens of the whole text."""
-    return ENCODING.encode(scrub(title) + "\n" + scrub(contents), disallowed_special=())
-
-
-def scrub(text: str) -> str:
-    """Step 5, for the title or for the contents."""
-    blanked = ""
-    in_run = False
-    for character in text:
-        if character in ':[]"{}【】' or character.isspace():
-            if not in_run:
-                blanked += " "
-            in_run = True
-        else:
-            blanked += character
-            in_run = False
-    blanked = blanked.strip()
-    blanked = blanked.replace(" ,", ",")
-    blanked = blanked.replace(",,,", ",")
-    blanked = blanked.replace(",,", ",")
-    words: list[str] = []
-    for word in blanked.split(" "):
-        has_digit = False
-        for character in word:
-            if character.isdigit():
-                has_digit = True
-        if not (len(word) >= 7 and has_digit):
-            words.append(word)
-    return " ".join(words)
-
-
-def tidy(text: str) -> str:
-    """Step 8."""
-    text = text.replace(" .", ".")
-    text = text.replace(" ?", "?")
-    text = text.replace(" !", "!")
-    text = text.replace(" ,", ",")
-    text = text.replace(" ' ", "'")
-    text = text.replace(" n't", "n't")
-    text = text.replace(" 'm", "'m")
-    text = text.replace(" 's", "'s")
-    text = text.replace(" 've", "'ve")
-    return text.replace(" 're", "'re")
+    """Returns the tokens of the whole text; see `course.tokens_of`."""
+    return course.tokens_of(title, contents, ENCODING)
 
 
 def test_prompt(prompt: str) -> str:
