@@ -39,7 +39,7 @@ _LOOK_S = 0.1
 """Seconds between two looks at what the categories are doing."""
 _STOP_S = 2.0
 """Seconds to wait for threads that were told to stop."""
-_SEEN_S = 90.0
+_SHOWN_S = 90.0
 """Seconds to wait until a shared disk shows the last records. NFS caches a folder for up to 60 s by default."""
 
 
@@ -218,14 +218,14 @@ class _Round:
 
     def _wait_for_records(self, work: CategoryWork) -> None:
         """Waits until all records of a finished category are seen: a shared disk may show them a minute late."""
-        patience = time.monotonic() + _SEEN_S
+        patience = time.monotonic() + _SHOWN_S
         while not work.is_finished:
             if time.monotonic() > patience:
                 missing = len(work.plan.partitions) - len(work.records)
                 raise CurateError(
-                    f"{work.plan.category}: {missing} partitions are done, but nothing of that is to be seen in "
-                    f"{self.run.output.root} (by {platform.node()})\n"
-                    "when this machine sees what the others have written there, run the same command again"
+                    f"{work.plan.category}: {missing} partitions are done, but their records do not show up in "
+                    f"{self.run.output.root} (as {platform.node()} sees it)\n"
+                    "when this machine sees what others have written there, run the same command again"
                 )
             time.sleep(self.run.output.store.poll_s)
             work.look(self.run.output)

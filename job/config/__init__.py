@@ -1,1 +1,1 @@
-"""What a job should do: a YAML file, and values laid over it, become one checked `JobConfig`."""
+"""The config: a YAML file and overrides become one checked `JobConfig`."""

@@ -1,1 +1,1 @@
-"""Where rows come from: which files a category has, how they are cut, and how a piece is read."""
+"""Sources: where a category's files lie, how they are found and fetched, and how their rows are read."""

@@ -29,7 +29,7 @@ class Course2024Settings(RecipeSettings, frozen=True):
     max_tokens: Annotated[int, Field(ge=1)] = 160
     """The text is cut after this many tokens."""
     tokenizer: Literal["llama3"] = "llama3"
-    """Whose tokens are counted."""
+    """The tokenizer that counts and cuts."""
 
     @pydantic.model_validator(mode="after")
     def _range(self) -> Course2024Settings:
