@@ -17,6 +17,10 @@ from job.config.yaml_file import YAML_MISTAKES, parse_yaml, read_settings
 from job.errors import UsageError, nearest, printable
 from job.recipe.registry import DEFAULT, RECIPES
 
+_PROBLEMS_SHOWN = 10
+_FOUND_CHARS = 200
+"""Characters of a wrong value that its message shows."""
+
 
 def load_config(path: str | Path | None = None, overrides: Mapping[str, Any] | None = None) -> JobConfig:
     """Reads a config file and applies overrides.
@@ -45,7 +49,9 @@ def load_config(path: str | Path | None = None, overrides: Mapping[str, Any] | N
         return JobConfig.model_validate(settings)
     except pydantic.ValidationError as error:
         keys = _keys_by_section(settings)
-        lines = [_describe(problem, keys) for problem in _problems(error)]
+        problems = list(_problems(error))
+        lines = [_describe(problem, keys) for problem in problems[:_PROBLEMS_SHOWN]]
+        lines += [f"and {len(problems) - _PROBLEMS_SHOWN:,} more"] if len(problems) > _PROBLEMS_SHOWN else []
         raise UsageError(f"{where}: " + "\n".join(lines) + "\nall keys and their defaults: curate config") from None
 
 
@@ -143,5 +149,9 @@ def _describe(problem: Any, keys: Mapping[tuple[int | str, ...], list[str]]) -> 
         return f"{key}: unknown key{hint}"
     message = _EXPECTED.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
     given = problem["input"]
-    found = f" (found: {without_secrets(repr(given))})" if not isinstance(given, dict) else ""
+    found = f" (found: {_shortened(without_secrets(repr(given)))})" if not isinstance(given, dict) else ""
     return f"{key + ': ' if key else ''}{message}{found}"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _FOUND_CHARS else text[:_FOUND_CHARS] + "..."

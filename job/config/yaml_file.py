@@ -13,14 +13,19 @@ YAML_MISTAKES = (yaml.YAMLError, ArithmeticError, AttributeError, LookupError, R
 """Exceptions that PyYAML raises for invalid text. `!!int x`, a 13th month and 1,000 brackets each raise another one."""
 
 
+_MAX_ALIASES = 100
+"""Aliases in a config. Each one repeats the whole value of its anchor for everything that reads the config."""
+
+
 class _ConfigLoader(yaml.SafeLoader):
-    """A safe loader that refuses two things which PyYAML allows.
+    """A safe loader that refuses what PyYAML allows and no config needs.
 
     A duplicate key would silently replace the first one. An alias inside an anchored value multiplies what the anchor
-    stands for: 500 bytes can stand for billions of values, which everything that reads the config would visit.
+    stands for: 500 bytes can stand for billions of values. So do thousands of aliases of a long list.
     """
 
     _num_open_anchors = 0
+    _num_aliases = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         event: Any = self.peek_event()
@@ -28,6 +33,9 @@ class _ConfigLoader(yaml.SafeLoader):
         if is_alias and self._num_open_anchors:
             message = f"the alias *{event.anchor} is part of an anchored value: write that value out"
             raise yaml.MarkedYAMLError(None, None, message, event.start_mark)
+        self._num_aliases += is_alias
+        if self._num_aliases > _MAX_ALIASES:
+            raise yaml.MarkedYAMLError(None, None, f"more than {_MAX_ALIASES} aliases", event.start_mark)
         is_anchored = not is_alias and event.anchor is not None
         self._num_open_anchors += is_anchored
         node = super().compose_node(parent, index)

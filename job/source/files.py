@@ -27,8 +27,8 @@ class FileIdentity(msgspec.Struct, frozen=True, array_like=True):
     """Path relative to the source, with forward slashes."""
     size_bytes: int
     fingerprint: str
-    """Digest in hexadecimal. In a folder or a bucket: SHA-256 over the first and last 64 KiB. On the Hub: the file's hash
-    in the repository, which is SHA-256 over all bytes, or git's SHA-1 of a small file."""
+    """Digest in hexadecimal. In a folder or a bucket: SHA-256 over the first and last 64 KiB. On the Hub: the hash in
+    the repository, which is SHA-256 over all bytes, or git's SHA-1 of a small file."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -191,7 +191,7 @@ def file_info(address: str) -> fs.FileInfo | None:
 
 
 def size_of(address: str) -> int:
-    """Returns a file's size in bytes. Raises FileNotFoundError if it does not exist, CurateError as `file_info` does."""
+    """Returns the size of a file in bytes. Raises FileNotFoundError if it is not there, and what `file_info` raises."""
     found = file_info(address)
     if found is None or found.size is None:
         raise FileNotFoundError(errno.ENOENT, "no such file", address)

@@ -26,6 +26,8 @@ from job.recipe.registry import make_recipe
 from tests.bench.test_results import run
 from tests.conftest import Curate
 
+pytestmark = pytest.mark.seconds
+
 ROWS = 3_000
 
 

@@ -21,6 +21,8 @@ from job.recipe.registry import make_recipe
 from job.source.sample.listings import RowMaker
 from tests.recipe.plain import ENCODING
 
+pytestmark = pytest.mark.seconds
+
 Row = dict[str, Any]
 
 TEXTS = pa.list_(pa.string())

@@ -148,6 +148,7 @@ def test_outputs_that_differ_are_named_with_the_methods_that_made_them() -> None
         check_same([run(), run(num_items=299)])
 
 
+@pytest.mark.seconds
 def test_a_bench_of_many_workers_has_scaling_laws_and_is_drawn(tmp_path: Path) -> None:
     counts = (1, 2, 3, 4, 8)
     runs = [run(workers=count, wall_s=3 + 10 / count + extra, round=1) for count in counts for extra in (0, 0.1)]

@@ -8,6 +8,8 @@ import pytest
 from job.bench.measure import scaling
 from job.bench.measure.scaling import Law, fit, throughput, why_no_fit
 
+pytestmark = pytest.mark.seconds
+
 ROWS_PER_S = 10_000
 """Throughput of one worker in the made-up data."""
 FEWEST = (1, 2, 4, 8)

@@ -29,6 +29,7 @@ def test_time_before_all_workers_have_begun_is_not_measured() -> None:
     assert idle([*early, (1, 100.0, 102.0), (2, 100.0, 102.0)], workers=2) == (2.0, pytest.approx(0.0))
 
 
+@pytest.mark.seconds
 def test_every_partition_of_the_source_is_a_file_of_one_row(tmp_path: Path) -> None:
     make_source(tmp_path)
     files = sorted(tmp_path.iterdir())

@@ -14,6 +14,8 @@ import pytest
 from job.cluster import start as cluster
 from tests.conftest import shards
 
+pytestmark = pytest.mark.seconds
+
 ONE_TASK = "ray::MapBatches(read_partitions)->MapBatches(judge_batch)->Write"
 
 

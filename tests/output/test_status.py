@@ -12,6 +12,8 @@ import pytest
 from job.source.sample.catalogue import make_catalogue
 from tests.conftest import Curate
 
+pytestmark = pytest.mark.seconds
+
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:

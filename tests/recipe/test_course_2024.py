@@ -254,6 +254,7 @@ def test_a_test_prompt_keeps_what_the_listing_says_after_a_price_of_its_own() ->
     assert test_prompt("a Price is $1 b\n\nPrice is $20.00") == "a Price is $1 b\n\nPrice is $"
 
 
+@pytest.mark.seconds
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.sampled_from(["Price is $", "Price is ", "Price", "$", " is $", "5.00", "\n"])).map("".join))
 def test_a_test_prompt_is_cut_as_the_plain_version_cuts_it(text: str) -> None:
@@ -408,6 +409,7 @@ def rows_of_text(draw: st.DrawFn) -> Row:
     return row
 
 
+@pytest.mark.seconds
 @settings(max_examples=400, deadline=None)
 @given(st.lists(rows_of_text(), max_size=4))
 @example([])
@@ -451,6 +453,7 @@ def test_rows_are_judged_alike_however_many_are_judged_together(
     assert judged(table(rows)) == [plain.judge(row, DEFAULTS) for row in rows]
 
 
+@pytest.mark.seconds
 def test_the_rows_drawn_get_every_verdict_and_reach_every_limit() -> None:
     """Else the tests against the plain version would say little."""
     seen: Counter[str] = Counter()
@@ -628,6 +631,7 @@ def test_every_real_row_gives_the_expected_text_when_it_has_a_price(
     assert Counter(judgement[0] for judgement in found)[KEPT] > 1500
 
 
+@pytest.mark.seconds
 def test_the_plain_version_gives_every_expected_text_too(expected: list[dict[str, Any]]) -> None:
     """Else it would be no measure."""
     for line, row in zip(lines_of("rows.jsonl.gz"), expected, strict=True):

@@ -113,6 +113,7 @@ def check_heads(known: WordTokenizer, texts: Iterable[str], draw: random.Random)
             assert head.num_tokens == len(ENCODING.encode_ordinary(head.text + end)), repr(text)
 
 
+@pytest.mark.seconds
 @pytest.mark.parametrize(
     "num_texts", [NUM_TEXTS, pytest.param(NUM_TEXTS_SLOW, marks=pytest.mark.slow)], ids=["some", "many"]
 )
@@ -121,6 +122,7 @@ def test_texts_have_as_many_tokens_as_the_tokenizer_says(num_texts: int) -> None
     check_counts(WordTokenizer(LLAMA3), (random_text(draw) for _ in range(num_texts)))
 
 
+@pytest.mark.seconds
 @pytest.mark.parametrize(
     "num_texts", [NUM_TEXTS, pytest.param(NUM_TEXTS_SLOW, marks=pytest.mark.slow)], ids=["some", "many"]
 )
@@ -145,6 +147,7 @@ def test_any_text_of_words_and_newlines_is_counted_as_the_tokenizer_does_it(line
     check_counts(WordTokenizer(LLAMA3), iter(["\n".join(lines)]))
 
 
+@pytest.mark.seconds
 @settings(max_examples=500, deadline=None)
 @given(
     st.lists(
@@ -159,6 +162,7 @@ def test_any_texts_are_scrubbed_and_cut_as_rules_and_tokenizer_say(texts: list[s
     check_heads(WordTokenizer(LLAMA3), texts, draw)
 
 
+@pytest.mark.seconds
 def test_of_all_characters_white_space_and_brackets_part_words_and_no_others() -> None:
     parting: list[str] = []
     for plane in range(0, sys.maxunicode + 1, 0x10000):
@@ -215,6 +219,7 @@ def test_answers_stay_right_when_remembering_begins_anew(monkeypatch: pytest.Mon
         check_heads(known, [random_line(draw) for _ in range(10)], draw)
 
 
+@pytest.mark.seconds
 def test_memory_is_bounded_however_many_words_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of each of two kinds: words that are all different, and words that are long."""
     monkeypatch.setattr(words_module, "_MAX_REMEMBERED", 1_000)
@@ -358,6 +363,7 @@ def hugging_face_llama3() -> Any:
     return tokenizer
 
 
+@pytest.mark.seconds
 def test_hugging_face_counts_the_same() -> None:
     tokenizer = hugging_face_llama3()
     draw = random.Random(4)

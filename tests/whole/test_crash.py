@@ -23,6 +23,8 @@ import pytest
 from job.source.sample.catalogue import make_catalogue
 from tests.conftest import Curate, tree
 
+pytestmark = pytest.mark.seconds
+
 VICTIMS = ("driver", "worker", "raylet", "control service", "any", "all")
 MOST_RUNS = 3
 

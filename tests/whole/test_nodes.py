@@ -21,6 +21,8 @@ from tests.conftest import Curate, shards
 from tests.paths import ROOT
 from tests.servers.hub import Hub
 
+pytestmark = pytest.mark.seconds
+
 DATASET = "McAuley-Lab/Amazon-Reviews-2023"
 TOKEN = "hf_" + "s3cret" * 5
 TASK = "ray::MapBatches"
@@ -265,7 +267,7 @@ def test_a_run_that_joins_takes_its_code_along(
     shutil.copytree(ROOT / "job", tmp_path / "here/job")
     sink = tmp_path / "here/job/sink.py"
     (tmp_path / "seen").mkdir()
-    tells = f"\nimport os\nPath(f'{tmp_path}/seen/{{os.getpid()}}').write_text(__file__)\n"
+    tells = f"\nimport os, pathlib\npathlib.Path(f'{tmp_path}/seen/{{os.getpid()}}').write_text(__file__)\n"
     sink.write_text(sink.read_text() + tells)
     joining = {"RAY_ADDRESS": three_nodes.address}
     where = ["--source", source, "--output", tmp_path / "out"]

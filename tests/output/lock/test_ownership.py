@@ -166,6 +166,7 @@ def test_an_output_that_has_gone_away_is_said_to_be_gone(output: OutputFolder) -
     assert not Path(output.root).exists()
 
 
+@pytest.mark.seconds
 def test_an_owner_is_alone_however_others_come_and_go(tmp_path: Path) -> None:
     output = OutputFolder(tmp_path / "out")
     inside: list[int] = []

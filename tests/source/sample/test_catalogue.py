@@ -25,6 +25,8 @@ from job.source.sample.catalogue import make_catalogue
 from tests.conftest import tree
 from tests.source.hub_form import row_layout
 
+pytestmark = pytest.mark.seconds
+
 SEED = 11
 ROWS = 3_000
 JSONL = "raw/meta_categories/meta_Appliances.jsonl"

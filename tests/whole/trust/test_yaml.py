@@ -32,6 +32,10 @@ NO_CONFIG: dict[str, str] = {
     "bomb in a data set's arguments": "source:\n  load_dataset:\n    path: csv\n    " + bomb(9).replace("\n", "\n    "),
     "bomb as a path": bomb(9) + "\nsource: {path: *a8}",
     "bomb as a key": bomb(9) + "\n*a8 : x",
+    "wide bomb": "a: &a [" + "x, " * 5_000 + "]\ncategories: [" + "*a, " * 5_000 + "]",
+    "wide bomb in a data set's arguments": (
+        "a: &a [" + "x, " * 5_000 + "]\nsource: {load_dataset: {path: csv, more: [" + "*a, " * 5_000 + "]}}"
+    ),
     "merged bomb": "a: &a {b: 1}\nc: {<<: [*a, *a]}",
     "list in itself": "categories: &a [*a]",
     "object in itself": "source: {load_dataset: &a {path: csv, more: *a}}",
