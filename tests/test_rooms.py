@@ -56,13 +56,13 @@ def imports(path: Path) -> set[str]:
             found |= {room(node.module)} if "." in node.module else {alias.name for alias in node.names}
         elif isinstance(node, ast.Import):
             found |= {room(alias.name) for alias in node.names if alias.name.split(".")[0] == "job"}
-        elif isinstance(node, ast.Constant) and is_module(node.value):
-            found.add(room(node.value))
+        elif isinstance(node, ast.Constant) and is_module(str(node.value)):
+            found.add(room(str(node.value)))
     return found
 
 
-def is_module(name: object) -> bool:
-    if not isinstance(name, str) or not re.fullmatch(r"job(\.[a-z_]\w*)+", name):
+def is_module(name: str) -> bool:
+    if not re.fullmatch(r"job(\.[a-z_]\w*)+", name):
         return False
     path = PACKAGE.parent / name.replace(".", "/")
     return path.is_dir() or path.with_suffix(".py").is_file()
