@@ -230,14 +230,14 @@ def test_a_worker_that_dies_again_and_again_ends_the_job(source: Path, tmp_path:
 
 POISON = """
 import os
-from job.source import reader
+from job.source.read import reader
 
 read = reader.PartitionReader.read
 
-def dies(self, partition):
-    if partition.index == 1:
+def dies(self, index, partition):
+    if index == 1:
         os.kill(os.getpid(), 9)
-    return read(self, partition)
+    return read(self, index, partition)
 
 reader.PartitionReader.read = dies
 """

@@ -39,9 +39,10 @@ def reads(s3: S3, source: Path, **settings: object) -> tuple[int, list[int]]:
     s3.requests.clear()
     config = load_config(None, {"source.path": str(source), "output": OUT, "max_malformed": 5, **settings})
     run_job(config, quiet=True)
-    keys = Counter(request.key for request in s3.requests if request.method == "GET" and "?" not in request.path)
-    records = [count for key, count in sorted(keys.items()) if key.startswith("out/_partitions/") and ".json" in key]
-    return keys["out/plan.json"], sorted(records)
+    asked = Counter(request.key for request in s3.requests if request.method == "HEAD")  # before each read
+    read = Counter(request.key for request in s3.requests if request.method == "GET" and "?" not in request.path)
+    records = [count for key, count in read.items() if key.startswith("out/_partitions/") and key.endswith(".json")]
+    return asked["out/plan.json"], sorted(records)
 
 
 def test_a_run_reads_the_plan_before_and_under_its_lock_and_each_record_once(s3: S3, source: Path) -> None:
