@@ -8,6 +8,7 @@ import select
 import signal
 import sys
 import threading
+from collections.abc import Generator
 from typing import NoReturn
 
 INTERRUPTED = 130
@@ -55,6 +56,17 @@ def _enforce_ending() -> None:
         os._exit(INTERRUPTED)
 
     threading.Thread(target=enforce, daemon=True).start()
+
+
+@contextlib.contextmanager
+def sigterm_interrupts() -> Generator[None]:
+    """Turns the exit of Ray's own SIGTERM handler into an interrupt: Ray installs one while it starts."""
+    try:
+        yield
+    except SystemExit as ending:
+        if ending.code == signal.SIGTERM:
+            raise KeyboardInterrupt from None
+        raise
 
 
 def only_follows() -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 from job.cluster.code_archive import write_code_archive
 from job.errors import UsageError
 from job.output.lock.ownership import SUBMITTED
+from job.signals import sigterm_interrupts
 
 _ANSWER_S = 10.0
 """Seconds to wait for a connection."""
@@ -39,7 +40,8 @@ def join(address: str, say: Callable[[str], None]) -> None:
             write_code_archive(archive)
             environment["working_dir"] = str(archive)
         try:
-            ray.init(runtime_env=environment, logging_level=logging.ERROR, log_to_driver=False)
+            with sigterm_interrupts():
+                ray.init(runtime_env=environment, logging_level=logging.ERROR, log_to_driver=False)
         except Exception as error:
             raise _no_ray_at(address, " ".join(str(error).split())) from None
 

@@ -17,6 +17,7 @@ from job.cluster.ray_folder import ray_folder
 from job.cluster.ray_internals import folder_options
 from job.cluster.watch import Watch
 from job.errors import CurateError, UsageError
+from job.signals import sigterm_interrupts
 
 OBJECT_STORE_BYTES = 128 << 20
 """Size of Ray's object store, in bytes. Rows do not go through it, only the arguments and results of tasks. Ray's
@@ -68,7 +69,7 @@ def _start(cpus: int, folder: str) -> None:
     import ray
 
     try:
-        with without_helpers(), folder_options(folder) as options:
+        with sigterm_interrupts(), without_helpers(), folder_options(folder) as options:
             ray.init(
                 address="local",
                 num_cpus=cpus,

@@ -144,6 +144,14 @@ class JobConfig(_Section, frozen=True):
         return settings_type(value.get("name", DEFAULT)).model_validate(value)
 
     @pydantic.model_validator(mode="after")
+    def _no_clash(self) -> JobConfig:
+        if self.keep_columns:
+            made = self.recipe.recipe_type().item_schema.names
+            if clashing := [name for name in self.keep_columns if name in made]:
+                raise ValueError(f"keep_columns: the recipe makes an item column {clashing[0]!r} itself")
+        return self
+
+    @pydantic.model_validator(mode="after")
     def _fields(self) -> JobConfig:
         if self.source.fields:
             inputs = self.recipe.recipe_type().inputs.names
