@@ -80,11 +80,11 @@ def check_damage(config: JobConfig, damage: Sequence[Damage]) -> None:
     """
     if config.skip_damaged_files or not damage:
         return
-    raise CurateError(
-        "\n".join(damage_lines(damage))
-        + "\neverything else is done and kept; repair the files and run the same command again, "
-        "or leave these rows out: --skip-damaged-files"
-    )
+    advice = "repair the files and run the same command again, or leave these rows out: --skip-damaged-files"
+    if any(each.cut_off is True for each in damage):
+        # A whole file has another size, so it makes another job.
+        advice = "fetch the files again and start again with --fresh, or take what is whole: --skip-damaged-files"
+    raise CurateError("\n".join(damage_lines(damage)) + f"\neverything else is done and kept; {advice}")
 
 
 def damage_lines(damage: Sequence[Damage]) -> list[str]:

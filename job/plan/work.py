@@ -15,7 +15,7 @@ from job.output.records import CategoryPlan, Record
 from job.plan.damage import damage_noted
 from job.plan.planning import check_damage_accepted, plan_category
 from job.recipe.protocol import RecipeDescription
-from job.source.fetch.local_copies import nearest_location, unpacked
+from job.source.fetch.local_copies import nearest_location, shown_as, unpacked
 from job.source.files import CategorySource
 from job.source.location import FileLocation
 from job.source.read.reader import PartitionReader
@@ -91,6 +91,7 @@ class CategoryWork:
             locations=tuple(locations),
             sizes_bytes=tuple(location.size_now() for location in locations),
             layout=RowLayout.of(self.config),
+            shown=tuple(shown_as(file) for file in self.source.files),
             metadata=self._metadata(locations),
         )
 

@@ -243,4 +243,4 @@ _CHECKED: dict[Kind, Callable[[dict[str, Any], str], Any]] = {
 """What the second reading makes of a field, by its kind."""
 
 _CHECKED_KEPT = {**_CHECKED, Kind.JSON: _kept_json}
-"""What it makes of a kept column. Text stays as it stands, as in Parquet; an input is JSON until the recipe reads it."""
+"""What it makes of a kept column. Text stays as it stands, as in Parquet; an input is JSON for the recipe to read."""
