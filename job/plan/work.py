@@ -16,8 +16,10 @@ from job.plan.damage import damage_noted
 from job.plan.planning import check_damage_accepted, plan_category
 from job.recipe.protocol import RecipeDescription
 from job.source.fetch.local_copies import nearest_location, shown_as, unpacked
+from job.source.fetch.packing import is_packed
 from job.source.files import CategorySource
 from job.source.location import FileLocation
+from job.source.read.json_form import check_lines
 from job.source.read.reader import PartitionReader
 from job.source.read.rows import RowLayout
 
@@ -150,4 +152,6 @@ def plan_work(
         for index, file in enumerate(source.files):
             with damage_noted(config, file, damaged):
                 locations[index] = unpacked(source, file, scratch, say)
+                if is_packed(file.name) and source.file_format == "jsonl":
+                    check_lines(locations[index], shown_as(file))
     return CategoryWork(source=source, plan=plan_category(config, source, locations, damaged), config=config)

@@ -224,3 +224,17 @@ def test_each_file_that_was_cut_off_is_named(tmp_path: Path, curate: Curate) -> 
         verify_output(tmp_path / "out")
     limited = ("--limit", "2", "--fresh", "--category", "Books")  # nothing reads the end of this file
     assert curate("run", "--source", source, "--output", tmp_path / "limited", *limited).exit_code == 0
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_a_json_array_is_named_before_work_starts(suffix: str, tmp_path: Path, curate: Curate) -> None:
+    content = json.dumps([{"title": "a", "price": 5}] * 9, indent=0).encode()
+    path = tmp_path / f"Toys.jsonl{suffix}"
+    path.write_bytes(gzip.compress(content) if suffix else content)
+    result = curate("run", "--source", path, "--output", tmp_path / "out")
+    assert result.exit_code == 2
+    said = result.err[result.err.index("error: ") :]
+    what = f"the file packed in {path}" if suffix else str(path)
+    assert said.startswith(f"error: {what}: it is one JSON array, and no JSON Lines: one object in each line\n")
+    assert "jq -c '.[]'" in said
+    assert not (tmp_path / "out/data").exists()
