@@ -235,6 +235,6 @@ def test_a_json_array_is_named_before_work_starts(suffix: str, tmp_path: Path, c
     assert result.exit_code == 2
     said = result.err[result.err.index("error: ") :]
     what = f"the file packed in {path}" if suffix else str(path)
-    assert said.startswith(f"error: {what}: it is one JSON array, and no JSON Lines: one object in each line\n")
+    assert said.startswith(f"error: {what}: it is one JSON array, not JSON Lines (one object in each line)\n")
     assert "jq -c '.[]'" in said
     assert not (tmp_path / "out/data").exists()

@@ -41,7 +41,7 @@ def check_lines(location: FileLocation, shown: str | None = None) -> None:
         return
     path = quoted(location.local_path) if shown is None and location.local_path else "FILE"
     raise UsageError(
-        f"{shown or location}: {name}, and no JSON Lines: one object in each line\n"
+        f"{shown or location}: {name}, not JSON Lines (one object in each line)\n"
         f"make it so in another folder, and read that: jq -c {filter_} {path} > FOLDER/NAME.jsonl"
     )
 

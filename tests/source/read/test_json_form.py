@@ -46,7 +46,7 @@ def test_what_is_not_one_object_in_each_line_is_named(content: str, name: str, t
         check_lines(LocalFile(path))
     filter_ = "'.[]'" if name == ARRAY else "."
     assert str(raised.value) == (
-        f"{path}: {name}, and no JSON Lines: one object in each line\n"
+        f"{path}: {name}, not JSON Lines (one object in each line)\n"
         f"make it so in another folder, and read that: jq -c {filter_} {path} > FOLDER/NAME.jsonl"
     )
 
