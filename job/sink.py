@@ -18,6 +18,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import UNSET, UnsetType
 from ray.data.datasource import Datasink
 
 from job.output.folder import OutputFolder
@@ -26,7 +27,7 @@ from job.output.records import CategoryPlan, Record
 from job.output.shard import REJECTS_SCHEMA, content_digest, items_schema, parquet_bytes
 from job.output.totals import check_adds_up
 from job.recipe.protocol import CATEGORY, RecipeDescription
-from job.recipe.verdicts import END, KEPT, MALFORMED
+from job.recipe.verdicts import CUT_OFF, END, KEPT, MALFORMED
 from job.source.read.rows import KEEP_PREFIX
 
 
@@ -71,11 +72,15 @@ class ShardSink(Datasink[None]):
 
     def _commit(self, partition: int, rows: pa.Table, elapsed_s: float) -> None:
         category = self._plan.category
-        is_end = pc.equal(rows["verdict"], END)
-        expected, damaged = (rows.filter(is_end)[name][0].as_py() for name in ("position", "cause"))
-        verdicts = rows["verdict"].filter(pc.invert(is_end))
+        is_message = pc.is_in(rows["verdict"], pa.array([END, CUT_OFF]))
+        messages = {message["verdict"]: message for message in rows.filter(is_message).to_pylist()}
+        expected, damaged = messages[END]["position"], messages[END]["cause"]
+        verdicts = rows["verdict"].filter(pc.invert(is_message))
         if damaged:
             rows, verdicts = rows.slice(0, 0), verdicts.slice(0, 0)
+        cut_off_at: int | UnsetType = UNSET
+        if CUT_OFF in messages:
+            cut_off_at, damaged = messages[CUT_OFF]["position"], messages[CUT_OFF]["cause"]
         if len(verdicts) != expected:
             raise RuntimeError(f"{category}: partition {partition} arrived with {len(verdicts)} rows of {expected}")
         funnel: dict[str, int] = {entry["values"]: entry["counts"] for entry in pc.value_counts(verdicts).to_pylist()}
@@ -112,6 +117,7 @@ class ShardSink(Datasink[None]):
             rejects_bytes=len(rejects_content),
             rejects_sha256=hashlib.sha256(rejects_content).hexdigest() if rejects else None,
             damaged=damaged,
+            cut_off_at=cut_off_at,
             elapsed_s=round(elapsed_s, 3),
         )
         self._output.write_json(self._output.record_name(category, partition), record)

@@ -120,7 +120,7 @@ class JobConfig(_Section, frozen=True):
     """Source columns to carry along with each item."""
     max_malformed: int | float = 0.001
     """How many malformed rows are tolerated: a whole number is a count, a fraction is a share of each category, but
-    never fewer than 10 rows."""
+    never fewer than 10 rows, unless these are more than half of it."""
     max_row_bytes: Annotated[int, Field(ge=1)] = 64 * 2**20
     """A row with more bytes is malformed."""
     skip_damaged_files: bool = False

@@ -14,7 +14,7 @@ from job.output.records import Damage, Record
 from job.recipe.verdicts import MALFORMED
 
 _LEAST_ROWS = 10
-"""Malformed rows that any share allows, so that one bad row does not end a small job."""
+"""Malformed rows that any share allows, so that one bad row does not end a small job; but no more than half of them."""
 _CAUSES_SHOWN = 3
 _DAMAGES_SHOWN = 5
 
@@ -34,10 +34,12 @@ def check_malformed(output: OutputFolder, category: str, records: Sequence[Recor
     malformed = sum(record.funnel.get(MALFORMED, 0) for record in records)
     rows = sum(record.num_rows for record in records)
     share = Fraction(str(max_malformed)) * rows  # 0.29 of 100 is 29, and not 28 as in binary fractions
-    allowed = max_malformed if isinstance(max_malformed, int) else max(_LEAST_ROWS, int(share))
-    if rows and malformed == rows and not isinstance(max_malformed, int):
+    floor = min(_LEAST_ROWS, rows // 2)
+    allowed = max_malformed if isinstance(max_malformed, int) else max(floor, int(share))
+    if malformed > allowed and malformed * 2 > rows:  # the file is at fault: to accept them would throw it away
+        which = "every row is malformed" if malformed == rows else f"{malformed:,} of {rows:,} rows are malformed"
         raise MalformedLimitError(
-            f"{category}: every row is malformed: is it JSONL, one object in each line?\n"
+            f"{category}: {which}: is it JSONL, one object in each line?\n"
             f"{_worst(output, records)}"
             f"to see them: curate rejects {quoted(output.root)}; then correct the file, and start again with --fresh"
         )
@@ -80,11 +82,11 @@ def check_damage(config: JobConfig, damage: Sequence[Damage]) -> None:
     """
     if config.skip_damaged_files or not damage:
         return
-    raise CurateError(
-        "\n".join(damage_lines(damage))
-        + "\neverything else is done and kept; repair the files and run the same command again, "
-        "or leave these rows out: --skip-damaged-files"
-    )
+    advice = "repair the files and run the same command again, or leave these rows out: --skip-damaged-files"
+    if any(each.cut_off is True for each in damage):
+        # A whole file has another size, so it makes another job.
+        advice = "fetch the files again and start again with --fresh, or take what is whole: --skip-damaged-files"
+    raise CurateError("\n".join(damage_lines(damage)) + f"\neverything else is done and kept; {advice}")
 
 
 def damage_lines(damage: Sequence[Damage]) -> list[str]:

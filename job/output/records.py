@@ -31,8 +31,10 @@ class Damage(msgspec.Struct, frozen=True, kw_only=True):
     file: str
     cause: str
     start: int | None = None
-    """First byte or row; None for the whole file."""
+    """First byte or row; None for the whole file. Of a packed file, the byte in its content."""
     end: int | None = None
+    cut_off: bool | UnsetType = UNSET
+    """True where the file ends in the middle of a line, and only that line is left out."""
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,12 +75,22 @@ class CategoryPlan(msgspec.Struct, frozen=True, kw_only=True, rename={"file_form
     def damage(self, records: Sequence[Record]) -> list[Damage]:
         """Returns everything that is left out because its file is damaged."""
         files = [Damage(file=name, cause=cause) for name, cause in self.damaged_files.items()]
-        parts = [
-            Damage(file=record.file, cause=record.damaged, start=record.start, end=record.end)
+        return files + [
+            Damage(
+                file=record.file,
+                cause=record.damaged,
+                start=record.start if record.cut_off_at is UNSET else record.cut_off_at,
+                end=record.end if record.cut_off_at is UNSET else self._file_end(record),
+                cut_off=UNSET if record.cut_off_at is UNSET else True,
+            )
             for record in records
             if record.damaged is not None
         ]
-        return files + parts
+
+    def _file_end(self, record: Record) -> int:
+        """Returns the end of a file that was cut off: the line that it ends in may reach across several partitions."""
+        file = self.partitions[record.partition].file
+        return max(partition.end for partition in self.partitions if partition.file == file)
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,8 +132,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     rejects_bytes: int
     rejects_sha256: str | None
     damaged: str | None
-    """Why the partition could not be read, where its file is damaged; then it gave no rows at all."""
+    """Why the partition could not be read, where its file is damaged; then it gave no rows at all, unless
+    `cut_off_at` is set."""
     elapsed_s: float
+    cut_off_at: int | UnsetType = UNSET
+    """Byte at which the line begins that the file ends in, where it was cut off; the rows before it count."""
 
 
 class LastRun(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,9 +10,11 @@ from job.errors import CurateError, UsageError
 from job.output.records import CategoryPlan, Plan
 from job.plan.damage import damage_noted
 from job.source.fetch.local_copies import nearest_location
+from job.source.fetch.packing import is_packed
 from job.source.files import CategorySource, Repository
 from job.source.find import bucket, folder, hub
 from job.source.find.load_dataset import loaded_category
+from job.source.read.json_form import check_lines
 from job.source.read.jsonl import check_fields
 from job.source.read.parquet_columns import open_checked
 from job.source.read.rows import RowLayout
@@ -56,8 +58,12 @@ def _check_columns(config: JobConfig, source: CategorySource) -> None:
         if source.file_format == "parquet":
             with damage_noted(config, file, {}):
                 open_checked(location, layout)
-        elif config.source.fields and not source.is_packed:
-            check_fields(location, config.source.fields)
+        elif not is_packed(file.name):
+            # Over the network it is a request per file, and all files of a category are made in one way.
+            if location.local_path is not None or file is source.files[0]:
+                check_lines(location)
+            if config.source.fields and not source.is_packed:
+                check_fields(location, config.source.fields)
 
 
 def _find_on_hub(config: JobConfig, before: Plan | None) -> list[CategorySource]:

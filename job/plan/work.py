@@ -15,9 +15,11 @@ from job.output.records import CategoryPlan, Record
 from job.plan.damage import damage_noted
 from job.plan.planning import check_damage_accepted, plan_category
 from job.recipe.protocol import RecipeDescription
-from job.source.fetch.local_copies import nearest_location, unpacked
+from job.source.fetch.local_copies import nearest_location, shown_as, unpacked
+from job.source.fetch.packing import is_packed
 from job.source.files import CategorySource
 from job.source.location import FileLocation
+from job.source.read.json_form import check_lines
 from job.source.read.reader import PartitionReader
 from job.source.read.rows import RowLayout
 
@@ -91,6 +93,7 @@ class CategoryWork:
             locations=tuple(locations),
             sizes_bytes=tuple(location.size_now() for location in locations),
             layout=RowLayout.of(self.config),
+            shown=tuple(shown_as(file) for file in self.source.files),
             metadata=self._metadata(locations),
         )
 
@@ -149,4 +152,6 @@ def plan_work(
         for index, file in enumerate(source.files):
             with damage_noted(config, file, damaged):
                 locations[index] = unpacked(source, file, scratch, say)
+                if is_packed(file.name) and source.file_format == "jsonl":
+                    check_lines(locations[index], shown_as(file))
     return CategoryWork(source=source, plan=plan_category(config, source, locations, damaged), config=config)

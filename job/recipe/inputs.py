@@ -76,6 +76,11 @@ def is_required(field: pa.Field) -> bool:
     return _REQUIRED in (field.metadata or {})
 
 
+def encodable(text: str) -> str:
+    """Replaces lone surrogates, which JSON can escape and UTF-8 cannot encode, by U+FFFD."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def json_source_name(name: str) -> str:
     """Returns the column that holds a `Kind.JSON` input as it came.
 

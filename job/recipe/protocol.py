@@ -16,7 +16,7 @@ import msgspec
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
-from job.recipe.verdicts import END, KEPT, MALFORMED
+from job.recipe.verdicts import CUT_OFF, END, KEPT, MALFORMED
 
 CATEGORY = "category"
 """Name of the first column of every item, which the program adds."""
@@ -140,7 +140,7 @@ def describe(recipe: type[Recipe]) -> RecipeDescription:
         raise ValueError(f"recipe {recipe.name}: no input or item column can be called {taken[0]!r}")
     if CATEGORY in columns:
         raise ValueError(f"recipe {recipe.name}: the item column {CATEGORY!r} is added by the program")
-    if wrong := {KEPT, MALFORMED, END} & {*reasons}:
+    if wrong := {KEPT, MALFORMED, END, CUT_OFF} & {*reasons}:
         raise ValueError(f"recipe {recipe.name}: {wrong.pop()!r} cannot be a drop reason")
     for what, given in (("input", recipe.inputs.names), ("column", recipe.item_schema.names), ("reason", reasons)):
         if twice := [name for name in given if list(given).count(name) > 1]:

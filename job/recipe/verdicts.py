@@ -1,4 +1,4 @@
-"""Verdicts that every recipe shares. A drop reason is the recipe's own; these three are the program's."""
+"""Verdicts that every recipe shares. A drop reason is the recipe's own; these are the program's."""
 
 from __future__ import annotations
 
@@ -10,3 +10,7 @@ MALFORMED = "malformed"
 
 END = "end"
 """Marks the last message of a partition, which is no row: its position says how many rows came before it."""
+
+CUT_OFF = "cut-off line"
+"""Marks a message, which is no row, before the last one of a partition: the file ends in the middle of a line. Its
+position is where that line begins. The rows before it count."""

@@ -551,7 +551,7 @@ def test_details_as_they_came_and_details_as_text_give_the_same_answers(
     values: list[Any], filler: str, ascii_only: bool, separators: tuple[str, str]
 ) -> None:
     sources = [json.dumps(value, ensure_ascii=ascii_only, separators=separators) for value in values]
-    rows = [listing(filler, details=json.dumps(value)) for value in values]
+    rows = [listing(filler, details=value if isinstance(value, str) else json.dumps(value)) for value in values]
     as_they_came = [listing(filler, details_json=source) for source in sources]
     expected = [plain.judge(row, DEFAULTS) for row in rows]
     assert judged(table(rows)) == expected
@@ -565,6 +565,16 @@ def test_an_empty_object_and_a_null_are_text_and_missing_details_are_not() -> No
         row = table([listing(dense, details_json=source)], DETAILS_JSON)
         assert judged(row, Course2024Settings(min_chars=num_chars))[0][0] == DropReason.TEXT_TOO_SHORT
         assert judged(row, Course2024Settings(min_chars=num_chars - 1))[0][0] == KEPT
+
+
+def test_details_that_are_json_text_in_jsonl_are_used_as_they_stand(tmp_path: Path) -> None:
+    """As pandas and `datasets` write JSON Lines from the Hub's Parquet files."""
+    details = json.dumps({"Brand": "Oak", "Color": 'a "deep" blue', "Batteries Required?": "No"})
+    row = listing("wood " * 60, details=details)
+    lines = [json.dumps(row).encode(), json.dumps(row | {"details": json.loads(details)}).encode()]
+    found = judged(read_jsonl(tmp_path / "rows.jsonl", lines), Course2024Settings(min_tokens=1))
+    assert found[0] == found[1] == plain.judge(row, Course2024Settings(min_tokens=1))
+    assert r"wood Brand Oak, Color a \ deep\ blue," in str(found[0][1])
 
 
 # Real rows

@@ -147,3 +147,94 @@ def test_a_packed_file_that_is_damaged_after_its_plan_was_made_is_an_error(
     (source / "Toys.jsonl.gz").write_bytes(whole)
     assert curate(*command).exit_code == 0
     assert shards(tmp_path / "out") == expected
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_a_file_that_ends_in_the_middle_of_a_line(suffix: str, tmp_path: Path, curate: Curate) -> None:
+    make_catalogue(tmp_path / "made", rows=4_000, categories=["Toys"], file_format="jsonl")
+    whole = (tmp_path / "made/raw/meta_categories/meta_Toys.jsonl").read_bytes()
+    cut = whole[: len(whole) * 2 // 3]
+    begin = cut.rindex(b"\n") + 1
+    assert begin < len(cut)
+    for name, content in (("cut", cut), ("lines", cut[:begin])):
+        (tmp_path / name).mkdir()
+        packed = gzip.compress(content, 1) if suffix else content
+        (tmp_path / name / f"Toys.jsonl{suffix}").write_bytes(packed)
+    assert curate("run", "--source", tmp_path / "lines", "--output", tmp_path / "expected").exit_code == 0
+    expected = json.loads((tmp_path / "expected/manifest.json").read_bytes())
+
+    command = ("run", "--source", tmp_path / "cut", "--output", tmp_path / "out")
+    result = curate(*command)
+    assert result.exit_code == 1
+    what = f"{'the file packed in ' if suffix else ''}{tmp_path}/cut/Toys.jsonl{suffix} seems to be cut off: "
+    what += f"its last line, at byte {begin:,}, has no newline and is not JSON: "
+    lines = result.err.splitlines()
+    assert lines[-2].startswith(f"error: {what}"), result.err
+    assert lines[-1] == (
+        "everything else is done and kept; fetch the files again and start again with --fresh, "
+        "or take what is whole: --skip-damaged-files"
+    )
+    assert not (tmp_path / "out/manifest.json").exists()
+    assert not (tmp_path / "out/_rejects").exists()
+
+    skipped = curate(*command, "--skip-damaged-files")
+    assert skipped.exit_code == 0
+    assert f"left out, as --skip-damaged-files says:\n{what}" in skipped.out
+    manifest = json.loads((tmp_path / "out/manifest.json").read_bytes())
+    (damage,) = manifest["categories"]["Toys"].pop("damaged")
+    assert damage.pop("cause").startswith(what)
+    assert damage == {"file": f"Toys.jsonl{suffix}", "start": begin, "end": len(cut), "cut_off": True}
+    assert (manifest["num_rows"], manifest["funnel"]) == (cut.count(b"\n"), expected["funnel"])
+    assert manifest["content_digest"] == expected["content_digest"]
+    assert "\nLeft out: " in (tmp_path / "out/README.md").read_text()
+    verify_output(tmp_path / "out")
+    complete = curate(*command, "--skip-damaged-files")
+    assert complete.out.splitlines()[-1].startswith("complete already")
+    assert curate(*command).exit_code == 1  # it is not forgotten that something is missing
+
+    (tmp_path / f"cut/Toys.jsonl{suffix}").write_bytes(gzip.compress(whole, 1) if suffix else whole)
+    assert curate(*command).exit_code == 4
+    assert curate(*command, "--fresh").exit_code == 0
+    verify_output(tmp_path / "out")
+    assert json.loads((tmp_path / "out/manifest.json").read_bytes())["num_rows"] == 4_000
+
+
+def test_each_file_that_was_cut_off_is_named(tmp_path: Path, curate: Curate) -> None:
+    """Also one of which nothing is left but the beginning of a row. Under a limit such a line counts as one row."""
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "Books.jsonl").write_bytes(b'{"title": "a"}\n{"title": "b"}\n{"ti')
+    (source / "Games.jsonl").write_bytes(b'{"tit')
+    (source / "Toys.jsonl").write_bytes(b'{"title": "c"}\n\r\n{"title": "d"}')
+    command = ("run", "--source", source, "--output", tmp_path / "out")
+    for more in ((), ("--limit", "3", "--fresh")):
+        result = curate(*command, *more)
+        assert result.exit_code == 1
+        assert f"{source}/Books.jsonl seems to be cut off: its last line, at byte 30, has no newline" in result.err
+        assert f"{source}/Games.jsonl seems to be cut off: its last line, at byte 0, has no newline" in result.err
+        assert "Toys.jsonl seems" not in result.err
+        done = curate(*command, *more, "--skip-damaged-files", "--json")
+        printed = json.loads(done.out)
+        assert {name: totals["num_rows"] for name, totals in printed["categories"].items()} == {
+            "Books": 2,
+            "Games": 0,
+            "Toys": 2,
+        }
+        assert printed["funnel"]["malformed"] == 0
+        verify_output(tmp_path / "out")
+    limited = ("--limit", "2", "--fresh", "--category", "Books")  # nothing reads the end of this file
+    assert curate("run", "--source", source, "--output", tmp_path / "limited", *limited).exit_code == 0
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_a_json_array_is_named_before_work_starts(suffix: str, tmp_path: Path, curate: Curate) -> None:
+    content = json.dumps([{"title": "a", "price": 5}] * 9, indent=0).encode()
+    path = tmp_path / f"Toys.jsonl{suffix}"
+    path.write_bytes(gzip.compress(content) if suffix else content)
+    result = curate("run", "--source", path, "--output", tmp_path / "out")
+    assert result.exit_code == 2
+    said = result.err[result.err.index("error: ") :]
+    what = f"the file packed in {path}" if suffix else str(path)
+    assert said.startswith(f"error: {what}: it is one JSON array, not JSON Lines (one object in each line)\n")
+    assert "jq -c '.[]'" in said
+    assert not (tmp_path / "out/data").exists()

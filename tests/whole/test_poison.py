@@ -88,7 +88,7 @@ POISON: list[tuple[bytes, str]] = [
     (b" " * (MAX_ROW_BYTES + 1), "longer than max_row_bytes, 2,097,152"),
 ]
 CUT_OFF = b'{"title": "the file ends he'
-"""The last line, which has no newline."""
+"""The last line, which has no newline: it is no reject."""
 
 
 @dataclass
@@ -133,7 +133,7 @@ def laid(good: list[bytes]) -> Laid:
         file.content += row + b"\n"
     assert not poison
     file.until(PARTITION_BYTES, len(CUT_OFF))
-    file.poison(CUT_OFF, "not JSON: Unterminated string", end=b"")
+    file.content += CUT_OFF
     return file
 
 
@@ -228,7 +228,7 @@ def details_line(asin: str, source: bytes) -> bytes:
 
 
 DETAILS: dict[str, tuple[bytes, str | None]] = {
-    "details-text": (b'"made of\\u20ac oak"', '"made of\\u20ac oak"'),
+    "details-text": (b'"made of \\u20ac oak"', "made of € oak"),
     "details-list": (b'["oak","brass"]', '["oak", "brass"]'),
     "details-number": (b"1e2", "100.0"),
     "details-null": (b"null", "null"),
@@ -327,10 +327,11 @@ def runs(shared_ray: int, tmp_path_factory: pytest.TempPathFactory) -> Runs:
     write_parquet(folder / "good/Boxes.parquet", rows)
     write_parquet(folder / "bad/Boxes.parquet", poisoned)
     (folder / "bad/Odd.jsonl").write_bytes(odd_file())
+    skipping = {"skip_damaged_files": True}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("job.source.read.partitions.MIN_JSONL_BYTES", PARTITION_BYTES)
         patch.setattr("job.source.read.partitions.MIN_PARQUET_ROWS", PARTITION_ROWS)
-        curated(folder / "bad", folder / "out", max_malformed=1_000, max_row_bytes=MAX_ROW_BYTES)
+        curated(folder / "bad", folder / "out", max_malformed=1_000, max_row_bytes=MAX_ROW_BYTES, **skipping)
     curated(folder / "good", folder / "expected")
     return Runs(folder / "out", folder / "expected", toys, boxes)
 
@@ -362,6 +363,17 @@ def test_each_malformed_line_lies_aside_as_it_came_with_file_offset_and_cause_in
         assert reject["cause"].startswith(cause), row[:80]
 
 
+def test_the_line_that_the_file_ends_in_is_left_out_and_named(runs: Runs) -> None:
+    size = len(runs.toys.content)
+    (damage,) = runs.manifest(runs.with_poison, "Toys")["damaged"]
+    assert (damage["file"], damage["start"], damage["end"], damage["cut_off"]) == (
+        "Toys.jsonl",
+        size - len(CUT_OFF),
+        size,
+        True,
+    )
+
+
 def test_poison_lay_at_every_kind_of_border(runs: Runs) -> None:
     """That the file above is what it was meant to be."""
     borders = {record.start for record in runs.records("Toys")}
@@ -372,7 +384,8 @@ def test_poison_lay_at_every_kind_of_border(runs: Runs) -> None:
     assert sum(end + 1 in borders for _, end in spans) >= 2
     assert sum(any(begin < border < end for border in borders) for begin, end in spans) >= 4
     assert spans[0][0] == 0
-    assert spans[-1][1] == len(runs.toys.content)
+    assert runs.toys.content.endswith(b"\n" + CUT_OFF)
+    assert len(runs.toys.content) % PARTITION_BYTES == 0
     assert any(record.num_rows == 0 for record in runs.records("Toys"))
 
 

@@ -16,6 +16,8 @@ from collections.abc import Iterator, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from job.recipe.inputs import encodable
+
 _DETAIL_PHRASES = (
     '"Batteries Included?": "No"',
     '"Batteries Included?": "Yes"',
@@ -61,9 +63,11 @@ def details_text(details_json: str) -> str:
         details_json: the JSON source of the value: well-formed, with any spacing and escapes.
 
     Returns:
-        The text of `json.dumps(json.loads(details_json))`.
+        The text of `json.dumps(json.loads(details_json))`. Where the value itself is text, as in JSON Lines made from
+        the Parquet files, that text as it stands.
     """
-    return json.dumps(json.loads(details_json))
+    details = json.loads(details_json)
+    return encodable(details) if isinstance(details, str) else json.dumps(details)
 
 
 def contents(description: str, features: str, details: str | None) -> str:

@@ -35,6 +35,11 @@ def nearest_location(source: CategorySource, file: SourceFile) -> FileLocation:
     return (source.repository and cached_file(source.repository, file)) or file.location
 
 
+def shown_as(file: SourceFile) -> str:
+    """Returns what messages about its unpacked content call a file."""
+    return f"the file packed in {file.location}" if is_packed(file.name) else str(file.location)
+
+
 def local_copies(
     source: CategorySource,
     scratch: Path,

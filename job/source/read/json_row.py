@@ -14,7 +14,7 @@ from typing import Annotated, Any, Optional
 
 import msgspec
 
-from job.recipe.inputs import Kind, kind_of
+from job.recipe.inputs import Kind, encodable, kind_of
 from job.source.read.rows import RowLayout
 
 MAX_DEPTH = 500
@@ -110,7 +110,8 @@ class RowDecoder:
             raise MalformedRowError(f"not an object but {_kind(value)}")
         if self._layout.fields:
             value = self._mapped(value)
-        return [_CHECKED[kind](value, name) for name, kind in (*self._kinds, *self._kept)]
+        inputs = [_CHECKED[kind](value, name) for name, kind in self._kinds]
+        return inputs + [_CHECKED_KEPT[kind](value, name) for name, kind in self._kept]
 
     def _mapped(self, value: dict[str, Any]) -> dict[str, Any]:
         """Renames an object's keys to the recipe's inputs."""
@@ -169,18 +170,13 @@ def _kind(value: object) -> str:
     return "null" if value is None else names[type(value)]
 
 
-def _plain(text: str) -> str:
-    """Replaces lone surrogates, which UTF-8 cannot encode, by U+FFFD."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
 def _text(value: dict[str, Any], name: str) -> str | None:
     text = value.get(name)
     if text is None:
         return None
     if not isinstance(text, str):
         raise MalformedRowError(f"{name} is {_kind(text)}, neither text nor null")
-    return _plain(text)
+    return encodable(text)
 
 
 def _texts(value: dict[str, Any], name: str) -> list[str] | None:
@@ -192,23 +188,28 @@ def _texts(value: dict[str, Any], name: str) -> list[str] | None:
     for text in texts:
         if not isinstance(text, str):
             raise MalformedRowError(f"{name} has {_kind(text)} among its strings")
-    return [_plain(text) for text in texts]
+    return [encodable(text) for text in texts]
 
 
 def _number_as_text(value: dict[str, Any], name: str) -> str:
     found = value.get(name)
     if isinstance(found, bool) or not isinstance(found, int | float | str | None):
         raise MalformedRowError(f"{name} is {_kind(found)}, neither number, text nor null")
-    return _plain(found) if isinstance(found, str) else str(found)
+    return encodable(found) if isinstance(found, str) else str(found)
 
 
 def _any_as_text(value: dict[str, Any], name: str) -> str | None:
     found = value.get(name)
-    return _plain(found) if isinstance(found, str) else None if found is None else json.dumps(found)
+    return encodable(found) if isinstance(found, str) else None if found is None else json.dumps(found)
 
 
 def _json_text(value: dict[str, Any], name: str) -> str | None:
     return json.dumps(value[name]) if name in value else None
+
+
+def _kept_json(value: dict[str, Any], name: str) -> str | None:
+    found = value.get(name)
+    return encodable(found) if isinstance(found, str) else _json_text(value, name)
 
 
 def _number(value: dict[str, Any], name: str) -> float | None:
@@ -240,3 +241,6 @@ _CHECKED: dict[Kind, Callable[[dict[str, Any], str], Any]] = {
     Kind.WHOLE_NUMBER: _whole_number,
 }
 """What the second reading makes of a field, by its kind."""
+
+_CHECKED_KEPT = {**_CHECKED, Kind.JSON: _kept_json}
+"""What it makes of a kept column. Text stays as it stands, as in Parquet; an input is JSON for the recipe to read."""

@@ -18,7 +18,8 @@ from job.errors import UsageError, nearest, printable
 from job.recipe.verdicts import MALFORMED
 from job.source.location import FileLocation
 from job.source.read.json_row import MalformedRowError, RowDecoder
-from job.source.read.rows import MAX_RAW_BYTES, RowLayout, end_message
+from job.source.read.last_line import why_cut_off
+from job.source.read.rows import MAX_RAW_BYTES, RowLayout, cut_off_message, end_message
 
 _BUFFER_BYTES = 1 << 20
 _ROWS_PER_CHUNK = 4000
@@ -76,7 +77,7 @@ def end_of_rows(location: FileLocation, limit: int, max_row_bytes: int) -> tuple
 
     Args:
         location: a JSONL file.
-        limit: how many rows; blank lines do not count.
+        limit: how many rows; blank lines do not count, but a last line that was cut off does.
         max_row_bytes: bytes above which a row is malformed.
 
     Returns:
@@ -129,7 +130,9 @@ class JsonlReader:
         self._layout = layout
         self._schema = layout.schema("jsonl")
 
-    def read(self, location: FileLocation, partition: int, start: int, end: int) -> Iterator[pa.Table]:
+    def read(
+        self, location: FileLocation, partition: int, start: int, end: int, shown: str | None = None
+    ) -> Iterator[pa.Table]:
         """Reads one partition.
 
         Args:
@@ -137,27 +140,37 @@ class JsonlReader:
             partition: number of the partition in its category.
             start: its first byte.
             end: the byte after its last one.
+            shown: what a message calls the file; its location by default.
 
         Yields:
-            Tables of rows in order, then the message that ends the partition.
+            Tables of rows in order; a message if the file ends in the middle of a line; then the one that ends the
+            partition.
         """
         decoder = RowDecoder(self._layout)
         num_rows = 0
         rows = _Rows(partition, self._schema)
+        cut_off: pa.Table | None = None
         with location.open(start - 1, end) as stream:
             for offset, line in read_lines(stream, start, end, self._layout.max_row_bytes):
                 if is_blank(line, self._layout.max_row_bytes):
                     continue
-                num_rows += 1
                 try:
                     rows.add(offset, decoder.row(line))
                 except MalformedRowError as error:
+                    if why := why_cut_off(stream, offset, line, self._layout.max_row_bytes):
+                        cause = f"{shown or location} seems to be cut off: its last line, at byte {offset:,}, has no "
+                        cause += f"newline and is not JSON: {why}"
+                        cut_off = cut_off_message(partition, offset, cause, self._schema)
+                        break
                     rows.add_malformed(offset, line, str(error))
+                num_rows += 1
                 if len(rows) == _ROWS_PER_CHUNK:
                     yield rows.table()
                     rows = _Rows(partition, self._schema)
         if len(rows):
             yield rows.table()
+        if cut_off is not None:
+            yield cut_off
         yield end_message(partition, num_rows, self._schema)
 
 

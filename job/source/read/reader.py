@@ -29,6 +29,8 @@ class PartitionReader:
     sizes_bytes: tuple[int, ...]
     """Size of each when it was planned."""
     layout: RowLayout
+    shown: tuple[str, ...] = ()
+    """What messages call each of them; where it lies, if there is nothing else."""
     metadata: tuple[pq.FileMetaData | None, ...] = ()
     """Metadata of Parquet files that are read over the network, so that not every task fetches it; None for files that
     are left out. It takes 45 KB for each row group, so that of files on a disk is read where it is needed."""
@@ -42,7 +44,8 @@ class PartitionReader:
 
         Yields:
             Its rows in order, then the message that ends it; see `RowLayout.schema`. Where the file is damaged the
-            message says so, and the rows before it count for nothing.
+            message says so, and the rows before it count for nothing. Where a JSONL file ends in the middle of a line,
+            a message before the last one says so, and the rows before it count.
 
         Raises:
             CurateError: when the file is gone, or has another size than it had.
@@ -62,7 +65,9 @@ class PartitionReader:
         if self.file_format == "parquet":
             metadata = self.metadata[partition.file] if self.metadata else None
             return ParquetReader(self.layout).read(location, index, partition.start, partition.end, metadata)
-        return _read_whole(JsonlReader(self.layout).read(location, index, partition.start, partition.end), location)
+        shown = self.shown[partition.file] if self.shown else None
+        tables = JsonlReader(self.layout).read(location, index, partition.start, partition.end, shown)
+        return _read_whole(tables, location)
 
     def _check_size(self, partition: Partition) -> None:
         """Compares a file's size: one that was cut off or replaced would silently give fewer rows, or broken ones."""

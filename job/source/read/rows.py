@@ -14,7 +14,7 @@ import pyarrow as pa
 from job.config.columns import kept_columns
 from job.config.models import JobConfig
 from job.recipe.inputs import Kind, json_source_name, kind_of
-from job.recipe.verdicts import END
+from job.recipe.verdicts import CUT_OFF, END
 from job.source.find.layout import FileFormat
 
 MAX_RAW_BYTES = 1 << 20
@@ -91,6 +91,11 @@ def end_message(partition: int, num_rows: int, schema: pa.Schema) -> pa.Table:
 def damage_message(partition: int, cause: str, schema: pa.Schema) -> pa.Table:
     """Makes the message that ends a partition which cannot be read. The rows before it count for nothing."""
     return _message(schema, partition=partition, position=0, verdict=END, cause=cause)
+
+
+def cut_off_message(partition: int, offset: int, cause: str, schema: pa.Schema) -> pa.Table:
+    """Makes the message that the file ends in the middle of a line. The rows before that line count."""
+    return _message(schema, partition=partition, position=offset, verdict=CUT_OFF, cause=cause)
 
 
 def _message(schema: pa.Schema, **given: object) -> pa.Table:

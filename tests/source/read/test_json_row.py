@@ -219,6 +219,8 @@ KEPT = {
     "null list": ("categories", b"null", None),
     "details": ("details", '{"a" :"é"}'.encode(), r'{"a": "\u00e9"}'),
     "null details": ("details", b"null", "null"),
+    "text details": ("details", rb'"{\"a\":\"\u00e9\"}"', '{"a":"é"}'),
+    "half a pair in text details": ("details", rb'"\ud83d"', "\ufffd"),
 }
 
 
