@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import uuid
 from collections.abc import Mapping, Sequence
@@ -324,3 +325,49 @@ def test_what_duckdb_makes_of_jsonl_gives_the_rows_of_that_jsonl(tmp_path: Path)
     assert found["price"].to_pylist() == ["12.99", "13.99", None]
     assert expected["price"].to_pylist() == ["12.99", "13.99", "None"]
     assert found["details"].to_pylist() == [json.dumps(row["details"]) for row in rows]
+
+
+MIXED = {
+    "title": pa.array(["a", None, "b", "a", "", "c"], pa.dictionary(pa.int8(), pa.string())),
+    "price": pa.array([1.5, NAN, None, 2.5, 3.0, INFINITY]),
+    "parent_asin": pa.array([1, None, 3, 4, 5, 6]),
+    "description": pa.array(["a", None, "", "b", "c", "d"], pa.large_string()),
+    "features": pa.array([["a", "b"], None, [], ["c"], ["d", "e"], []], pa.list_view(pa.string())),
+    "details": pa.array(
+        [
+            {"Ranks": [("a", 1), ("b", None)], "Parts": [{"Name": "x"}, None]},
+            None,
+            {"Ranks": [], "Box": {"Wide": 1}},
+            {"Parts": []},
+            {"Parts": [{"Size": 1}], "Box": {"High": NAN}},
+            {"Ranks": [("c", 2)]},
+        ],
+        pa.struct(
+            [
+                ("Ranks", pa.map_(pa.string(), pa.int64())),
+                ("Parts", pa.list_(pa.struct([("Name", pa.string()), ("Size", pa.int64())]))),
+                ("Box", pa.struct([("Wide", pa.int64()), ("High", pa.float64())])),
+            ]
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("rows_per_chunk", [1, 2, 4, 6])
+def test_rows_are_the_same_wherever_a_column_is_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows_per_chunk: int
+) -> None:
+    monkeypatch.setattr("job.source.read.row_groups._ROWS_PER_CHUNK", rows_per_chunk)
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table(MIXED), path, row_group_size=4)
+    reader = ParquetReader(row_layout())
+    for start, end in itertools.combinations(range(7), 2):
+        rows = pa.concat_tables(list(reader.read(LocalFile(path), 0, start, end))[:-1]).to_pylist()
+        assert [[row[name] for name in MIXED] for row in rows] == [
+            ["a", "1.5", "1", ["a"], ["a", "b"], '{"Ranks": {"a": 1, "b": null}, "Parts": [{"Name": "x"}, null]}'],
+            [None, None, None, None, None, None],
+            ["b", None, "3", [""], [], '{"Ranks": {}, "Box": {"Wide": 1}}'],
+            ["a", "2.5", "4", ["b"], ["c"], '{"Parts": []}'],
+            ["", "3.0", "5", ["c"], ["d", "e"], '{"Parts": [{"Size": 1}], "Box": {}}'],
+            ["c", "inf", "6", ["d"], [], '{"Ranks": {"c": 2}}'],
+        ][start:end]
