@@ -48,8 +48,8 @@ def test_parquet_without_a_needed_column_is_refused(tmp_path: Path, curate: Cura
 
 
 def test_parquet_with_a_column_of_another_type_is_refused(tmp_path: Path, curate: Curate) -> None:
-    write_parquet(tmp_path / "Toys.parquet", price=pa.array([1.5]))
-    refused(curate("run", "--source", tmp_path), "Toys.parquet: the column price is double, not string")
+    write_parquet(tmp_path / "Toys.parquet", price=pa.array([True]))
+    refused(curate("run", "--source", tmp_path), "Toys.parquet: the column price is bool, not string")
 
 
 def test_parquet_that_was_cut_off_is_refused(tmp_path: Path, curate: Curate) -> None:

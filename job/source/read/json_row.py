@@ -244,3 +244,28 @@ _CHECKED: dict[Kind, Callable[[dict[str, Any], str], Any]] = {
 
 _CHECKED_KEPT = {**_CHECKED, Kind.JSON: _kept_json}
 """What it makes of a kept column. Text stays as it stands, as in Parquet; an input is JSON for the recipe to read."""
+
+
+def checked(kind: Kind, name: str, value: Any) -> Any:
+    """Returns what a field with this value is read as.
+
+    Raises:
+        MalformedRowError: when a field of that kind cannot have it.
+    """
+    return _CHECKED[kind]({name: value}, name)
+
+
+def decoded(text: str) -> Any:
+    """Decodes JSON text that is a value by itself.
+
+    Returns:
+        The value. Text that is not JSON stands for itself, since some writers leave it bare. What is nested too deeply
+        for a row becomes an `object()`, which `checked` has no name for.
+    """
+    line = text.encode()
+    if _num_opened(line) >= MAX_DEPTH and _depth(line) >= MAX_DEPTH:  # the row around it is one more level
+        return object()
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

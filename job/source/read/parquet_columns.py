@@ -1,18 +1,14 @@
-"""Checks that a Parquet file has the columns that are read, and brings them into the types that the rest expects."""
-
-# pyarrow makes the functions of `pyarrow.compute` when it is imported.
-# pyright: reportAttributeAccessIssue=false
+"""Checks that a Parquet file has the columns that are read, in types that can be read."""
 
 from __future__ import annotations
-
-import json
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from job.errors import DamagedFileError, UsageError, nearest, printable
-from job.recipe.inputs import Kind, is_required, kind_of
+from job.recipe.inputs import is_required
 from job.source.location import FileLocation
+from job.source.read.parquet_values import accepts
 from job.source.read.rows import RowLayout
 
 
@@ -21,8 +17,7 @@ def open_checked(location: FileLocation, layout: RowLayout) -> pq.FileMetaData:
 
     Args:
         location: a Parquet file.
-        layout: what to read of each row. Where columns have other names, only required inputs have to be there, and
-            types that can be written as text will do.
+        layout: what to read of each row. Where columns have other names, only required inputs have to be there.
 
     Returns:
         The metadata.
@@ -33,7 +28,8 @@ def open_checked(location: FileLocation, layout: RowLayout) -> pq.FileMetaData:
     """
     try:
         metadata = location.parquet_metadata()
-        schema = metadata.schema.to_arrow_schema()
+        with location.open_parquet(metadata) as file:
+            schema = file.schema_arrow  # the metadata alone give JSON and UUID as what they are stored as
     # Once Ray Data is imported, it makes types of its own from what a file says of its columns, and fails on some.
     except (pa.ArrowException, OSError, ValueError, TypeError, AttributeError) as error:
         if isinstance(error, PermissionError | FileNotFoundError):
@@ -63,58 +59,22 @@ def open_checked(location: FileLocation, layout: RowLayout) -> pq.FileMetaData:
         if schema.names.count(column) > 1:
             raise UsageError(f"{location} has more than one column {column}")
         found, field = schema.field(column).type, columns[name]
-        if not (fits(found, field.type) or (layout.fields and _can_be_input(found, kind_of(field)))):
+        may_be_text = name in layout.inputs.names or bool(layout.fields)
+        if not (accepts(found, field, text_for_list=may_be_text) or _has_no_value(metadata, column, found)):
             raise UsageError(f"{location}: the column {column} is {found}, not {field.type}")
     return metadata
 
 
-def _is_text(found: pa.DataType) -> bool:
-    return pa.types.is_string(found) or pa.types.is_large_string(found) or pa.types.is_string_view(found)
-
-
-def _can_be_input(found: pa.DataType, kind: Kind) -> bool:
-    """Tells whether a column of a user's own catalogue can stand for an input; see `as_input`."""
-    match kind:
-        case Kind.TEXTS:
-            return _is_text(found)
-        case Kind.JSON:
-            return pa.types.is_struct(found) or pa.types.is_map(found)
-        case Kind.NUMBER_AS_TEXT:
-            return pa.types.is_integer(found) or pa.types.is_floating(found) or pa.types.is_decimal(found)
-        case _:
-            return kind == Kind.ANY_AS_TEXT and pa.types.is_integer(found)
-
-
-def as_input(values: pa.Array, wanted: pa.DataType) -> pa.Array:
-    """Writes a column of a user's own catalogue as an input: numbers as Python writes them, objects as JSON."""
-    if pa.types.is_list(wanted):
-        return pa.array([None if text is None else [text] for text in values.to_pylist()], wanted)
-    if pa.types.is_struct(values.type) or pa.types.is_map(values.type):
-        objects = (None if value is None else dict(value) for value in values.to_pylist())
-        texts = [None if value is None else json.dumps(value, default=str) for value in objects]
-    else:
-        texts = [None if value is None else str(value) for value in values.to_pylist()]
-    return pa.array(texts, wanted)
-
-
-def fits(found: pa.DataType, wanted: pa.DataType) -> bool:
-    """Tells whether a column is of a type that is read as it is."""
-    if pa.types.is_null(found):
-        return True
-    if pa.types.is_list(wanted):
-        is_list = pa.types.is_list(found) or pa.types.is_large_list(found)
-        return is_list and (_is_text(found.value_type) or pa.types.is_null(found.value_type))
-    if pa.types.is_string(wanted):
-        return _is_text(found.value_type if pa.types.is_dictionary(found) else found)
-    if pa.types.is_integer(wanted):
-        return pa.types.is_integer(found)
-    return pa.types.is_floating(found) or pa.types.is_integer(found)
-
-
-def plain(values: pa.Array, wanted: pa.DataType) -> pa.Array:
-    """Converts text and lists of text to the one type each that Arrow has functions for. Nothing else is copied."""
-    if pa.types.is_dictionary(values.type):
-        values = values.dictionary_decode()
-    if pa.types.is_null(values.type) or pa.types.is_string(wanted) or pa.types.is_list(wanted):
-        return values.cast(wanted)
-    return values
+def _has_no_value(metadata: pq.FileMetaData, column: str, found: pa.DataType) -> bool:
+    """Tells whether a column of numbers is known to hold none but NaN: so pandas writes what is missing in all rows."""
+    paths = [metadata.schema.column(index).path for index in range(len(metadata.schema))]
+    if not pa.types.is_floating(found) or column not in paths:
+        return False
+    index = paths.index(column)
+    for group in map(metadata.row_group, range(metadata.num_row_groups)):
+        statistics = group.column(index).statistics
+        if statistics is None or not statistics.has_null_count:
+            return False
+        if statistics.has_min_max:  # NaN does not count
+            return False
+    return True

@@ -115,14 +115,9 @@ def test_large_text_stands_for_a_list_of_it(folder: Path) -> None:
     assert from_parquet(folder, table, NAMES)[0]["description"] == ["It boils."]
 
 
-def test_without_a_mapping_text_is_no_list(folder: Path) -> None:
+def test_without_a_mapping_text_in_jsonl_is_no_list() -> None:
     with pytest.raises(MalformedRowError, match="description is text, not a list"):
         row_decoder(row_layout())(b'{"title": "a", "price": 1, "description": "It boils."}')
-    path = folder / "plain.parquet"
-    columns = {name: ["a"] for name in INPUTS}
-    pq.write_table(pa.table(columns | {"features": [["a"]]}), path)
-    with pytest.raises(UsageError, match="the column description is string, not list"):
-        open_checked(LocalFile(path), row_layout())
 
 
 WHOLE = [0, 7, -3, 2**53 + 1, 999]
@@ -156,14 +151,6 @@ def test_a_single_precision_price_is_the_number_that_it_stands_for(folder: Path)
     assert [row["price"] for row in from_parquet(folder, table, NAMES)] == ["0.5", "19.989999771118164"]
 
 
-def test_without_a_mapping_a_price_in_parquet_is_text(folder: Path) -> None:
-    path = folder / "plain.parquet"
-    columns = {name: ["a"] for name in INPUTS} | {"description": [["a"]], "features": [["a"]]}
-    pq.write_table(pa.table(columns | {"price": [1.5]}), path)
-    with pytest.raises(UsageError, match="the column price is double, not string"):
-        open_checked(LocalFile(path), row_layout())
-
-
 def test_an_identifier_may_be_a_number(folder: Path) -> None:
     rows = [{"name": "a", "cost": "1", "id": 17}, {"name": "b", "cost": "1", "id": None}]
     found = both(folder, rows, {**NAMES, "parent_asin": "id"})
@@ -171,7 +158,7 @@ def test_an_identifier_may_be_a_number(folder: Path) -> None:
 
 
 def test_a_struct_becomes_the_json_of_its_object(folder: Path) -> None:
-    specs = [{"Grösse": "½ l", "Watt": 1000, "Weights": [1.5, 2.0], "Box": {"Wide": None, "Red": True}}]
+    specs = [{"Grösse": "½ l", "Watt": 1000, "Weights": [1.5, 2.0], "Box": {"Wide": 1.5, "Red": True}}]
     rows = [{"name": "a", "cost": "1", "specs": value} for value in specs]
     found = both(folder, rows, {**NAMES, "details": "specs"})
     assert [row["details"] for row in found] == [json.dumps(value) for value in specs]
@@ -322,7 +309,7 @@ specs = st.tuples(
 PRICES: dict[str, tuple[pa.DataType, st.SearchStrategy[Any]]] = {
     "text": (pa.string(), texts),
     "whole numbers": (pa.int64(), st.integers(-(2**63), 2**63 - 1)),
-    "fractions": (pa.float64(), st.floats()),
+    "fractions": (pa.float64(), st.floats(allow_nan=False)),
 }
 
 
@@ -372,7 +359,10 @@ def test_both_forms_of_the_same_rows_give_the_same_inputs(
 ) -> None:
     schema, rows = made
     found = from_parquet(folder, pa.Table.from_pylist(rows, schema), ALL_NAMES)
-    assert found == from_jsonl(folder, rows, ALL_NAMES)
+    in_json = [
+        row | {"specs": {key: value for key, value in row["specs"].items() if value is not None}} for row in rows
+    ]
+    assert found == from_jsonl(folder, in_json, ALL_NAMES)
     assert [row["title"] for row in found] == [row["name"] for row in rows]
     assert [row["price"] for row in found] == [str(row["cost"]) for row in rows]
-    assert [row["details"] for row in found] == [json.dumps(row["specs"]) for row in rows]
+    assert [row["details"] for row in found] == [json.dumps(row["specs"]) for row in in_json]
