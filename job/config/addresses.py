@@ -90,7 +90,7 @@ def check_no_hub_page(text: str) -> None:
         ValueError: if it is, with what to type.
     """
     match = _HUB_PAGE.fullmatch(text)
-    if match is None:
+    if match is None or (not is_address(text) and Path(text.partition("/")[0]).exists()):  # wget makes such folders
         return
     if match["owner"] is None:
         raise ValueError(

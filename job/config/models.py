@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pydantic
@@ -34,8 +33,8 @@ def _check_path(path: str) -> str:
 
 
 def _check_source(path: object) -> object:
-    """Returns a path or an address. Raises ValueError when it is a page of the Hub, and no folder of such a name."""
-    if isinstance(path, str) and not Path(path).exists():
+    """Returns a path or an address. Raises ValueError when it is a page of the Hub."""
+    if isinstance(path, str):
         check_no_hub_page(path)
     return path
 
