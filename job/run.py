@@ -8,7 +8,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
@@ -31,6 +31,7 @@ from job.recipe.protocol import describe
 from job.schedule import curate_categories
 from job.source.fetch.cache import check_cache_room, missing_bytes
 from job.source.files import CategorySource
+from job.source.find.passed_over import PassedOver
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,6 +46,8 @@ class Outcome:
     """Partitions that this run did; 0 when there was nothing to do."""
     unfinished: tuple[str, ...]
     """Other categories of the output that are not complete."""
+    passed_over: PassedOver = field(default_factory=PassedOver)
+    """What the source has that is not read."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,10 +87,10 @@ def run_job(
         os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
     end_orphaned_rays()  # here, since a job that was killed at its very end needs no Ray to finish
     output = _output(config)
-    before = output.plan()
-    sources = _checked_sources(config, output, before, fresh=fresh)
+    before, passed_over = output.plan(), PassedOver()
+    sources = _checked_sources(config, output, before, passed_over, fresh=fresh)
     if not fresh and before is not None and (outcome := _complete_already(config, output, before, sources)):
-        return outcome
+        return replace(outcome, passed_over=passed_over)
     check_room(output, [])
     with sole_owner(output, say) as owner:
         before = output.plan()  # again, now that nobody else can change it
@@ -118,7 +121,8 @@ def run_job(
                     work.retry_damaged(output)
                 curate_categories(run, works, remaining, quiet=quiet, say=say)
                 check_owner(output, owner.run_id)
-            return _finish(run, plan, works, sum(map(len, remaining.values())))
+            outcome = _finish(run, plan, works, sum(map(len, remaining.values())))
+            return replace(outcome, passed_over=passed_over)
 
 
 def _written_plan(config: JobConfig, output: OutputFolder, before: Plan | None, works: Sequence[CategoryWork]) -> Plan:
@@ -142,15 +146,20 @@ def _return_memory() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def prospects(config: JobConfig, *, fresh: bool = False) -> list[Prospect]:
+def prospects(config: JobConfig, *, fresh: bool = False, passed_over: PassedOver | None = None) -> list[Prospect]:
     """Finds out what a run would do, with the same checks, and touches nothing.
+
+    Args:
+        config: the job.
+        fresh: whether the run would replace what the output's own plan names.
+        passed_over: is told what is not read.
 
     Raises:
         CurateError: what `run_job` would raise before work starts.
     """
     output = _output(config)
     before = output.plan()
-    sources = _checked_sources(config, output, before, fresh=fresh)
+    sources = _checked_sources(config, output, before, passed_over, fresh=fresh)
     planned = before.categories if before and not fresh else {}
     found: list[Prospect] = []
     works: list[CategoryWork] = []
@@ -175,10 +184,10 @@ def _output(config: JobConfig) -> OutputFolder:
 
 
 def _checked_sources(
-    config: JobConfig, output: OutputFolder, before: Plan | None, *, fresh: bool
+    config: JobConfig, output: OutputFolder, before: Plan | None, passed_over: PassedOver | None, *, fresh: bool
 ) -> list[CategorySource]:
     """Finds the sources, and whatever is wrong that can be found before work starts."""
-    sources = find_sources(config, None if fresh else before)
+    sources = find_sources(config, None if fresh else before, passed_over)
     planned = before.categories if before else ()
     output.check_links({*planned, *[source.category for source in sources]})
     if not fresh:

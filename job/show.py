@@ -22,9 +22,10 @@ from job.recipe.protocol import CATEGORY, RecipeDescription
 from job.recipe.registry import question
 from job.recipe.verdicts import KEPT, MALFORMED
 from job.run import Outcome, Prospect
+from job.source.find.passed_over import PassedOver
 
 
-def prospect_lines(config: JobConfig, found: Sequence[Prospect]) -> Iterator[str]:
+def prospect_lines(config: JobConfig, found: Sequence[Prospect], passed_over: PassedOver) -> Iterator[str]:
     """Yields what a run would do."""
     for prospect in found:
         source = prospect.source
@@ -34,11 +35,12 @@ def prospect_lines(config: JobConfig, found: Sequence[Prospect]) -> Iterator[str
             cut = f"{prospect.partitions} partitions, {prospect.done} done"
         size = f"{source.size_bytes / 1e6:,.1f} MB"
         yield f"{source.category}: {len(source.files)} {source.file_format} file(s), {size}, {cut}"
+    yield from passed_over.lines()
     yield f"output: {printable(config.output)}"
     yield "nothing was touched; to do it, leave --dry-run out"
 
 
-def prospects_json(config: JobConfig, found: Sequence[Prospect]) -> dict[str, Any]:
+def prospects_json(config: JobConfig, found: Sequence[Prospect], passed_over: PassedOver) -> dict[str, Any]:
     """Returns what a run would do, for a program to read."""
     categories = {
         prospect.source.category: {
@@ -50,7 +52,7 @@ def prospects_json(config: JobConfig, found: Sequence[Prospect]) -> dict[str, An
         }
         for prospect in found
     }
-    return {"output": config.output, "categories": categories}
+    return {"output": config.output, "categories": categories, "not_read": passed_over.names}
 
 
 def outcome_lines(config: JobConfig, outcome: Outcome) -> Iterator[str]:
@@ -67,6 +69,7 @@ def outcome_lines(config: JobConfig, outcome: Outcome) -> Iterator[str]:
     if damage := outcome.manifest.damaged:
         yield "left out, as --skip-damaged-files says:"
         yield from damage_lines(damage)
+    yield from outcome.passed_over.lines()
     if outcome.unfinished:
         yield (
             f"{', '.join(outcome.manifest.categories)} done; {named} is not complete: "

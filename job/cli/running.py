@@ -56,20 +56,23 @@ def run(
 
     from job.run import prospects, run_job
     from job.show import funnel_table, outcome_lines, prospect_lines, prospects_json
+    from job.source.find.passed_over import PassedOver
 
     if dry_run:
-        found = prospects(job, fresh=fresh)
+        passed_over = PassedOver()
+        found = prospects(job, fresh=fresh, passed_over=passed_over)
         if as_json:
-            typer.echo(json.dumps(prospects_json(job, found)))
+            typer.echo(json.dumps(prospects_json(job, found, passed_over)))
         elif not quiet:
-            for line in prospect_lines(job, found):
+            for line in prospect_lines(job, found, passed_over):
                 typer.echo(line)
         return
     silent = quiet or as_json
     outcome = run_job(job, fresh=fresh, quiet=silent, say=(lambda _: None) if silent else print_notice)
     if as_json:
         result = msgspec.to_builtins(outcome.manifest)
-        typer.echo(json.dumps({**result, "output": job.output, "new_partitions": outcome.new_partitions}))
+        more = {"new_partitions": outcome.new_partitions, "not_read": outcome.passed_over.names}
+        typer.echo(json.dumps({**result, "output": job.output, **more}))
     elif not quiet:
         typer.echo(funnel_table(outcome.manifest))
         for line in outcome_lines(job, outcome):

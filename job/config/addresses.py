@@ -7,10 +7,20 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from urllib.parse import unquote
+
+from job.errors import quoted
 
 _ADDRESS = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<rest>.*)", re.DOTALL)
 _SECRETS = re.compile(r"(?<=://)[^/\s]*@|[?#][^\s']*")
 _ONE_SLASH = re.compile(r"(s3|gs|gcs|abfs|hf|https?):/")
+_OWNER_AND_NAME = re.compile(r"(?:datasets/)?(?P<owner>\w[\w.-]*)/(?P<name>[\w.-]*\w)/?")
+_HUB_PAGE = re.compile(
+    r"(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co|hf-mirror\.com)"
+    r"(?:/(?:api/)?datasets/(?P<owner>[\w.-]+)/(?P<name>[\w.-]+)"
+    r"(?:/(?:tree|blob|resolve|raw|revision)/(?P<revision>refs/[^/?#]+/[^/?#]+|[^/?#]+))?)?(?:[/?#].*)?",
+    re.DOTALL | re.IGNORECASE,
+)
 _NOT_STORAGE = {"http", "https", "ftp", "sftp", "ssh"}
 
 
@@ -63,6 +73,35 @@ def located(text: str) -> Path | str:
     if scheme in {"s3", "gs", "gcs"} and rest.startswith("/"):
         raise ValueError(f"{scheme}://{rest} names no bucket: write it as {scheme}://BUCKET/FOLDER")
     return f"{scheme}://{rest}"
+
+
+def on_hub(text: str) -> str:
+    """Returns what to type if a path that is not there is meant as a data set on the Hub; nothing for other paths."""
+    match = _OWNER_AND_NAME.fullmatch(text)
+    if match is None:
+        return ""
+    return f"for the data set on the Hub: --set source.dataset={match['owner']}/{match['name']} --category NAME\n"
+
+
+def check_no_hub_page(text: str) -> None:
+    """Checks that a source is no page of the Hub, which cannot be read as it is.
+
+    Raises:
+        ValueError: if it is, with what to type.
+    """
+    match = _HUB_PAGE.fullmatch(text)
+    if match is None or (not is_address(text) and Path(text.partition("/")[0]).exists()):  # wget makes such folders
+        return
+    if match["owner"] is None:
+        raise ValueError(
+            "is a page of the Hub, but no data set's: those are https://huggingface.co/datasets/OWNER/NAME"
+        )
+    revision = unquote(match["revision"] or "main")
+    more = f" --set source.revision={quoted(revision)}" if revision != "main" else ""
+    raise ValueError(
+        "is a page of the Hub; to read its data set, write in place of --source: "
+        f"--set source.dataset={match['owner']}/{match['name']}{more} --category NAME"
+    )
 
 
 def without_secrets(text: str) -> str:

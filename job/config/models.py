@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import pydantic
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny
 
-from job.config.addresses import located, without_secrets
+from job.config.addresses import check_no_hub_page, located, without_secrets
 from job.config.columns import KEEPABLE_COLUMNS
 from job.config.names import check_category
 from job.errors import nearest
@@ -32,6 +32,13 @@ def _check_path(path: str) -> str:
     return path
 
 
+def _check_source(path: object) -> object:
+    """Returns a path or an address. Raises ValueError when it is a page of the Hub."""
+    if isinstance(path, str):
+        check_no_hub_page(path)
+    return path
+
+
 def _as_tuple(value: object) -> object:
     if isinstance(value, str):
         return (value,)
@@ -40,6 +47,7 @@ def _as_tuple(value: object) -> object:
 
 _Names = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
 _PathName = Annotated[str, AfterValidator(_check_path)]
+_SourceName = Annotated[_PathName, BeforeValidator(_check_source)]
 
 
 class _Section(BaseModel, frozen=True):
@@ -53,7 +61,7 @@ class SourceConfig(_Section, frozen=True):
     """A data set repository on the Hugging Face Hub."""
     revision: str | None = None
     """Its branch, tag or commit; null means `main`."""
-    path: _PathName | None = None
+    path: _SourceName | None = None
     """A folder in the Hub's layout, or with the files flat in it; a path, or an address such as s3://BUCKET/FOLDER."""
     stream: bool | None = None
     """Read the Hub's files in place, piece by piece, and store nothing. Null: do so with a limit or on a Ray cluster,
@@ -183,8 +191,7 @@ class JobConfig(_Section, frozen=True):
     @pydantic.field_validator("categories")
     @classmethod
     def _categories(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for name in value:
-            check_category(name)
+        value = tuple(check_category(name) for name in value)
         if twice := sorted({name for name in value if value.count(name) > 1}):
             raise ValueError(f"named more than once: {', '.join(twice)}")
         return value

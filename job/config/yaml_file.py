@@ -79,7 +79,7 @@ def read_settings(path: Path) -> dict[str, Any]:
     Raises:
         UsageError: when the file does not exist, cannot be read, or is not a YAML mapping.
     """
-    if path.name.endswith((".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet")):
+    if path.name.lower().endswith((".jsonl", ".ndjson", ".gz", ".zst", ".parquet")):
         raise UsageError(f"{path} is a data file, not a config\nto read rows from it: --source {quoted(path)}")
     try:
         text = path.read_text(encoding="utf-8")

@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 
 from job.config.addresses import located
 from job.config.models import JobConfig, SourceConfig
+from job.config.names import normal_form
 from job.errors import CurateError, UsageError
 from job.output.records import CategoryPlan, Plan
 from job.plan.damage import damage_noted
+from job.source.fetch.first_bytes import check_first_bytes
 from job.source.fetch.local_copies import nearest_location
 from job.source.fetch.packing import is_packed
 from job.source.files import CategorySource, Repository
 from job.source.find import bucket, folder, hub
 from job.source.find.load_dataset import loaded_category
+from job.source.find.passed_over import PassedOver
 from job.source.read.json_form import check_lines
 from job.source.read.jsonl import check_fields
 from job.source.read.parquet_columns import open_checked
 from job.source.read.rows import RowLayout
 
 
-def find_sources(config: JobConfig, before: Plan | None = None) -> list[CategorySource]:
+def find_sources(
+    config: JobConfig, before: Plan | None = None, passed_over: PassedOver | None = None
+) -> list[CategorySource]:
     """Finds the files of the categories wanted.
 
     Args:
         config: the job.
         before: plan of the output, if there is one. A data set on the Hub stays at the commit of this plan.
+        passed_over: is told what is not read.
 
     Returns:
         The categories with their files.
@@ -34,27 +42,35 @@ def find_sources(config: JobConfig, before: Plan | None = None) -> list[Category
         UsageError: when the config names no source, or the files are missing or wrong.
         CurateError: when the Hub does not answer.
     """
+    layout = RowLayout.of(config)
+    columns = {layout.source_name(name) for name in layout.inputs.names}
     if config.source.load_dataset is not None:
         sources = [loaded_category(config.source.load_dataset, config.categories)]
     elif config.source.path is not None:
         root = located(config.source.path)
         if isinstance(root, Path):
-            sources = folder.find_categories(root, config.categories)
+            sources = folder.find_categories(root, config.categories, columns, passed_over)
         else:
-            sources = bucket.find_categories(root, config.categories)
+            sources = bucket.find_categories(root, config.categories, columns, passed_over)
     else:
-        sources = _find_on_hub(config, before)
+        sources = _find_on_hub(config, before, columns, passed_over)
     planned = before.categories if before else {}
+    spelled = {normal_form(name): name for name in planned}  # an older plan may have the accents apart
+    sources = [replace(source, category=spelled.get(source.category, source.category)) for source in sources]
     for source in sources:
         if source.category not in planned:
-            _check_columns(config, source)
+            _check_files(config, source)
     return sources
 
 
-def _check_columns(config: JobConfig, source: CategorySource) -> None:
+def _check_files(config: JobConfig, source: CategorySource) -> None:
     layout = RowLayout.of(config)
     for file in source.files:
-        location = nearest_location(source, file)
+        location, damaged = nearest_location(source, file), dict[str, str]()
+        with damage_noted(config, file, damaged):
+            check_first_bytes(location)
+        if damaged:
+            continue
         if source.file_format == "parquet":
             with damage_noted(config, file, {}):
                 open_checked(location, layout)
@@ -66,7 +82,9 @@ def _check_columns(config: JobConfig, source: CategorySource) -> None:
                 check_fields(location, config.source.fields)
 
 
-def _find_on_hub(config: JobConfig, before: Plan | None) -> list[CategorySource]:
+def _find_on_hub(
+    config: JobConfig, before: Plan | None, columns: Collection[str], passed_over: PassedOver | None
+) -> list[CategorySource]:
     planned = _planned_categories(config, before)
     if config.categories and all(name in planned for name in config.categories):
         return [_planned_source(planned[name]) for name in config.categories]
@@ -77,7 +95,7 @@ def _find_on_hub(config: JobConfig, before: Plan | None) -> list[CategorySource]
         raise UsageError(
             f"{dataset} has {len(names)} categories: {', '.join(names)}\nname those you want: --category NAME"
         )
-    return hub.find_categories(repository, config.categories)
+    return hub.find_categories(repository, config.categories, columns, passed_over)
 
 
 def _planned_categories(config: JobConfig, before: Plan | None) -> dict[str, CategoryPlan]:

@@ -15,6 +15,7 @@ from job.output.records import CategoryPlan, Record
 from job.plan.damage import damage_noted
 from job.plan.planning import check_damage_accepted, plan_category
 from job.recipe.protocol import RecipeDescription
+from job.source.fetch.first_bytes import check_first_bytes
 from job.source.fetch.local_copies import nearest_location, shown_as, unpacked
 from job.source.fetch.packing import is_packed
 from job.source.files import CategorySource
@@ -148,9 +149,11 @@ def plan_work(
         return CategoryWork(source=source, plan=planned, config=config)
     damaged: dict[str, str] = {}
     locations = [nearest_location(source, file) for file in source.files]
-    if source.is_packed:
-        for index, file in enumerate(source.files):
-            with damage_noted(config, file, damaged):
+    for index, file in enumerate(source.files):
+        with damage_noted(config, file, damaged):
+            if config.skip_damaged_files:  # otherwise it was checked when it was found
+                check_first_bytes(locations[index])
+            if source.is_packed:
                 locations[index] = unpacked(source, file, scratch, say)
                 if is_packed(file.name) and source.file_format == "jsonl":
                     check_lines(locations[index], shown_as(file))

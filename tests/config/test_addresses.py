@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from job.config.addresses import located, without_secrets
+from job.config.addresses import located, on_hub, without_secrets
 from job.config.load import load_config
 from job.errors import UsageError
 
@@ -65,3 +65,58 @@ def test_text_loses_what_may_be_a_secret_of_an_address_and_nothing_else() -> Non
     text = "'s3://key:hidden@bucket/a?token=hidden' and a@b, c?d"
     assert without_secrets(text).startswith("'s3://...bucket/a...' and a@b")
     assert without_secrets("a@b?c#d") == "a@b?c#d"
+
+
+HUB = "is a page of the Hub; to read its data set, write in place of --source: --set source.dataset=owner/na.me-1"
+
+
+@pytest.mark.parametrize(
+    ("page", "revision"),
+    [
+        ("https://huggingface.co/datasets/owner/na.me-1", ""),
+        ("http://www.huggingface.co/datasets/owner/na.me-1/", ""),
+        ("huggingface.co/datasets/owner/na.me-1", ""),
+        ("https://hf.co/datasets/owner/na.me-1/tree/main/raw", ""),
+        ("https://huggingface.co/datasets/owner/na.me-1/viewer/default/train?row=3#x", ""),
+        ("https://huggingface.co/datasets/owner/na.me-1/blob/v1.0/a.jsonl", " --set source.revision=v1.0"),
+        (
+            "https://huggingface.co/datasets/owner/na.me-1/resolve/refs%2Fconvert%2Fparquet/default/0000.parquet",
+            " --set source.revision=refs/convert/parquet",
+        ),
+        (
+            "https://huggingface.co/datasets/owner/na.me-1/tree/refs/pr/3/data",
+            " --set source.revision=refs/pr/3",
+        ),
+    ],
+)
+def test_a_page_of_the_hub_says_what_to_type(page: str, revision: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        load_config(None, {"source.path": page})
+    assert f"{HUB}{revision} --category NAME" in str(raised.value)
+
+
+def test_a_page_of_the_hub_that_is_no_data_set_s_is_called_so() -> None:
+    with pytest.raises(UsageError, match="a page of the Hub, but no data set's"):
+        load_config(None, {"source.path": "https://huggingface.co/owner/model"})
+
+
+def test_a_folder_that_is_called_as_the_hub_is_can_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "huggingface.co").mkdir()
+    assert load_config(None, {"source.path": "huggingface.co/datasets/a/b"}).source.path is not None
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("owner/name", "--set source.dataset=owner/name --category NAME\n"),
+        ("datasets/owner/name", "--set source.dataset=owner/name --category NAME\n"),
+        ("./owner/name", ""),
+        ("/owner/name", ""),
+        ("name", ""),
+        ("../name", ""),
+        ("a/b/c", ""),
+    ],
+)
+def test_a_path_that_may_be_a_data_set_is_called_so(path: str, said: str) -> None:
+    assert on_hub(path).removeprefix("for the data set on the Hub: ") == said

@@ -55,7 +55,7 @@ def unpack(location: FileLocation, scratch: Path, report: Callable[[str], None])
     position = 0
     try:
         with location.open(0, size) as packed, part.open("wb") as plain:
-            stream = _open_stream(packed, name.rpartition(".")[2])
+            stream = _open_stream(packed, name.rpartition(".")[2].lower())
             unchecked = 0
             while chunk := stream.read(_CHUNK_BYTES):
                 plain.write(chunk)
@@ -80,7 +80,7 @@ def unpack(location: FileLocation, scratch: Path, report: Callable[[str], None])
 def _unpacked_bytes(location: FileLocation, size: int) -> int:
     """Returns about how many bytes a file will have unpacked, at least its packed size."""
     with location.open() as stream:
-        if location.name.endswith(".zst"):
+        if location.name.lower().endswith(".zst"):
             with contextlib.suppress(zstandard.ZstdError):
                 declared = zstandard.frame_content_size(stream.read(_ZSTD_HEADER_BYTES))
                 return max(declared, size)

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
+from job.config.addresses import on_hub
 from job.errors import UsageError, nearest, plain_reason, printable, quoted
+from job.source.fetch.first_bytes import has_row
 from job.source.files import CategorySource, SourceFile
-from job.source.find.layout import (
-    JSONL_FOLDER,
-    SUFFIXES,
-    CategoryFiles,
-    category_of_folder,
-    choose_files,
-    not_a_catalogue_file,
-)
+from job.source.find.assign import DEPTH, JSONL_FOLDER, category_of_folder, is_usual_folder, name_of_source
+from job.source.find.layout import CategoryFiles, choose_files, not_a_catalogue_file
+from job.source.find.passed_over import PassedOver
+from job.source.find.shard_names import JSON, parse_name
 from job.source.location import LocalFile
 
 
-def find_categories(root: Path, wanted: Sequence[str]) -> list[CategorySource]:
+def find_categories(
+    root: Path, wanted: Sequence[str], columns: Collection[str] = (), passed_over: PassedOver | None = None
+) -> list[CategorySource]:
     """Finds the files of categories.
 
     Args:
         root: a folder, or one file.
         wanted: the names of the categories; if empty, all that are there, sorted by name.
+        columns: the names of the columns that are read; a `.json` file needs one of them on its first line.
+        passed_over: is told what is not read.
 
     Returns:
         The categories with their files, in the order wanted.
@@ -32,35 +34,72 @@ def find_categories(root: Path, wanted: Sequence[str]) -> list[CategorySource]:
         UsageError: if the folder does not exist, or a file is empty or cannot be read; see also `choose_files`.
     """
     try:
-        return _find(root, wanted)
+        return _find(root, wanted, columns, passed_over)
     except OSError as error:
         raise UsageError(f"cannot be read: {error.filename or root}: {plain_reason(error)}") from None
 
 
-def _find(root: Path, wanted: Sequence[str]) -> list[CategorySource]:
+def _find(
+    root: Path, wanted: Sequence[str], columns: Collection[str], passed_over: PassedOver | None
+) -> list[CategorySource]:
     if not root.exists():
         parent = root.parent
         names = [printable(path.name) for path in parent.iterdir()] if parent.is_dir() else []
         raise UsageError(
-            f"source not found: {root}{nearest(root.name, names)}\nto make a sample: curate sample {quoted(root)}"
+            f"source not found: {root}{nearest(root.name, names)}\n"
+            f"{on_hub(str(root))}to make a sample: curate sample {quoted(root)}"
         )
+    resolved = root.resolve()
     if not root.is_dir():
-        if not root.name.endswith(SUFFIXES):
+        found = parse_name(root.name)
+        if found is None or (found.rank == JSON and not has_row(LocalFile(root), columns)):
             raise not_a_catalogue_file(root)
-        chosen = choose_files([root.name], wanted, str(root))
+        chosen = choose_files(
+            [root.name],
+            wanted,
+            str(root),
+            source_name=name_of_source(resolved.parent.parts),
+            has_rows=lambda _: True,
+            passed_over=passed_over,
+        )
         return [_source(files, root.parent) for files in chosen]
-    own = category_of_folder(root.resolve().name) or ""
-    return [_source(files, root) for files in choose_files(_names(root), wanted, str(root), own_category=own)]
+    chosen = choose_files(
+        _names(root),
+        wanted,
+        str(root),
+        own_category=category_of_folder(resolved.name) or "",
+        source_name=name_of_source(resolved.parts),
+        look_further=lambda: _further_names(root),
+        has_rows=lambda name: has_row(LocalFile(root / name), columns),
+        passed_over=passed_over,
+    )
+    return [_source(files, root) for files in chosen]
 
 
 def _names(root: Path) -> Iterator[str]:
-    """Yields the name of every file that may belong to a category."""
-    folders = [root, *[path for path in root.iterdir() if category_of_folder(path.name)], root / JSONL_FOLDER]
-    for folder in folders:
-        if folder.is_dir():
-            for path in folder.iterdir():
-                if path.suffix and not path.is_dir():
-                    yield path.relative_to(root).as_posix()
+    """Yields the name of every file where catalogue files usually are, and of the folders that are not looked into."""
+    yield from _below(root, root, is_usual_folder)
+    jsonl = root / JSONL_FOLDER
+    if jsonl.is_dir():
+        yield from _below(jsonl, root, lambda _: False)
+
+
+def _further_names(root: Path) -> Iterator[str]:
+    """Yields the name of every file in the other folders."""
+    for path in root.iterdir():
+        if path.is_dir() and not is_usual_folder(path.name) and not path.name.startswith((".", "_")):
+            yield from _below(path, root, is_usual_folder)
+
+
+def _below(folder: Path, root: Path, is_looked_into: Callable[[str], bool], depth: int = 1) -> Iterator[str]:
+    for path in folder.iterdir():
+        name = path.relative_to(root).as_posix()
+        if not path.is_dir():
+            yield name
+        elif is_looked_into(path.name) and depth < DEPTH:
+            yield from _below(path, root, is_looked_into, depth + 1)
+        elif name != JSONL_FOLDER.partition("/")[0] and any(path.iterdir()):
+            yield f"{name}/"
 
 
 def _source(files: CategoryFiles, base: Path) -> CategorySource:

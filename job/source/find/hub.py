@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 from urllib.parse import quote
 
 from job.errors import CurateError, UsageError
-from job.source.fetch.cache import cached_commit, cached_files, remember_revision
+from job.source.fetch.cache import cached_commit, cached_file, cached_files, remember_revision
+from job.source.fetch.first_bytes import has_row
 from job.source.files import CategorySource, FileIdentity, Repository, SourceFile
+from job.source.find.assign import name_of_source
 from job.source.find.layout import choose_files
+from job.source.find.passed_over import PassedOver
+from job.source.find.shard_names import parse_name
 from job.source.hub_errors import hub_error, invalid_token, not_cached
 from job.source.hub_file import HubFile
+from job.source.location import FileLocation
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -58,12 +63,20 @@ def resolve(dataset: str, revision: str) -> Repository:
     return Repository(dataset, commit)
 
 
-def find_categories(repository: Repository, wanted: Sequence[str]) -> list[CategorySource]:
+def find_categories(
+    repository: Repository,
+    wanted: Sequence[str],
+    columns: Collection[str] = (),
+    passed_over: PassedOver | None = None,
+) -> list[CategorySource]:
     """Finds the files of categories in a repository.
 
     Args:
         repository: the repository at one commit.
         wanted: the names of the categories; if empty, all that are there, sorted by name.
+        columns: the names of the columns that are read; a `.json` file needs one of them on its first line. None is
+            looked into where no category is named.
+        passed_over: is told what is not read.
 
     Returns:
         The categories with their files, in the order wanted.
@@ -79,11 +92,25 @@ def find_categories(repository: Repository, wanted: Sequence[str]) -> list[Categ
     files = {file.name: file for file in listing}
     where = f"the cache of {repository.dataset}" if is_offline else repository.dataset
     try:
-        chosen = choose_files(files, wanted, where, prefer_whole=True)
+        chosen = choose_files(
+            files,
+            wanted,
+            where,
+            source_name=name_of_source([repository.dataset.rpartition("/")[2]]),
+            prefer_whole=True,
+            has_rows=lambda name: bool(wanted) and has_row(_nearest(repository, files[name]), columns),
+            passed_over=passed_over,
+        )
     except UsageError:
         if is_offline:
             raise not_cached(f"{repository.dataset}: {', '.join(wanted) or 'its list of files'}") from None
         raise
+    if is_offline and passed_over is not None:
+        passed_over.notes += [
+            f"{category.category}: offline nobody can tell whether it has more shards than {category.names[-1]}"
+            for category in chosen
+            if (last := parse_name(category.names[-1])) and last.shards and last.shards.count is None
+        ]
     return [
         CategorySource(
             category=category.category,
@@ -105,10 +132,15 @@ def planned_category(category: str, repository: Repository, files: Sequence[File
     """
     return CategorySource(
         category=category,
-        file_format="parquet" if files[0].name.endswith(".parquet") else "jsonl",
+        file_format="parquet" if files[0].name.lower().endswith(".parquet") else "jsonl",
         files=tuple(_source_file(repository, file) for file in files),
         repository=repository,
     )
+
+
+def _nearest(repository: Repository, file: FileIdentity) -> FileLocation:
+    found = _source_file(repository, file)
+    return cached_file(repository, found) or found.location
 
 
 def _source_file(repository: Repository, file: FileIdentity) -> SourceFile:

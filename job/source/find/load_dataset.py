@@ -33,7 +33,7 @@ def loaded_category(arguments: Mapping[str, Any], wanted: Sequence[str]) -> Cate
         raise UsageError(f"a data set from load_dataset is one category, and {len(wanted)} are named")
     name = wanted[0] if wanted else re.sub(r"\W+", "_", str(arguments["path"]).rstrip("/").rpartition("/")[2])
     try:
-        check_category(name)
+        name = check_category(name)
     except ValueError as error:
         raise UsageError(f"{error}\nname the category: --category NAME") from None
     import datasets

@@ -28,7 +28,7 @@ import pyarrow.parquet as pq
 
 from job.config.names import check_category
 from job.errors import UsageError, write_failed
-from job.source.find.layout import category_of_folder
+from job.source.find.assign import category_of_folder
 from job.source.sample.listings import RowMaker
 
 _CHUNK_ROWS = 1000

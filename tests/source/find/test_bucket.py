@@ -11,6 +11,7 @@ from job.source.bucket_file import BucketFile
 from job.source.files import CategorySource
 from job.source.find import bucket as in_bucket
 from job.source.find import folder
+from job.source.find.passed_over import PassedOver
 from job.source.sample.catalogue import make_catalogue
 from job.storage import filesystem
 from tests.servers.s3 import S3
@@ -79,3 +80,32 @@ def test_a_range_that_is_too_short_is_an_error(monkeypatch: pytest.MonkeyPatch) 
         pytest.raises(CurateError, match=r"s3://bucket/a\.jsonl: 999 of 1,000 bytes arrived from byte 0 on"),
     ):
         stream.read()
+
+
+@pytest.mark.parametrize("wanted", [(), ("Toys",)])
+@pytest.mark.parametrize(
+    "files",
+    [
+        ["Toys/part-00000.parquet", "Toys/part-00001.parquet", "Toys/_SUCCESS"],
+        ["Toys/default/train/0000.parquet", "Toys/default/train/0001.parquet"],
+        ["Toys-00000-of-00001.jsonl.gz", "Books.csv", "other/Games.jsonl"],
+        ["Toys.json", "Games.json", "Toys.csv"],
+        ["Toys.NDJSON", "Toys.json"],
+    ],
+)
+def test_shards_and_what_is_not_read_are_as_in_a_folder(
+    s3: S3, tmp_path: Path, files: list[str], wanted: tuple[str, ...]
+) -> None:
+    for name in files:
+        path = tmp_path / "catalogue" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"[" if name == "Games.json" else b'{"price": 1}\n')
+        s3.client.upload_file(str(path), "bucket", f"catalogue/{name}")
+    there, here = PassedOver(), PassedOver()
+    found = in_bucket.find_categories("s3://bucket/catalogue", wanted, {"price"}, there)
+    assert facts(found) == facts(folder.find_categories(tmp_path / "catalogue", wanted, {"price"}, here))
+    assert [source.category for source in found] == ["Toys"]
+    assert there == here
+    if "Toys/part-00000.parquet" in files:
+        (source,) = in_bucket.find_categories("s3://bucket/catalogue/Toys", ())
+        assert (source.category, len(source.files)) == ("Toys", 2)

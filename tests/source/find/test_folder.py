@@ -240,13 +240,13 @@ def test_a_category_folder_without_all_shards_is_an_error_too(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("stem", ["full", "train", "data"])
-def test_shards_that_do_not_say_their_category_need_its_name(tmp_path: Path, stem: str) -> None:
-    put(tmp_path, f"{stem}-00000-of-00001.parquet")
-    assert "--category NAME" in refused(tmp_path)
-    assert "--category NAME" in refused(tmp_path / f"{stem}-00000-of-00001.parquet")
+def test_shards_in_a_folder_that_does_not_say_their_category_either_need_its_name(tmp_path: Path, stem: str) -> None:
+    root = put(tmp_path / "_new", f"{stem}-00000-of-00001.parquet")
+    assert "--category NAME" in refused(root)
+    assert "--category NAME" in refused(root / f"{stem}-00000-of-00001.parquet")
     expected = {"Books": ("parquet", [f"{stem}-00000-of-00001.parquet"])}
-    assert names(find_categories(tmp_path, ["Books"])) == expected
-    assert names(find_categories(tmp_path / f"{stem}-00000-of-00001.parquet", ["Books"])) == expected
+    assert names(find_categories(root, ["Books"])) == expected
+    assert names(find_categories(root / f"{stem}-00000-of-00001.parquet", ["Books"])) == expected
 
 
 def test_shards_without_a_category_are_not_given_to_another_one(tmp_path: Path) -> None:

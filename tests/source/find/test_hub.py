@@ -17,6 +17,7 @@ from job.errors import CurateError, UsageError
 from job.source.fetch.cache import cached_commit, fetch_files
 from job.source.files import CategorySource, FileIdentity, Repository
 from job.source.find.hub import find_categories, planned_category, resolve
+from job.source.find.passed_over import PassedOver
 from job.source.hub_file import HubFile
 from tests.servers.hub import Drop, Fault, Html, Hub, Json, Refuse, Short, Stall, Status, TooManyRequests
 
@@ -412,6 +413,47 @@ def test_files_are_read_at_the_commit_even_if_the_branch_moves(hub: Hub, commit:
     hub.put(REPO, newer)
     with source.files[0].location.open() as stream:
         assert stream.read() == before
+
+
+# Other data sets than the catalogue's own.
+
+
+@pytest.mark.parametrize(
+    ("files", "category"),
+    [
+        (["data/train-00000-of-00002-0a1b2c3d4e5f6071.parquet", "data/train-00001-of-00002-1a.parquet"], "catalogue"),
+        (["data/train-00000-of-00001.parquet"], "catalogue"),
+        (["default/train/0000.parquet", "default/train/0001.parquet"], "catalogue"),
+        (["raw_meta_Toys/full/0000.parquet", "raw_meta_Books/full/0000.parquet"], "Toys"),
+        (["Toys/train-00000-of-00001.parquet", "data/train-00000-of-00001.parquet"], "Toys"),
+        (["Toys-00000-of-00002.jsonl", "Toys-00001-of-00002.jsonl"], "Toys"),
+        (["Toys.json"], "Toys"),
+    ],
+)
+def test_shards_of_any_writer_are_one_category(hub: Hub, tmp_path: Path, files: list[str], category: str) -> None:
+    files = [name.replace("-1a.", "-1a1b2c3d4e5f6071.") for name in files]
+    for name in files:
+        (tmp_path / "other" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "other" / name).write_bytes(b'{"price": 1}\n')
+    (source,) = find_categories(Repository(REPO, hub.put(REPO, tmp_path / "other")), [category], {"price"})
+    assert source.category == category
+    assert names(source) == [name for name in files if category != "Toys" or "Toys" in name]
+
+
+def test_offline_a_set_without_a_count_is_said_to_be_perhaps_incomplete(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(2):
+        (tmp_path / "other").mkdir(exist_ok=True)
+        (tmp_path / f"other/{number:04d}.parquet").write_bytes(b"%d" % number)
+    repository = Repository(REPO, hub.put(REPO, tmp_path / "other"))
+    (source,) = find_categories(repository, ["catalogue"])
+    fetch_files(repository, source.files[:1], lambda _: None)
+    go_offline(monkeypatch)
+    passed_over = PassedOver()
+    (source,) = find_categories(repository, ["catalogue"], (), passed_over)
+    assert names(source) == ["0000.parquet"]
+    assert passed_over.notes == ["catalogue: offline nobody can tell whether it has more shards than 0000.parquet"]
 
 
 # Plans.
