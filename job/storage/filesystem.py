@@ -131,9 +131,7 @@ def _storage_error(error: Exception, address: str) -> CurateError:
             f"{address}: access denied: {words}\n{_KEPT}; check the credentials in the environment "
             "(AWS_ACCESS_KEY_ID and so on) on every node, and run the same command again"
         )
-    return CurateError(
-        f"{address}: the storage cannot be used: {words}\n{_KEPT}: run the same command again to go on"
-    )
+    return CurateError(f"{address}: the storage cannot be used: {words}\n{_KEPT}: run the same command again to go on")
 
 
 def put(address: str, content: bytes) -> None:

@@ -43,5 +43,3 @@ class Course2024Settings(RecipeSettings, frozen=True):
         from job.recipe.course_2024.recipe import Course2024
 
         return Course2024
-
-
