@@ -31,7 +31,7 @@ class _ConfigLoader(yaml.SafeLoader):
     _num_aliases = 0
 
     yaml_implicit_resolvers = {  # noqa: RUF012  # PyYAML's own name for the rules of plain values
-        first: [(tag, rule) for tag, rule in rules if tag.rpartition(":")[2] not in {"int", "float", "timestamp"}]
+        first: [(tag, rule) for tag, rule in rules if tag.rpartition(":")[2] not in {"int", "float"}]
         for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 

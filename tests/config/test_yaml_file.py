@@ -114,7 +114,7 @@ def test_a_fraction_of_a_row_is_refused() -> None:
         load_config(None, dict([parse_assignment("limit=1.5e-1")]))
 
 
-@pytest.mark.parametrize("name", ["No", "yes", "off", "true", "2023", "007", "3.5", "~", "null"])
+@pytest.mark.parametrize("name", ["No", "yes", "off", "true", "2023", "007", "3.5", "~", "null", "2023-01-01"])
 def test_a_name_that_yaml_takes_for_something_else_is_to_be_written_in_quotes(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match=rf"categories\.1: must be text; write '{name}' in quotes \(found: "):
         load_config(written(tmp_path, f"# mine\ncategories:\n  - Toys\n  - {name}\n"))
@@ -144,8 +144,8 @@ def test_on_the_command_line_the_quotes_are_shown_as_the_shell_needs_them(
     load_config(None, {key: value})
 
 
-def test_a_name_in_quotes_and_a_date_are_text(tmp_path: Path) -> None:
-    path = written(tmp_path, "categories: ['No', \"2023\", 2023-01-01, 1e3, 08]")
+def test_a_name_in_quotes_is_text(tmp_path: Path) -> None:
+    path = written(tmp_path, "categories: ['No', \"2023\", '2023-01-01', 1e3, 08]")
     assert load_config(path).categories == ("No", "2023", "2023-01-01", "1e3", "08")
     assert load_config(None, dict([parse_assignment("source.revision=12e4567")])).source.revision == "12e4567"
 
