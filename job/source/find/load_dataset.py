@@ -52,9 +52,9 @@ def loaded_category(arguments: Mapping[str, Any], wanted: Sequence[str]) -> Cate
             files = arguments.get("data_files")
             named = quoted(files) if isinstance(files, str) else "FILE"
             advice = (
-                "it takes the type of a column from the first 10 MB of a file, and later rows have another one; so it is "
-                f"where those 10 MB have only null\na JSONL file on this machine is read row by row instead: --source {named}\n"
-                + advice
+                "the first 10 MB of a file decide the types of its columns, and later rows have others; often these "
+                "10 MB have only null\n"
+                f"a JSONL file on this machine is read row by row instead: --source {named}\n{advice}"
             )
         raise UsageError(f"load_dataset cannot open {arguments['path']}: {lines[0]}\n{advice}") from None
     if isinstance(found, datasets.DatasetDict):

@@ -275,7 +275,7 @@ def test_rows_unlike_the_first_10_mb_are_read_with_source_instead(
     path = tmp_path / "Kettles.jsonl"
     beginning = json.dumps({"name": "Kettle", "pad": "x" * 5_000, **first}) + "\n"
     path.write_text(beginning * 2_200 + json.dumps({"name": "Kettle", **later}) + "\n")
-    with pytest.raises(UsageError, match="the first 10 MB of a file, and later rows have another one") as raised:
+    with pytest.raises(UsageError, match="the first 10 MB of a file decide the types") as raised:
         loaded_category({"path": "json", "data_files": str(path)}, ["Kettles"])
     assert f"\na JSONL file on this machine is read row by row instead: --source {path}\n" in str(raised.value)
 
