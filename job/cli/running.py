@@ -57,16 +57,17 @@ def run(
     from job.run import prospects, run_job
     from job.show import funnel_table, outcome_lines, prospect_lines, prospects_json
 
+    silent = quiet or as_json
+    say = (lambda _: None) if silent else print_notice
     if dry_run:
-        found = prospects(job, fresh=fresh)
+        found = prospects(job, fresh=fresh, say=say)
         if as_json:
             typer.echo(json.dumps(prospects_json(job, found)))
         elif not quiet:
             for line in prospect_lines(job, found):
                 typer.echo(line)
         return
-    silent = quiet or as_json
-    outcome = run_job(job, fresh=fresh, quiet=silent, say=(lambda _: None) if silent else print_notice)
+    outcome = run_job(job, fresh=fresh, quiet=silent, say=say)
     if as_json:
         result = msgspec.to_builtins(outcome.manifest)
         typer.echo(json.dumps({**result, "output": job.output, "new_partitions": outcome.new_partitions}))
