@@ -120,10 +120,12 @@ class ItemLoader:
                 ask_for_token()
             ray.init(address=address, include_dashboard=False if address == "local" else None, log_to_driver=False)
         if isinstance(self.output, Path):
-            found = ray.data.read_parquet([str(self.output.absolute() / name) for name in names])
+            filesystem, root = None, str(self.output.absolute())
         else:
             filesystem, root = open_filesystem(self.output)
-            found = ray.data.read_parquet([f"{root}/{name}" for name in names], filesystem=filesystem)
+        # By default Ray Data makes a column of each folder such as `category=Other` in the path of an output.
+        paths = [f"{root}/{name}" for name in names]
+        found = ray.data.read_parquet(paths, filesystem=filesystem, partitioning=None)
         found.context.execution_options.preserve_order = True
         return found
 

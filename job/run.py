@@ -25,6 +25,7 @@ from job.output.lock.ownership import check_owner, sole_owner
 from job.output.records import LastRun, Plan, Record
 from job.output.totals import Manifest, add_up, complete
 from job.plan.checks import check_room, check_same_work
+from job.plan.first_rows import check_first_rows
 from job.plan.sources import find_sources, newer_commit
 from job.plan.work import CategoryWork, Run, plan_work
 from job.recipe.protocol import describe
@@ -88,7 +89,7 @@ def run_job(
     end_orphaned_rays()  # here, since a job that was killed at its very end needs no Ray to finish
     output = _output(config)
     before, passed_over = output.plan(), PassedOver()
-    sources = _checked_sources(config, output, before, passed_over, fresh=fresh)
+    sources = _checked_sources(config, output, before, passed_over, fresh=fresh, say=say)
     if not fresh and before is not None and (outcome := _complete_already(config, output, before, sources)):
         return replace(outcome, passed_over=passed_over)
     check_room(output, [])
@@ -146,20 +147,27 @@ def _return_memory() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def prospects(config: JobConfig, *, fresh: bool = False, passed_over: PassedOver | None = None) -> list[Prospect]:
+def prospects(
+    config: JobConfig,
+    *,
+    fresh: bool = False,
+    passed_over: PassedOver | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> list[Prospect]:
     """Finds out what a run would do, with the same checks, and touches nothing.
 
     Args:
         config: the job.
         fresh: whether the run would replace what the output's own plan names.
         passed_over: is told what is not read.
+        say: called with each line that a user should see.
 
     Raises:
         CurateError: what `run_job` would raise before work starts.
     """
     output = _output(config)
     before = output.plan()
-    sources = _checked_sources(config, output, before, passed_over, fresh=fresh)
+    sources = _checked_sources(config, output, before, passed_over, fresh=fresh, say=say)
     planned = before.categories if before and not fresh else {}
     found: list[Prospect] = []
     works: list[CategoryWork] = []
@@ -184,7 +192,13 @@ def _output(config: JobConfig) -> OutputFolder:
 
 
 def _checked_sources(
-    config: JobConfig, output: OutputFolder, before: Plan | None, passed_over: PassedOver | None, *, fresh: bool
+    config: JobConfig,
+    output: OutputFolder,
+    before: Plan | None,
+    passed_over: PassedOver | None,
+    *,
+    fresh: bool,
+    say: Callable[[str], None],
 ) -> list[CategorySource]:
     """Finds the sources, and whatever is wrong that can be found before work starts."""
     sources = find_sources(config, None if fresh else before, passed_over)
@@ -197,6 +211,7 @@ def _checked_sources(
             f"--fresh removes only what a plan names, and {output.root} has no plan.json\n"
             "nothing was touched; name another folder: --output DIR"
         )
+    check_first_rows(config, sources, () if fresh else planned, say)
     return sources
 
 

@@ -79,10 +79,13 @@ def outcome_lines(config: JobConfig, outcome: Outcome) -> Iterator[str]:
         return
     yield from published_lines(config, outcome.manifest)
     done = "done" if outcome.new_partitions else "complete already"
+    empty = [name for name, totals in outcome.manifest.categories.items() if not totals.num_items]
+    if count and empty:
+        yield f"no items in {', '.join(map(printable, empty))}: load_dataset has nothing to open under that name"
     if count:
         yield f"{done}: {count:,} items in {named}; look at one: curate show {out} 0"
     else:
-        yield f"{done}: no row became an item; the table above says why"
+        yield f"{done}: no row became an item; the table above says why; load_dataset cannot open {named}"
 
 
 def published_lines(config: JobConfig, manifest: Manifest) -> Iterator[str]:

@@ -233,6 +233,18 @@ def test_a_ray_dataset_has_the_same_rows_in_order(kettles: ItemLoader, monkeypat
     assert [{name: row[name] for name in COLUMNS} for row in rows] == as_rows(items)
 
 
+def test_a_path_with_an_equals_sign_is_no_column(kettles: ItemLoader, tmp_path: Path) -> None:
+    source = tmp_path / "category=None" / "price=3"
+    source.mkdir(parents=True)
+    (source / "Kettles.parquet").symlink_to(Path(kettles.output).parent / "Kettles.parquet")
+    output = tmp_path / "category=Other" / "year=2023"
+    settings = {"source.fields": FIELDS, "limit": 10}
+    rows = ItemLoader("Kettles", source=source, output=output, settings=settings).dataset().take_all()
+    assert list(rows[0]) == ["category", "parent_asin", "title", "price", "prompt", "token_count"]
+    assert {row["category"] for row in rows} == {"Kettles"}
+    assert [row["price"] for row in rows] == [float(row["cost"]) for row in goods(10)]
+
+
 def test_a_category_without_an_item_is_an_empty_list_and_an_empty_dataset(kettles: ItemLoader, tmp_path: Path) -> None:
     settings = {"source.fields": FIELDS, "limit": 20, "recipe.min_price": 950}
     none = ItemLoader("Kettles", source=Path(kettles.output).parent, output=tmp_path / "out", settings=settings)

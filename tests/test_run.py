@@ -207,7 +207,7 @@ def test_a_malformed_line_is_one_reject(tmp_path: Path, curate: Curate) -> None:
 def test_the_budget_of_malformed_rows(tmp_path: Path, budget: float, bad_rows: int, passes: bool) -> None:
     source = tmp_path / "source"
     source.mkdir()
-    (source / "Toys.jsonl").write_bytes(b'{"title": "plain"}\n' * 50 + b"broken\n" * bad_rows)
+    (source / "Toys.jsonl").write_bytes(b'{"title": "plain", "price": null}\n' * 50 + b"broken\n" * bad_rows)
     if passes:
         assert curated(source, tmp_path / "out", max_malformed=budget).manifest.funnel["malformed"] == bad_rows
         return
@@ -277,11 +277,11 @@ def test_a_file_cut_off_while_the_job_runs_is_an_error(tmp_path: Path) -> None:
 def test_a_file_replaced_while_the_job_runs_gives_no_manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = tmp_path / "source"
     source.mkdir()
-    (source / "Toys.jsonl").write_bytes(b'{"title": "a"}\n')
+    (source / "Toys.jsonl").write_bytes(b'{"title": "a", "price": null}\n')
 
     def replaced(**arguments: Any) -> None:
         curate_category(**arguments)
-        (source / "Toys.jsonl").write_bytes(b'{"title": "b"}\n')
+        (source / "Toys.jsonl").write_bytes(b'{"title": "b", "price": null}\n')
 
     curate_category = pipeline.curate_category
     monkeypatch.setattr(pipeline, "curate_category", replaced)
@@ -311,8 +311,8 @@ def test_fresh_destroys_nothing_before_the_new_job_is_known_to_be_right(tmp_path
 def test_a_category_over_its_budget_is_not_let_in_by_another_run(tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.mkdir()
-    (source / "A.jsonl").write_bytes(b'{"title": "plain"}\n')
-    (source / "B.jsonl").write_bytes(b"broken\n" * 20 + b'{"title": "plain"}\n')
+    (source / "A.jsonl").write_bytes(b'{"title": "plain", "price": null}\n')
+    (source / "B.jsonl").write_bytes(b"broken\n" * 20 + b'{"title": "plain", "price": null}\n')
     with pytest.raises(MalformedLimitError, match="B: 20 of 21"):
         curated(source, tmp_path / "out")
     with pytest.raises(MalformedLimitError, match="B: 20 of 21"):
@@ -323,7 +323,7 @@ def test_a_category_over_its_budget_is_not_let_in_by_another_run(tmp_path: Path)
 def test_a_budget_that_is_a_count_stops_the_job_at_once(tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.mkdir()
-    (source / "Toys.jsonl").write_bytes(b"broken\n" * 20 + b'{"title": "plain"}\n' * 1_000_000)
+    (source / "Toys.jsonl").write_bytes(b"broken\n" * 20 + b'{"title": "plain", "price": null}\n' * 560_000)
     with pytest.raises(MalformedLimitError, match="20 of"):
         curated(source, tmp_path / "out", max_malformed=0, workers=1)
     assert len(list((tmp_path / "out/_partitions/Toys").iterdir())) < 3
@@ -372,7 +372,7 @@ def test_rows_that_are_all_malformed_are_no_success(tmp_path: Path) -> None:
 def test_an_error_in_a_task_is_said_in_few_words(tmp_path: Path, curate: Curate) -> None:
     source = tmp_path / "source"
     source.mkdir()
-    (source / "Toys.jsonl").write_bytes(b"broken\n" * 20 + b'{"title": "plain"}\n' * 50)
+    (source / "Toys.jsonl").write_bytes(b"broken\n" * 20 + b'{"title": "plain", "price": null}\n' * 50)
     result = curate("run", "--source", source, "--output", tmp_path / "out", "--set", "max_malformed=0", "--quiet")
     assert result.exit_code == 3
     assert result.err.splitlines()[0] == "error: Toys: 20 of 70 rows are malformed, and max_malformed allows 0"

@@ -90,4 +90,5 @@ def read_job(
             "nothing to read: name a config, --source DIR or --category NAME\n"
             "to try it with invented listings: curate sample DIR"
         )
-    return load_config(config, overrides)
+    typed = {key: text for key, _, text in (each.partition("=") for each in assign or [])}
+    return load_config(config, overrides, typed)

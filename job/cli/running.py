@@ -58,17 +58,18 @@ def run(
     from job.show import funnel_table, outcome_lines, prospect_lines, prospects_json
     from job.source.find.passed_over import PassedOver
 
+    silent = quiet or as_json
+    say = (lambda _: None) if silent else print_notice
     if dry_run:
         passed_over = PassedOver()
-        found = prospects(job, fresh=fresh, passed_over=passed_over)
+        found = prospects(job, fresh=fresh, passed_over=passed_over, say=say)
         if as_json:
             typer.echo(json.dumps(prospects_json(job, found, passed_over)))
         elif not quiet:
             for line in prospect_lines(job, found, passed_over):
                 typer.echo(line)
         return
-    silent = quiet or as_json
-    outcome = run_job(job, fresh=fresh, quiet=silent, say=(lambda _: None) if silent else print_notice)
+    outcome = run_job(job, fresh=fresh, quiet=silent, say=say)
     if as_json:
         result = msgspec.to_builtins(outcome.manifest)
         more = {"new_partitions": outcome.new_partitions, "not_read": outcome.passed_over.names}

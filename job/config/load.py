@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,8 @@ from pydantic import BaseModel
 
 from job.config.addresses import without_secrets
 from job.config.models import JobConfig, SourceConfig
-from job.config.yaml_file import YAML_MISTAKES, parse_yaml, read_settings
-from job.errors import UsageError, nearest, printable
+from job.config.yaml_file import YAML_MISTAKES, number_in, parse_yaml, quoted_at, read_settings
+from job.errors import UsageError, nearest, printable, quoted
 from job.recipe.registry import DEFAULT, RECIPES
 
 _PROBLEMS_SHOWN = 10
@@ -22,13 +24,18 @@ _FOUND_CHARS = 200
 """Characters of a wrong value that its message shows."""
 
 
-def load_config(path: str | Path | None = None, overrides: Mapping[str, Any] | None = None) -> JobConfig:
+def load_config(
+    path: str | Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    typed: Mapping[str, str] | None = None,
+) -> JobConfig:
     """Reads a config file and applies overrides.
 
     Args:
         path: a YAML file; None for the defaults.
         overrides: values by dotted key, such as `{"recipe.min_price": 1}`. Naming `source.path`, `source.dataset` or
             `source.load_dataset` replaces the source that the file names.
+        typed: for overrides that were read from YAML, its text by dotted key, to show in messages.
 
     Returns:
         The checked config.
@@ -46,11 +53,12 @@ def load_config(path: str | Path | None = None, overrides: Mapping[str, Any] | N
     for key, value in overrides.items():
         _override(settings, key, value)
     try:
-        return JobConfig.model_validate(settings)
+        return _validated(settings)
     except pydantic.ValidationError as error:
         keys = _keys_by_section(settings)
         problems = list(_problems(error))
-        lines = [_describe(problem, keys) for problem in problems[:_PROBLEMS_SHOWN]]
+        advice = [_advice(problem, path, overrides, typed or {}) for problem in problems[:_PROBLEMS_SHOWN]]
+        lines = [_describe(problem, keys, each) for problem, each in zip(problems, advice, strict=False)]
         lines += [f"and {len(problems) - _PROBLEMS_SHOWN:,} more"] if len(problems) > _PROBLEMS_SHOWN else []
         raise UsageError(f"{where}: " + "\n".join(lines) + "\nall keys and their defaults: curate config") from None
 
@@ -106,6 +114,59 @@ def _override(settings: dict[str, Any], key: str, value: Any) -> None:
     settings[last] = value
 
 
+def _validated(settings: dict[str, Any]) -> JobConfig:
+    """Validates settings. Raises `pydantic.ValidationError`, also when numbers that YAML takes for text do not help."""
+    try:
+        return JobConfig.model_validate(settings)
+    except pydantic.ValidationError as error:
+        settings = copy.deepcopy(settings)
+        changed = False
+        for problem in _problems(error):
+            if problem["type"] in _NUMBERS:
+                changed |= _as_number(settings, problem["loc"], is_whole=problem["type"] == "int_type")
+        if not changed:
+            raise
+    return JobConfig.model_validate(settings)
+
+
+def _as_number(settings: Any, location: Sequence[int | str], *, is_whole: bool) -> bool:
+    """Replaces text such as `1e3` by its number, 1000 where a whole number is wanted. Tells whether there was any."""
+    for step in location:
+        inner = settings[step]
+        if (number := number_in(inner)) is not None:
+            settings[step] = int(number) if is_whole and number % 1 == 0 else number
+            return True
+        if not isinstance(inner, dict | list):
+            return False
+        settings = inner
+    return False
+
+
+def _advice(
+    problem: Any, path: str | Path | None, overrides: Mapping[str, Any], typed: Mapping[str, str]
+) -> str | None:
+    """Returns what to type instead of a bare `No` or `2023` where text is meant; None where that is not the mistake."""
+    given = problem["input"]
+    if problem["type"] not in {"string_type", "tuple_type"} or isinstance(given, str | list | dict):
+        return None
+    location = problem["loc"]
+    if location[-1] == "[key]":
+        return "write it in quotes"
+    keys = [key for key in overrides if location[: key.count(".") + 1] == (*key.split("."),)]
+    key = max(keys, key=len, default="")
+    found = None
+    with contextlib.suppress(OSError, *YAML_MISTAKES):
+        if key in typed:
+            found = quoted_at(typed[key], location[key.count(".") + 1 :])
+        elif not key and path is not None:
+            found = quoted_at(Path(path).read_text(encoding="utf-8"), location)
+    if found is None:
+        return None
+    written, repaired = found
+    command = f": --set {quoted(f'{key}={repaired}')}" if key else ""
+    return f"write {written!r} in quotes{command}"
+
+
 def _problems(error: pydantic.ValidationError, location: tuple[int | str, ...] = ()) -> Iterator[Any]:
     """Yields everything that is wrong, also within a recipe's settings, which are validated by themselves."""
     for problem in error.errors():
@@ -130,7 +191,9 @@ def _keys_by_section(settings: Mapping[str, Any]) -> dict[tuple[int | str, ...],
     return {location: list(section.model_fields) for location, section in sections.items()}
 
 
+_NUMBERS = ("int_type", "float_type")
 _EXPECTED = {
+    "bool_type": "must be true or false",
     "int_type": "must be a whole number",
     "float_type": "must be a number",
     "string_type": "must be text",
@@ -140,7 +203,7 @@ _EXPECTED = {
 }
 
 
-def _describe(problem: Any, keys: Mapping[tuple[int | str, ...], list[str]]) -> str:
+def _describe(problem: Any, keys: Mapping[tuple[int | str, ...], list[str]], advice: str | None) -> str:
     *section, name = problem["loc"] or [""]
     key = printable(".".join(map(str, problem["loc"])))
     if problem["type"] == "extra_forbidden":
@@ -148,6 +211,7 @@ def _describe(problem: Any, keys: Mapping[tuple[int | str, ...], list[str]]) -> 
         hint = f"; did you mean {right[0]}?" if right else nearest(str(name), keys.get(tuple(section), []))
         return f"{key}: unknown key{hint}"
     message = _EXPECTED.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
+    message += f"; {advice}" if advice else ""
     given = problem["input"]
     found = f" (found: {_shortened(without_secrets(repr(given)))})" if not isinstance(given, dict) else ""
     return f"{key + ': ' if key else ''}{message}{found}"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+from datetime import date
 from typing import Annotated, Any, Literal
 
 import pydantic
@@ -94,6 +95,9 @@ class SourceConfig(_Section, frozen=True):
                 "load_dataset needs a path, as `datasets.load_dataset` does: {path: OWNER/NAME, split: train}"
             )
         given = self.load_dataset or {}
+        names = ("name", "data_dir", "split", "revision")
+        if bare := [name for name in names if isinstance(given.get(name), bool | int | float | date)]:
+            raise ValueError(f"load_dataset: {bare[0]} is {given[bare[0]]}, not text: write it in quotes")
         if given.get("trust_remote_code"):
             raise ValueError("load_dataset: trust_remote_code is not on offer: code of a data set is never run")
         if given.get("token") not in (None, True, False):  # the config stands in plan.json

@@ -1,7 +1,10 @@
-"""Reads YAML for configs: safely, without duplicate keys, and without aliases that multiply."""
+"""Reads YAML for configs: safely, without duplicate keys or aliases that multiply, and numbers as people write them."""
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +30,11 @@ class _ConfigLoader(yaml.SafeLoader):
     _num_open_anchors = 0
     _num_aliases = 0
 
+    yaml_implicit_resolvers = {  # noqa: RUF012  # PyYAML's own name for the rules of plain values
+        first: [(tag, rule) for tag, rule in rules if tag.rpartition(":")[2] not in {"int", "float"}]
+        for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         event: Any = self.peek_event()
         is_alias = isinstance(event, yaml.AliasEvent)
@@ -50,6 +58,61 @@ class _ConfigLoader(yaml.SafeLoader):
                 raise yaml.MarkedYAMLError(None, None, f"{key!r} stands twice", key_node.start_mark)
             seen.add(key)
         return super().construct_mapping(node, deep)
+
+
+_WHOLE = re.compile(r"[-+]?(?:0b[01_]+|0x[0-9a-fA-F_]+|0[0-7_]*|[1-9][0-9_]*)")
+_DECIMAL = re.compile(
+    r"[-+]?(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*)(?:[eE][-+][0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
+)
+_WRITTEN_NUMBER = re.compile(r"[-+]?(?:0[0-9]+|(?:[0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]+)")
+
+
+def _whole_number(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
+    """Reads `0100` as 100: PyYAML alone would read it as octal, and `1:30` as 90 seconds, which is text here."""
+    text = loader.construct_scalar(node).replace("_", "")
+    return int(text, 0 if text.lstrip("+-")[:2] in {"0b", "0x"} else 10)
+
+
+_ConfigLoader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(f"(?:{_WHOLE.pattern})$"), list("-+0123456789"))
+_ConfigLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(f"(?:{_DECIMAL.pattern})$"), list("-+.0123456789")
+)
+_ConfigLoader.add_constructor("tag:yaml.org,2002:int", _whole_number)
+
+
+def number_in(text: object) -> int | float | None:
+    """Reads text that people mean as a number and YAML takes for text: `1e3`, `08`.
+
+    Such text stays text where text is wanted: `12e4567` may be a commit.
+
+    Returns:
+        The number; None when the value is no such text.
+    """
+    if not isinstance(text, str) or not _WRITTEN_NUMBER.fullmatch(text):
+        return None
+    return float(text) if "e" in text.lower() else int(text)
+
+
+def quoted_at(text: str, location: Sequence[int | str]) -> tuple[str, str] | None:
+    """Finds a plain value that YAML took for a number, a truth value or null, where text was meant.
+
+    Args:
+        text: one YAML document that can be read.
+        location: keys and numbers that lead to the value.
+
+    Returns:
+        The value as it is written, and the document with that value in quotes. None when no plain value is there.
+    """
+    node: Any = yaml.compose(text, Loader=_ConfigLoader)
+    for step in location:
+        if isinstance(node, yaml.MappingNode):
+            node = next((value for key, value in node.value if key.value == step), None)
+        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+            node = node.value[step]
+    if not isinstance(node, yaml.ScalarNode) or node.style is not None or not node.value:
+        return None
+    start, end = node.start_mark.index, node.end_mark.index
+    return node.value, text[:start] + json.dumps(node.value, ensure_ascii=False) + text[end:]
 
 
 def parse_yaml(text: str) -> Any:

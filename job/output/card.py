@@ -18,15 +18,22 @@ def _plain(text: str) -> str:
     return _MARKUP.sub(r"\\\g<0>", printable(text))
 
 
-def card(manifest: Manifest, recipe: RecipeDescription) -> bytes:
+def card(manifest: Manifest, recipe: RecipeDescription, *, empty_configs: bool = False) -> bytes:
     """Returns the content of README.md in an output folder.
 
     Args:
         manifest: the totals of the output.
         recipe: the recipe that made the items.
+        empty_configs: name a config for categories without items too, as cards once did. `load_dataset` cannot open
+            such a config. The one for all categories is always there: without any, `load_dataset` would take the
+            rejects for items.
     """
     configs = [{"config_name": "default", "data_files": "data/*/*.parquet", "default": True}]
-    configs += [{"config_name": name, "data_files": f"data/{name}/*.parquet"} for name in manifest.categories]
+    configs += [
+        {"config_name": name, "data_files": f"data/{name}/*.parquet"}
+        for name, totals in manifest.categories.items()
+        if totals.num_items or empty_configs
+    ]
     front = yaml.safe_dump({"configs": configs, "task_categories": ["text-generation"]}, sort_keys=False)
     rows = "\n".join(
         f"| {_plain(name)} | {totals.num_rows:,} | {totals.num_items:,} |"

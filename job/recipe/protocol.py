@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 import msgspec
@@ -90,8 +91,36 @@ class RecipeDescription(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
         ]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FirstRows:
+    """The first rows of a category that is new to an output."""
+
+    rows: pa.Table
+    """Those that are well-formed, as `Recipe.judge` gets them: at least one."""
+    keys: tuple[str, ...]
+    """Keys that any of them has in the source: those of JSON objects, or Parquet columns."""
+    names: Mapping[str, str]
+    """Key in the source by input."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a recipe sees in the first rows of a category."""
+
+    message: str
+    """What was found, to follow the category's name."""
+    advice: str = ""
+    """What to type or do next."""
+    is_fatal: bool = True
+    """Whether no row like these can become an item, so that no work is started."""
+
+
 class Recipe(Protocol):
-    """Makes items of rows. Class attributes describe it; an instance has settings and does the work."""
+    """Makes items of rows. Class attributes describe it; an instance has settings and does the work.
+
+    A recipe may have a class method `first_rows(first: FirstRows) -> Finding | None`, which looks at the first rows of
+    a category before work starts.
+    """
 
     name: ClassVar[str]
     version: ClassVar[int]

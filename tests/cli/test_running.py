@@ -129,6 +129,32 @@ def test_an_output_without_an_item_says_so(shared_ray: int, small: Path, tmp_pat
     result = curate("run", "--source", small, "--output", tmp_path / "out", *bounds)
     assert result.exit_code == 0
     assert result.out.splitlines()[-1].startswith("done: no row became an item")
+    assert result.out.splitlines()[-1].endswith(f"load_dataset cannot open {tmp_path / 'out'}")
+    assert curate("verify", tmp_path / "out").exit_code == 0
+
+
+def test_a_category_without_an_item_is_named_and_an_older_card_with_it_is_intact(
+    shared_ray: int, small: Path, tmp_path: Path, curate: Curate
+) -> None:
+    lines = small / "raw/meta_categories/meta_None.jsonl"
+    lines.write_text("".join(json.dumps({"title": "Lamp", "price": price}) + "\n" for price in range(1, 20)))
+    command = ("run", "--source", lines.parent, "--output", tmp_path / "out")
+    said = "no items in None: load_dataset has nothing to open under that name"
+    done = curate(*command).out.splitlines()
+    assert done[-2] == said
+    assert done[-1].startswith("done: ")
+    assert curate(*command).out.splitlines()[-2] == said
+    assert "config_name: Appliances" in (tmp_path / "out/README.md").read_text()
+    assert "config_name: None" not in (tmp_path / "out/README.md").read_text()
+    assert curate("verify", tmp_path / "out").exit_code == 0
+    altered(
+        tmp_path / "out/README.md",
+        "task_categories:",
+        "- config_name: None\n  data_files: data/None/*.parquet\ntask_categories:",
+    )
+    assert curate("verify", tmp_path / "out").exit_code == 0
+    altered(tmp_path / "out/README.md", "None | 19 |", "None | 18 |")
+    assert "README.md: damaged" in curate("verify", tmp_path / "out").err
 
 
 def test_a_ray_that_does_not_answer_is_reported(

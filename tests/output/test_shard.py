@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+import shutil
 from pathlib import Path
 
 import datasets
@@ -23,6 +25,7 @@ from job.recipe.course_2024.recipe import Course2024
 from job.recipe.protocol import describe
 from job.run import run_job
 from job.source.sample.catalogue import make_catalogue
+from tests.paths import README
 
 COLUMNS = ["category", "parent_asin", "title", "price", "prompt", "token_count"]
 
@@ -74,6 +77,29 @@ def test_duckdb(output: Path, expected: list[dict[str, object]]) -> None:
     assert found.columns == COLUMNS
     rows = [dict(zip(COLUMNS, row, strict=True)) for row in found.fetchall()]
     assert sorted(rows, key=str) == sorted(expected, key=str)
+
+
+def test_no_reader_of_the_readme_takes_a_folder_in_the_path_for_a_column(
+    output: Path, expected: list[dict[str, object]], tmp_path: Path
+) -> None:
+    """By default DuckDB would: every item of the category `Other`, and a column `year` more."""
+    there = tmp_path / "category=Other" / "year=2023" / "out"
+    shutil.copytree(output, there)
+    misread = duckdb.sql(f"from '{there}/data/*/*.parquet'")
+    assert misread is not None
+    assert misread.columns == [*COLUMNS, "year"]
+    (line,) = re.findall(r"^items = (duckdb\..*)$", README, re.MULTILINE)
+    found = eval(line.replace("out/sample", str(there)), {"duckdb": duckdb})
+    rows = [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
+    assert sorted(rows, key=str) == sorted(expected, key=str)
+    assert pyarrow.dataset.dataset(there / "data").to_table().to_pylist() == expected
+    assert polars.read_parquet(there / "data/**/*.parquet").to_dicts() == expected
+    loaded = datasets.load_dataset(str(there), split="train", cache_dir=str(tmp_path / "cache"))
+    assert loaded.to_list() == expected
+    shard = sorted((there / "data/Toys").iterdir())[0]
+    table = OutputFolder(there).table(str(shard.relative_to(there)))
+    assert table.column_names == COLUMNS
+    assert set(table["category"].to_pylist()) == {"Toys"}
 
 
 def test_the_schema_is_what_datasets_would_write(output: Path) -> None:

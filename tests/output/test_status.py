@@ -50,7 +50,7 @@ def test_the_status_of_a_run_at_work_and_after(source: Path, tmp_path: Path, cur
 
 
 def test_the_status_after_an_error_says_which(shared_ray: int, tmp_path: Path, curate: Curate) -> None:
-    (tmp_path / "Toys.jsonl").write_bytes(b"broken\n" * 20 + b'{"title": "plain"}\n' * 50)
+    (tmp_path / "Toys.jsonl").write_bytes(b"broken\n" * 20 + b'{"title": "plain", "price": null}\n' * 50)
     assert curate("run", "--source", tmp_path / "Toys.jsonl", "--output", tmp_path / "out").exit_code == 3
     said = curate("status", tmp_path / "out").out
     assert "Toys: 1 of 1 partitions done · 70 rows · 0 kept · 20 malformed" in said

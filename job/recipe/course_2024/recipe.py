@@ -18,13 +18,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from job.recipe.course_2024 import text as rules
+from job.recipe.course_2024.first_rows import first_finding
 from job.recipe.course_2024.prompt import OPENING, PRICE_PREFIX
 from job.recipe.course_2024.reasons import DropReason
 from job.recipe.course_2024.settings import Course2024Settings
 from job.recipe.course_2024.words import Head, WordTokenizer
 from job.recipe.inputs import Kind, json_source_name, recipe_input
 from job.recipe.price import PriceDrop, judge_price, whole_dollars
-from job.recipe.protocol import Roles
+from job.recipe.protocol import Finding, FirstRows, Roles
 from job.recipe.tokenizer import LLAMA3_VOCABULARY_SHA256, Tokenizer, load_tokenizer
 from job.recipe.verdicts import KEPT
 
@@ -107,6 +108,11 @@ class Course2024:
         self._max_chars = _CHARS_PER_TOKEN * settings.max_tokens
         # Tokens that decide all: whether there are enough, and which ones are kept.
         self._needed_tokens = max(settings.max_tokens, settings.min_tokens + 1)
+
+    @classmethod
+    def first_rows(cls, first: FirstRows) -> Finding | None:
+        """Tells whether anything can become an item of rows like the first ones of a category."""
+        return first_finding(first)
 
     def judge(self, rows: pa.Table) -> pa.Table:
         """Judges each row of a batch; see `Recipe.judge`."""

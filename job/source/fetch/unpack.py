@@ -55,7 +55,7 @@ def unpack(location: FileLocation, scratch: Path, report: Callable[[str], None])
     position = 0
     try:
         with location.open(0, size) as packed, part.open("wb") as plain:
-            stream = _open_stream(packed, name.rpartition(".")[2].lower())
+            stream = open_stream(packed, name.rpartition(".")[2].lower())
             unchecked = 0
             while chunk := stream.read(_CHUNK_BYTES):
                 plain.write(chunk)
@@ -90,7 +90,8 @@ def _unpacked_bytes(location: FileLocation, size: int) -> int:
     return size
 
 
-def _open_stream(packed: BinaryIO, suffix: str) -> BinaryIO:
+def open_stream(packed: BinaryIO, suffix: str) -> BinaryIO:
+    """Returns the unpacked content of a file that is packed as `gz` or `zst`, to be read piece by piece."""
     if suffix == "gz":
         return cast(BinaryIO, gzip.GzipFile(fileobj=packed))
     return cast(BinaryIO, _WholeZstd(packed))

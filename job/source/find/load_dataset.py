@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from job.config.names import check_category
-from job.errors import UsageError
+from job.errors import UsageError, quoted
 from job.source.files import CategorySource, SourceFile
 from job.source.location import LocalFile
 
 _ROWS_PER_GROUP = 1000
+_OTHER_TYPE = re.compile(r"[Cc]ould(?:n't| not) cast|[Cc]annot cast|[Ff]ailed to parse|changed from \w+ to")
+"""What `datasets` and Arrow say of a value that does not fit the type that the first rows gave its column."""
 
 
 def loaded_category(arguments: Mapping[str, Any], wanted: Sequence[str]) -> CategorySource:
@@ -45,10 +47,16 @@ def loaded_category(arguments: Mapping[str, Any], wanted: Sequence[str]) -> Cate
     except Exception as error:
         cause = error.__cause__ or error
         lines = str(cause).strip().splitlines() or [type(cause).__name__]
-        raise UsageError(
-            f"load_dataset cannot open {arguments['path']}: {lines[0]}\n"
-            "try it in Python: datasets.load_dataset(...) with the arguments of source.load_dataset"
-        ) from None
+        advice = "try it in Python: datasets.load_dataset(...) with the arguments of source.load_dataset"
+        if _OTHER_TYPE.search(lines[0]):
+            files = arguments.get("data_files")
+            named = quoted(files) if isinstance(files, str) else "FILE"
+            advice = (
+                "the first 10 MB of a file decide the types of its columns, and later rows have others; often these "
+                "10 MB have only null\n"
+                f"a JSONL file on this machine is read row by row instead: --source {named}\n{advice}"
+            )
+        raise UsageError(f"load_dataset cannot open {arguments['path']}: {lines[0]}\n{advice}") from None
     if isinstance(found, datasets.DatasetDict):
         if len(found) > 1:
             splits = ", ".join(map(str, found))

@@ -258,6 +258,28 @@ def test_what_cannot_be_opened_is_one_clear_error(
     assert not out.exists()
 
 
+@pytest.mark.parametrize(
+    ("first", "later"),
+    [
+        ({"cost": None}, {"cost": 5.5}),
+        ({"cost": None}, {"cost": "5.50"}),
+        ({"cost": 5.5}, {"cost": "from 5.50"}),
+        ({"blurb": []}, {"blurb": ["A kettle."]}),
+        ({}, {"cost": 5.5}),
+    ],
+    ids=["null, then a number", "null, then text", "a number, then text", "no texts, then some", "a column more"],
+)
+def test_rows_unlike_the_first_10_mb_are_read_with_source_instead(
+    tmp_path: Path, first: dict[str, Any], later: dict[str, Any]
+) -> None:
+    path = tmp_path / "Kettles.jsonl"
+    beginning = json.dumps({"name": "Kettle", "pad": "x" * 5_000, **first}) + "\n"
+    path.write_text(beginning * 2_200 + json.dumps({"name": "Kettle", **later}) + "\n")
+    with pytest.raises(UsageError, match="the first 10 MB of a file decide the types") as raised:
+        loaded_category({"path": "json", "data_files": str(path)}, ["Kettles"])
+    assert f"\na JSONL file on this machine is read row by row instead: --source {path}\n" in str(raised.value)
+
+
 def test_a_column_that_the_data_set_lacks_is_named_with_what_it_has(tmp_path: Path) -> None:
     write_csv(tmp_path / "rows.csv", goods(1))
     source = {"source.load_dataset": {"path": "csv", "data_files": str(tmp_path / "rows.csv")}}

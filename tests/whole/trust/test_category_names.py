@@ -178,11 +178,11 @@ def test_the_command_to_go_on_with_an_odd_category_can_be_typed(odd: Path, tmp_p
 
 
 def card_of(names: list[str]) -> str:
-    """Returns the card of an output with categories of these names, without rows."""
-    nothing = CategoryTotals(
-        num_rows=0,
-        num_items=0,
-        funnel={KEPT: 0, MALFORMED: 0},
+    """Returns the card of an output with categories of these names, of one item each."""
+    one = CategoryTotals(
+        num_rows=1,
+        num_items=1,
+        funnel={KEPT: 1, MALFORMED: 0},
         damaged=[],
         content_digest="0" * 64,
         shards=[],
@@ -191,7 +191,7 @@ def card_of(names: list[str]) -> str:
         repository=Repository("owner/<b>", "|"),
     )
     plan = Plan(config={}, categories={})
-    return card(complete(plan, dict.fromkeys(names, nothing)), plan.description).decode()
+    return card(complete(plan, dict.fromkeys(names, one)), plan.description).decode()
 
 
 def test_a_card_escapes_what_it_prints() -> None:
