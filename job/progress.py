@@ -217,7 +217,8 @@ def watched(work: CategoryWork, output: OutputFolder, show: Callable[[Snapshot],
             with contextlib.suppress(CurateError, OSError):  # the next look may succeed
                 at = look(at)
             if at.done < at.total:
-                show(at)
+                with contextlib.suppress(OSError):  # nobody may read standard error any more
+                    show(at)
 
     thread = threading.Thread(target=poll, daemon=True)
     thread.start()

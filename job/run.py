@@ -200,7 +200,7 @@ def _checked_sources(
     fresh: bool,
     say: Callable[[str], None],
 ) -> list[CategorySource]:
-    """Finds the sources, and whatever is wrong that can be found before work starts."""
+    """Finds the sources, and makes every check that can be made before work starts."""
     sources = find_sources(config, None if fresh else before, passed_over)
     planned = before.categories if before else ()
     output.check_links({*planned, *[source.category for source in sources]})
@@ -261,6 +261,12 @@ def _finish(run: Run, plan: Plan, works: Sequence[CategoryWork], new_partitions:
     records: dict[str, list[Record]] = {
         name: mine[name] if name in mine else output.records(category) for name, category in plan.categories.items()
     }
+    for name, found in mine.items():
+        if lost := output.lost(plan.categories[name], found):
+            raise CurateError(
+                f"{name}: {len(lost)} of its files in {output.root} are gone or have changed, such as {lost[0].shard}\n"
+                "no manifest was written; find out who changes files there, then run the same command again"
+            )
     unfinished = tuple(name for name, found in records.items() if len(found) < len(plan.categories[name].partitions))
     for name, found in records.items():
         if name not in unfinished:

@@ -1,4 +1,4 @@
-"""Which categories are worked on at once: in the order of the config, each begun before the one before it runs dry.
+"""Decides which categories run at the same time: in the order of the config, each before the last one runs dry.
 
 A category ends with fewer partitions left than there are workers. So that these find work, the next category begins
 when little remains of those before it; its files are downloaded while they are worked on. Each category is a Ray
@@ -92,6 +92,8 @@ def curate_categories(
                     for work in works:
                         work.look(run.output)
                     remaining = {work.plan.category: work.remaining() for work in works}
+                    for work in works:
+                        work.retry_damaged(run.output)
 
 
 def _import_pipeline() -> None:
@@ -194,7 +196,7 @@ class _Round:
         return sum(self._left.values()) < enough
 
     def _until(self, holds: Callable[[], bool], *others: Future[Any]) -> None:
-        """Waits until a condition holds, as it may when `others` are done. Raises what ends a category meanwhile."""
+        """Waits for a condition, checking it when one of `others` ends. Raises the error of a category that fails."""
         while not holds():
             for ended in self._at_work & wait({*self._at_work, *others}, _LOOK_S, FIRST_COMPLETED).done:
                 self._at_work.remove(ended)
@@ -231,7 +233,6 @@ class _Round:
             work.look(self.run.output)
 
     def _show(self, work: CategoryWork, at: Snapshot) -> None:
-        self.display(at)
         left = at.total - at.done
         self._done_lately[at.title] = self._left[at.title] - left if left else 0
         self._left[at.title] = left
@@ -242,6 +243,7 @@ class _Round:
                 check_malformed(self.run.output, work.plan.category, work.in_order, limit)
             except CurateError as error:
                 self._too_many_malformed.append(error)
+        self.display(at)
 
 
 @contextlib.contextmanager

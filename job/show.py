@@ -62,7 +62,7 @@ def outcome_lines(config: JobConfig, outcome: Outcome) -> Iterator[str]:
     recipe = outcome.plan.description
     if count and recipe.roles.text is not None:
         _, item = next(items(OutputFolder(folder), outcome.plan, [0]))
-        yield f"\nOne of the {recipe.noun}s:\n\n{_shown(item[recipe.roles.text])}\n"
+        yield f"\nOne of the {_shown(recipe.noun)}s:\n\n{_shown(item[recipe.roles.text])}\n"
     if malformed := outcome.manifest.funnel[MALFORMED]:
         rows = "row" if malformed == 1 else "rows"
         yield f"{malformed:,} malformed {rows} put aside; to see them: curate rejects {out}"
@@ -108,7 +108,7 @@ def funnel_table(manifest: Manifest) -> str:
     for name in ("rows", *verdicts):
         table.add_column(name.replace("_", " "), justify="right")
     for name, totals in manifest.categories.items():
-        counts = (totals.num_rows, *(totals.funnel[verdict] for verdict in verdicts))
+        counts = (totals.num_rows, *(totals.funnel.get(verdict, 0) for verdict in verdicts))
         table.add_row(Text(printable(name)), *[f"{count:,}" for count in counts])
     if len(manifest.categories) > 1:
         table.add_row("all", *[f"{count:,}" for count in (manifest.num_rows, *manifest.funnel.values())])
@@ -133,9 +133,9 @@ def item_lines(root: Path | str, numbers: Sequence[int]) -> Iterator[str]:
     for number, item in items(output, plan, numbers):
         yield f"item {number}: {_heading(recipe, item)}"
         if recipe.roles.text is None:
-            yield from (f"{name}: {_shown(item[name])}" for name in recipe.columns)
+            yield from (f"{_shown(name)}: {_shown(item[name])}" for name in recipe.columns)
             continue
-        yield f"\n--- {recipe.noun}\n{_shown(item[recipe.roles.text])}"
+        yield f"\n--- {_shown(recipe.noun)}\n{_shown(item[recipe.roles.text])}"
         if (asked := question(recipe, item)) is not None:
             yield f"\n--- test prompt\n{_shown(asked)}\n"
 
@@ -146,7 +146,7 @@ def _heading(recipe: RecipeDescription, item: dict[str, Any]) -> str:
     parts = [repr(item[roles.title])] if roles.title else []
     parts.append(_shown(item[CATEGORY]))
     parts += [f"${item[roles.price]}"] if roles.price else []
-    parts += [f"{item[roles.length]} {recipe.length_unit}".rstrip()] if roles.length else []
+    parts += [f"{item[roles.length]} {_shown(recipe.length_unit)}".rstrip()] if roles.length else []
     return " · ".join(parts)
 
 

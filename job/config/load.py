@@ -182,7 +182,7 @@ def _keys_by_section(settings: Mapping[str, Any]) -> dict[tuple[int | str, ...],
     """Returns the keys that each section of a config can have."""
     given = settings.get("recipe")
     name = given.get("name", DEFAULT) if isinstance(given, dict) else DEFAULT
-    recipe = RECIPES[name if name in RECIPES else DEFAULT]
+    recipe = RECIPES[name if isinstance(name, str) and name in RECIPES else DEFAULT]
     sections: dict[tuple[int | str, ...], type[BaseModel]] = {
         (): JobConfig,
         ("recipe",): recipe,

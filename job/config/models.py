@@ -17,6 +17,7 @@ from job.config.addresses import check_no_hub_page, located, without_secrets
 from job.config.columns import KEEPABLE_COLUMNS
 from job.config.names import check_category
 from job.errors import nearest
+from job.recipe.inputs import kind_of
 from job.recipe.protocol import RecipeSettings
 from job.recipe.registry import DEFAULT, settings_type
 
@@ -158,9 +159,13 @@ class JobConfig(_Section, frozen=True):
     @pydantic.model_validator(mode="after")
     def _no_clash(self) -> JobConfig:
         if self.keep_columns:
-            made = self.recipe.recipe_type().item_schema.names
-            if clashing := [name for name in self.keep_columns if name in made]:
-                raise ValueError(f"keep_columns: the recipe makes an item column {clashing[0]!r} itself")
+            recipe = self.recipe.recipe_type()
+            read_as = {field.name: kind_of(field) for field in recipe.inputs}
+            for name in self.keep_columns:
+                if name in recipe.item_schema.names:
+                    raise ValueError(f"keep_columns: the recipe makes an item column {name!r} itself")
+                if read_as.get(name, KEEPABLE_COLUMNS[name]) != KEEPABLE_COLUMNS[name]:
+                    raise ValueError(f"keep_columns: the recipe reads {name!r} in another way, as {read_as[name]}")
         return self
 
     @pydantic.model_validator(mode="after")
@@ -204,10 +209,10 @@ class JobConfig(_Section, frozen=True):
     @classmethod
     def _keepable(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for name in value:
-            if name not in KEEPABLE_COLUMNS.names:
+            if name not in KEEPABLE_COLUMNS:
                 raise ValueError(
-                    f"{name!r} cannot be carried along{nearest(name, KEEPABLE_COLUMNS.names)}; "
-                    f"these can: {', '.join(KEEPABLE_COLUMNS.names)}"
+                    f"{name!r} cannot be carried along{nearest(name, KEEPABLE_COLUMNS)}; "
+                    f"these can: {', '.join(KEEPABLE_COLUMNS)}"
                 )
         if len(set(value)) < len(value):
             raise ValueError("a column is named more than once")

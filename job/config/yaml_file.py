@@ -38,7 +38,7 @@ class _ConfigLoader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         event: Any = self.peek_event()
         is_alias = isinstance(event, yaml.AliasEvent)
-        if is_alias and self._num_open_anchors:
+        if is_alias and self._num_open_anchors and not isinstance(self.anchors.get(event.anchor), yaml.ScalarNode):
             message = f"the alias *{event.anchor} is part of an anchored value: write that value out"
             raise yaml.MarkedYAMLError(None, None, message, event.start_mark)
         self._num_aliases += is_alias

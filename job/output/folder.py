@@ -21,6 +21,7 @@ from job.output.records import VERSION, CategoryPlan, LastRun, Plan, Record
 from job.output.sealed import intact, sealed, unsealed
 from job.output.shard import table_in
 from job.output.totals import Manifest
+from job.recipe.protocol import check_description
 from job.storage.store import open_store
 
 PLAN, MANIFEST, CARD, LAST_RUN, LOCK = "plan.json", "manifest.json", "README.md", "_run.json", "_lock"
@@ -96,6 +97,7 @@ class OutputFolder:
                     "nothing was touched; name another folder: --output DIR"
                 )
             plan = unsealed(content, Plan)
+            check_description(plan.description)
             for category in plan.categories.values():  # it becomes a part of paths
                 check_category(category.category)
         except ValueError as error:
@@ -131,7 +133,7 @@ class OutputFolder:
         wanted = {number: name for number, name in names.items() if name in written}
         if not wanted:
             return []
-        sizes = {**self.store.sizes(f"data/{category}"), **self.store.sizes(f"_rejects/{category}")}
+        sizes = self._sizes_of(category)
         found = zip(wanted, self.store.read_all(wanted.values()), strict=True)
         read = [(number, intact(content, Record)) for number, content in found]
         return [record for number, record in read if record and self._is_done(plan, number, record, sizes)]
@@ -144,6 +146,14 @@ class OutputFolder:
             named[self.rejects_name(plan.category, partition)] = record.rejects_bytes
         said = [name for name in (record.shard, record.rejects) if name is not None]
         return list(named) == said and all(sizes.get(name) == size for name, size in named.items())
+
+    def lost(self, plan: CategoryPlan, records: Iterable[Record]) -> list[Record]:
+        """Returns the records whose files are gone, or have another size by now."""
+        sizes = self._sizes_of(plan.category)
+        return [record for record in records if not self._is_done(plan, record.partition, record, sizes)]
+
+    def _sizes_of(self, category: str) -> dict[str, int]:
+        return {**self.store.sizes(f"data/{category}"), **self.store.sizes(f"_rejects/{category}")}
 
     def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
         """Reads one of its Parquet files, or some columns of it. Raises CurateError when it cannot be read."""

@@ -50,7 +50,10 @@ def items_schema(recipe: RecipeDescription, keep_columns: Sequence[str] = ()) ->
 def _feature(kind: pa.DataType) -> dict[str, Any]:
     if pa.types.is_list(kind):
         return {"feature": _feature(kind.value_type), "_type": "List"}
-    return {"dtype": {"double": "float64"}.get(str(kind), str(kind)), "_type": "Value"}
+    return {
+        "dtype": {"double": "float64", "float": "float32", "date32[day]": "date32"}.get(str(kind), str(kind)),
+        "_type": "Value",
+    }
 
 
 def content_digest(items: pa.Table) -> str:

@@ -16,7 +16,6 @@ from job.output.records import CategoryPlan, Plan, Record
 from job.output.sealed import sealed
 from job.output.shard import REJECTS_SCHEMA, content_digest, items_schema, table_in
 from job.output.totals import CategoryTotals, add_up, complete
-from job.recipe.protocol import type_name
 from job.recipe.verdicts import KEPT, MALFORMED
 
 
@@ -128,8 +127,12 @@ def _shard(output: OutputFolder, record: Record, schema: pa.Schema) -> Iterator[
 
 def _is_same(found: pa.Schema, expected: pa.Schema) -> bool:
     """Compares schemas. Parquet has its own name for what a list holds, which is no difference."""
-    types = [(field.name, type_name(field.type)) for field in found]
-    return types == [(field.name, type_name(field.type)) for field in expected] and found.metadata == expected.metadata
+    types = [(field.name, _type_text(field.type)) for field in found]
+    return types == [(field.name, _type_text(field.type)) for field in expected] and found.metadata == expected.metadata
+
+
+def _type_text(kind: pa.DataType) -> str:
+    return f"list<{_type_text(kind.value_type)}>" if pa.types.is_list(kind) else str(kind)
 
 
 def _rejects(output: OutputFolder, record: Record) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from job.config.models import JobConfig
-from job.errors import RefusedError
+from job.errors import RefusedError, UsageError
 from job.output.folder import OutputFolder
 from job.output.records import Plan
 from job.plan.identity import changes, identity_of
@@ -28,10 +28,14 @@ def check_same_work(
     Raises:
         RefusedError: when the work on a category has changed, the output has items of another recipe, or the folder
             holds something else.
-        UsageError: when the output is no folder, or cannot be written.
+        UsageError: when the recipe describes itself wrongly, or the output is no folder, or cannot be written.
     """
     root = output.root
     output.store.check_folder()
+    try:
+        now = describe(config.recipe.recipe_type())
+    except ValueError as error:
+        raise UsageError(str(error)) from None
     if plan is None:
         if not output.is_untouched():
             names = sorted(output.store.top())
@@ -47,7 +51,7 @@ def check_same_work(
                 f"{root} has {source.category} from another job; changed since: {'; '.join(changed)}\n"
                 "nothing was touched; name another folder with --output DIR, or replace what is there with --fresh"
             )
-    now, then = describe(config.recipe.recipe_type()), plan.description
+    then = plan.description
     if (now.name, now.version, now.columns) != (then.name, then.version, then.columns):
         raise RefusedError(
             f"{root} has items of the recipe {then.name} (version {then.version}), and this job makes those of "

@@ -47,7 +47,7 @@ def plan_category(
 
 
 def check_damage_accepted(config: JobConfig, plan: CategoryPlan) -> None:
-    """Raises DamagedFileError when a plan leaves files out, and the job does not."""
+    """Raises DamagedFileError when a plan leaves damaged files out, and the job does not allow that."""
     if plan.damaged_files and not config.skip_damaged_files:
         raise DamagedFileError("\n".join(plan.damaged_files.values()) + "\nto go on without: --skip-damaged-files")
 

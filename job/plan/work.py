@@ -39,7 +39,7 @@ class Run:
 
 @dataclass(kw_only=True, slots=True)
 class CategoryWork:
-    """The work on one category. Its records are read once and kept, since others write them and never change them."""
+    """The work on one category. A record is read once and kept: a retry of a finished partition writes the same."""
 
     source: CategorySource
     plan: CategoryPlan
@@ -53,7 +53,7 @@ class CategoryWork:
         Returns:
             These records.
         """
-        found = output.records(self.plan, self.records)
+        found = output.records(self.plan, set(self.records))
         self.records.update((record.partition, record) for record in found)
         return found
 
@@ -71,7 +71,7 @@ class CategoryWork:
         """Returns the numbers of the partitions to do: those without a record, and damaged ones unless left out."""
         done = {
             number
-            for number, record in self.records.items()
+            for number, record in list(self.records.items())
             if record.damaged is None or self.config.skip_damaged_files
         }
         return [number for number in range(len(self.plan.partitions)) if number not in done]

@@ -7,8 +7,11 @@ source may hold there. A value that does not fit makes the row malformed.
 from __future__ import annotations
 
 import enum
+import functools
+from typing import TYPE_CHECKING
 
-import pyarrow as pa
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _KIND, _REQUIRED = b"kind", b"required"
 
@@ -21,7 +24,7 @@ class Kind(enum.StrEnum):
     TEXTS = "texts"
     """A list of strings, or null."""
     NUMBER_AS_TEXT = "number-as-text"
-    """A number, text or null. The recipe receives text, a number as Python's `str` writes it, null as `None`."""
+    """A number, text or null. The recipe receives text: a number as `str` writes it; null may be `None`."""
     ANY_AS_TEXT = "any-as-text"
     """Anything, as for an identifier. The recipe receives text as it stands, other values as JSON."""
     JSON = "json"
@@ -32,13 +35,17 @@ class Kind(enum.StrEnum):
     """A whole number that fits in 64 bits, or null."""
 
 
-_BY_TYPE = {
-    pa.string(): Kind.TEXT,
-    pa.list_(pa.string()): Kind.TEXTS,
-    pa.float64(): Kind.NUMBER,
-    pa.int64(): Kind.WHOLE_NUMBER,
-}
-_TYPES = {kind: kind_type for kind_type, kind in _BY_TYPE.items()}
+@functools.cache
+def _types() -> dict[Kind, pa.DataType]:
+    """Returns the Arrow type of each kind that has one of its own; all others come as text."""
+    import pyarrow as pa
+
+    return {
+        Kind.TEXT: pa.string(),
+        Kind.TEXTS: pa.list_(pa.string()),
+        Kind.NUMBER: pa.float64(),
+        Kind.WHOLE_NUMBER: pa.int64(),
+    }
 
 
 def recipe_input(name: str, kind: Kind, *, required: bool = False) -> pa.Field:
@@ -53,8 +60,10 @@ def recipe_input(name: str, kind: Kind, *, required: bool = False) -> pa.Field:
     Returns:
         The field, for the schema `Recipe.inputs`.
     """
+    import pyarrow as pa
+
     metadata = {_KIND: kind.value.encode()} | ({_REQUIRED: b"1"} if required else {})
-    return pa.field(name, _TYPES.get(kind, pa.string()), metadata=metadata)
+    return pa.field(name, _types().get(kind, pa.string()), metadata=metadata)
 
 
 def kind_of(field: pa.Field) -> Kind:
@@ -66,9 +75,10 @@ def kind_of(field: pa.Field) -> Kind:
     declared = (field.metadata or {}).get(_KIND)
     if declared is not None:
         return Kind(declared.decode())
-    if field.type not in _BY_TYPE:
-        raise ValueError(f"input {field.name!r}: rows are not read as {field.type}; use one of: {', '.join(Kind)}")
-    return _BY_TYPE[field.type]
+    for kind, kind_type in _types().items():
+        if field.type == kind_type:
+            return kind
+    raise ValueError(f"input {field.name!r}: rows are not read as {field.type}; use one of: {', '.join(Kind)}")
 
 
 def is_required(field: pa.Field) -> bool:

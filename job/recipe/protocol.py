@@ -11,13 +11,16 @@ from __future__ import annotations
 import string
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import msgspec
-import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
+from job.recipe.inputs import Kind, json_source_name, kind_of
 from job.recipe.verdicts import CUT_OFF, END, KEPT, MALFORMED
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 CATEGORY = "category"
 """Name of the first column of every item, which the program adds."""
@@ -85,6 +88,8 @@ class RecipeDescription(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
 
     def item_fields(self) -> list[pa.Field]:
         """Returns the item's columns, the category first."""
+        import pyarrow as pa
+
         return [
             pa.field(CATEGORY, pa.string()),
             *[pa.field(name, arrow_type(text)) for name, text in self.columns.items()],
@@ -156,32 +161,69 @@ def describe(recipe: type[Recipe]) -> RecipeDescription:
     """Returns what a recipe says of itself.
 
     Raises:
-        ValueError: when it names a column that readers need, the category, a verdict of the program as a reason, a role
-            for a column that its items do not have, or anything twice.
+        ValueError: when an input has a name that readers need, or is named twice; and see `check_description`.
     """
-    reasons = tuple(map(str, recipe.drop_reasons))
     columns = {field.name: type_name(field.type) for field in recipe.item_schema}
+    if twice := [name for name in columns if recipe.item_schema.names.count(name) > 1]:
+        raise ValueError(f"recipe {recipe.name}: the column {twice[0]!r} is named twice")
+    inputs = recipe.inputs.names
+    sources = [json_source_name(field.name) for field in recipe.inputs if kind_of(field) == Kind.JSON]
+    for name in inputs:
+        if name in RESERVED or name in sources or ":" in name:
+            raise ValueError(f"recipe {recipe.name}: no input or item column can be called {name!r}")
+        if inputs.count(name) > 1:
+            raise ValueError(f"recipe {recipe.name}: the input {name!r} is named twice")
     described = RecipeDescription(
-        name=recipe.name, version=recipe.version, reasons=reasons, columns=columns, **recipe.described_as
+        name=recipe.name,
+        version=recipe.version,
+        reasons=tuple(map(str, recipe.drop_reasons)),
+        columns=columns,
+        **recipe.described_as,
     )
-    names = [*recipe.inputs.names, *recipe.item_schema.names]
-    if taken := [name for name in names if name in RESERVED or ":" in name]:
-        raise ValueError(f"recipe {recipe.name}: no input or item column can be called {taken[0]!r}")
+    check_description(described)
+    return described
+
+
+def check_description(described: RecipeDescription) -> None:
+    """Checks a description, which may come from a plan that somebody else wrote.
+
+    Raises:
+        ValueError: when it names a column that readers need, the category, a verdict of the program as a reason, a role
+            for a column that its items do not have, an unknown type, or a reason twice; or when a template takes
+            anything but item columns.
+    """
+    recipe, columns, reasons = f"recipe {described.name}", described.columns, described.reasons
+    if taken := [name for name in columns if name in RESERVED or ":" in name]:
+        raise ValueError(f"{recipe}: no input or item column can be called {taken[0]!r}")
     if CATEGORY in columns:
-        raise ValueError(f"recipe {recipe.name}: the item column {CATEGORY!r} is added by the program")
+        raise ValueError(f"{recipe}: the item column {CATEGORY!r} is added by the program")
     if wrong := {KEPT, MALFORMED, END, CUT_OFF} & {*reasons}:
-        raise ValueError(f"recipe {recipe.name}: {wrong.pop()!r} cannot be a drop reason")
-    for what, given in (("input", recipe.inputs.names), ("column", recipe.item_schema.names), ("reason", reasons)):
-        if twice := [name for name in given if list(given).count(name) > 1]:
-            raise ValueError(f"recipe {recipe.name}: the {what} {twice[0]!r} is named twice")
+        raise ValueError(f"{recipe}: {wrong.pop()!r} cannot be a drop reason")
+    if twice := [name for name in reasons if reasons.count(name) > 1]:
+        raise ValueError(f"{recipe}: the reason {twice[0]!r} is named twice")
+    for name in columns.values():
+        type_name(arrow_type(name))
     for template in (described.prompt, described.completion):
         for _, field, format_spec, conversion in string.Formatter().parse(template or ""):
             if field is not None and (field not in columns or format_spec or conversion):
-                raise ValueError(f"recipe {recipe.name}: a template names item columns, as in {{title}}: {template!r}")
+                raise ValueError(f"{recipe}: a template names item columns, as in {{title}}: {template!r}")
     for role, column in msgspec.structs.asdict(described.roles).items():
         if column is not None and column not in columns:
-            raise ValueError(f"recipe {recipe.name}: its {role} is {column!r}, which is no item column")
-    return described
+            raise ValueError(f"{recipe}: its {role} is {column!r}, which is no item column")
+
+
+_ITEM_TYPES = frozenset(
+    {
+        "string",
+        "bool",
+        "double",
+        "float",
+        "date32[day]",
+        *[f"timestamp[{unit}]" for unit in ("s", "ms", "us", "ns")],
+        *[f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)],
+    }
+)
+"""Arrow types of item columns that every reader of a shard knows, `datasets` included."""
 
 
 def type_name(kind: pa.DataType) -> str:
@@ -190,14 +232,12 @@ def type_name(kind: pa.DataType) -> str:
     Raises:
         ValueError: when items cannot have it.
     """
+    import pyarrow as pa
+
     if pa.types.is_list(kind):
         return f"list<{type_name(kind.value_type)}>"
-    name = str(kind)
-    try:
-        if arrow_type(name) == kind:
-            return name
-    except ValueError:
-        pass
+    if (name := str(kind)) in _ITEM_TYPES:
+        return name
     raise ValueError(f"items cannot have the type {kind}; use text, numbers, booleans, dates, or lists of them")
 
 
@@ -207,6 +247,10 @@ def arrow_type(name: str) -> pa.DataType:
     Raises:
         ValueError: when it is no such name.
     """
+    import pyarrow as pa
+
     if name.startswith("list<") and name.endswith(">"):
         return pa.list_(arrow_type(name[len("list<") : -1]))
+    if name not in _ITEM_TYPES:
+        raise ValueError(f"{name!r} is no type of an item column")
     return pa.type_for_alias(name)

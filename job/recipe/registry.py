@@ -47,7 +47,7 @@ def settings_type(name: object) -> type[RecipeSettings]:
     """
     if isinstance(name, str) and name in RECIPES:
         return RECIPES[name]
-    raise ValueError(f"{name!r} is no recipe; there are: {', '.join(RECIPES)}")
+    raise ValueError(f"unknown recipe {name!r}; known recipes: {', '.join(RECIPES)}")
 
 
 @functools.cache

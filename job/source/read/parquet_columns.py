@@ -47,7 +47,11 @@ def open_checked(location: FileLocation, layout: RowLayout) -> pq.FileMetaData:
     there = [printable(column) for column in schema.names]
     names = {name: layout.source_name(name) for name in columns}
     if missing := [column for column in names.values() if column in needed and column not in schema.names]:
-        example = ", ".join(f"{field.name}: NAME" for field in layout.inputs if is_required(field))
+        example = ", ".join(
+            f"{field.name}: NAME"
+            for field in layout.inputs
+            if is_required(field) or not any(map(is_required, layout.inputs))
+        )
         raise UsageError(
             f"{location} has no column {', '.join(missing)}{nearest(missing[0], there)}\n"
             f"it has: {', '.join(there)}\n"

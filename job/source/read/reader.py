@@ -33,7 +33,7 @@ class PartitionReader:
     """What messages call each of them; where it lies, if there is nothing else."""
     metadata: tuple[pq.FileMetaData | None, ...] = ()
     """Metadata of Parquet files that are read over the network, so that not every task fetches it; None for files that
-    are left out. It takes 45 KB for each row group, so that of files on a disk is read where it is needed."""
+    are left out. It takes 45 KB for each row group, so that of local files is read by the task that needs it."""
 
     def read(self, index: int, partition: Partition) -> Iterator[pa.Table]:
         """Reads a partition.
