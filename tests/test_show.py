@@ -9,7 +9,7 @@ from job.config.models import JobConfig
 from job.output.records import Plan
 from job.output.totals import CategoryTotals, Manifest, complete
 from job.recipe.verdicts import KEPT, MALFORMED
-from job.show import published_lines
+from job.show import funnel_table, published_lines
 
 
 def made(**num_items: int) -> Manifest:
@@ -79,3 +79,12 @@ def test_only_categories_that_are_there_and_have_a_published_count_are_compared(
 
 def test_without_published_counts_nothing_is_said() -> None:
     assert list(published_lines(config({}), made(Toys=5))) == []
+
+
+def test_a_verdict_that_only_one_category_has_is_a_column_of_the_funnel() -> None:
+    manifest = made(Toys=5, Books=7)
+    manifest.funnel["no_brand"] = 2
+    manifest.categories["Books"].funnel["no_brand"] = 2
+    lines = [line.split() for line in funnel_table(manifest).splitlines()]
+    assert lines[0][-2:] == ["no", "brand"]
+    assert (lines[1][-1], lines[2][-1], lines[3][-1]) == ("0", "2", "2")

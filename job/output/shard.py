@@ -47,6 +47,10 @@ def items_schema(recipe: RecipeDescription, keep_columns: Sequence[str] = ()) ->
     return pa.schema(fields, metadata=metadata)
 
 
+_DATASETS_NAMES = {"double": "float64", "float": "float32", "date32[day]": "date32"}
+"""Names that `datasets` has for Arrow types, where they differ from Arrow's own."""
+
+
 def _feature(kind: pa.DataType) -> dict[str, Any]:
     if pa.types.is_list(kind):
         return {"feature": _feature(kind.value_type), "_type": "List"}

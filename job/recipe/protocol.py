@@ -214,11 +214,7 @@ def check_description(described: RecipeDescription) -> None:
 
 _ITEM_TYPES = frozenset(
     {
-        "string",
-        "bool",
-        "double",
-        "float",
-        "date32[day]",
+        *("string", "bool", "double", "float", "date32[day]"),
         *[f"timestamp[{unit}]" for unit in ("s", "ms", "us", "ns")],
         *[f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)],
     }

@@ -30,6 +30,7 @@ def test_a_printed_config_is_read_back_as_it_was(tmp_path: Path, monkeypatch: py
         ({"min_price": 1}, "min_price: unknown key; did you mean recipe.min_price?"),
         ({"recipe.min_price": "x"}, "recipe.min_price: must be a number (found: 'x')"),
         ({"recipe.name": "prize-prompt"}, "recipe: unknown recipe 'prize-prompt'; known recipes: price-prompt"),
+        ({"recipe.name": ["x"]}, "recipe: unknown recipe ['x']; known recipes: price-prompt"),
         ({"recipe": 4}, "recipe: must have keys below it, each with a value (found: 4)"),
         ({"recipe.min_price": 1_000}, "recipe: min_price 1000.0 is above max_price 999.49: nothing would be kept"),
         ({"source.fields": {"titel": "name"}}, "source.fields: 'titel' is no input of the recipe; did you mean title?"),

@@ -10,9 +10,11 @@ import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from msgspec import structs
 
+from job.output.folder import OutputFolder
 from job.recipe import registry
-from job.recipe.protocol import describe
+from job.recipe.protocol import Roles, describe
 from tests.conftest import Curate, shards
 from tests.recipe.labels import Labels, LabelSettings
 
@@ -163,3 +165,28 @@ def test_what_it_lacks_is_said_before_work_starts(
     assert (wrong.exit_code, "recipe.min_wait: unknown key; did you mean min_weight?" in wrong.err) == (2, True)
     mapped = curate("run", "--source", parquet, *to_out, "--set", "source.fields={title: name}")
     assert (mapped.exit_code, "'title' is no input of the recipe" in mapped.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"prompt": "{name:>300000000}"},
+        {"prompt": "{name.__class__}"},
+        {"completion": "{nobody}"},
+        {"columns": {"name": "foo"}},
+        {"roles": Roles(title="nobody")},
+    ],
+    ids=str,
+)
+def test_a_plan_whose_description_is_wrong_is_refused_in_words(
+    parquet: Path, tmp_path: Path, curate: Curate, changed: dict[str, Any]
+) -> None:
+    out = OutputFolder(tmp_path / "out")
+    assert curate("run", "--source", parquet, "--output", out.root, *SETTINGS).exit_code == 0
+    plan = out.plan()
+    assert plan is not None
+    out.write_json("plan.json", structs.replace(plan, recipe=structs.replace(plan.description, **changed)))
+    for command in ("show", "verify", "status"):
+        result = curate(command, out.root)
+        assert result.exit_code == 1
+        assert result.err.startswith(f"error: damaged: {out.root}/plan.json: ")
