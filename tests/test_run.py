@@ -454,13 +454,13 @@ def test_what_a_run_has_left_that_was_killed_at_its_very_end_is_cleared(
 def test_a_shard_that_is_cut_off_while_the_job_runs_gives_no_manifest(
     catalogue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def cut_off(**arguments: Any) -> None:
-        curate_category(**arguments)
+    """When all records are known, and before they are added up."""
+
+    def cut_off(*_: object) -> None:
         shard = tmp_path / "out/data/Appliances/items-00001-of-00004.parquet"
         shard.write_bytes(shard.read_bytes()[:100])
 
-    curate_category = pipeline.curate_category
-    monkeypatch.setattr(pipeline, "curate_category", cut_off)
+    monkeypatch.setattr("job.run.check_owner", cut_off)
     with pytest.raises(CurateError, match=r"1 of its files in .* are gone or have changed, such as data/Appliances"):
         curated(catalogue, tmp_path / "out")
     assert not (tmp_path / "out/manifest.json").exists()

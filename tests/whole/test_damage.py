@@ -203,14 +203,14 @@ def test_each_file_that_was_cut_off_is_named(tmp_path: Path, curate: Curate) -> 
     """Also one of which nothing is left but the beginning of a row. Under a limit such a line counts as one row."""
     source = tmp_path / "source"
     source.mkdir()
-    (source / "Books.jsonl").write_bytes(b'{"title": "a"}\n{"title": "b"}\n{"ti')
+    (source / "Books.jsonl").write_bytes(b'{"title": "a", "price": null}\n{"title": "b", "price": null}\n{"ti')
     (source / "Games.jsonl").write_bytes(b'{"tit')
-    (source / "Toys.jsonl").write_bytes(b'{"title": "c"}\n\r\n{"title": "d"}')
+    (source / "Toys.jsonl").write_bytes(b'{"title": "c", "price": null}\n\r\n{"title": "d", "price": null}')
     command = ("run", "--source", source, "--output", tmp_path / "out")
     for more in ((), ("--limit", "3", "--fresh")):
         result = curate(*command, *more)
         assert result.exit_code == 1
-        assert f"{source}/Books.jsonl seems to be cut off: its last line, at byte 30, has no newline" in result.err
+        assert f"{source}/Books.jsonl seems to be cut off: its last line, at byte 60, has no newline" in result.err
         assert f"{source}/Games.jsonl seems to be cut off: its last line, at byte 0, has no newline" in result.err
         assert "Toys.jsonl seems" not in result.err
         done = curate(*command, *more, "--skip-damaged-files", "--json")
