@@ -12,7 +12,7 @@ from job.cluster import ray_internals
 SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DASHBOARD_STARTUP_TIMEOUT_S": "0",  # nobody uses the dashboard, and Ray would wait for it
-    # Times that Ray tries a task again after killing it because memory ran out. The run goes on with fewer workers
+    # Times that Ray tries a task again after killing it because memory ran out. The run continues with fewer workers
     # instead. Ray's default is to try for ever; with 3, it took a hundred kills until one of 48 tasks had failed.
     "RAY_task_oom_retries": "0",
     # The buffers of a partition that wait to be written lie between buffers that are freed at once. Arrow's own

@@ -154,7 +154,7 @@ class _FixedSize:
         """Asks for nothing."""
 
     def on_executor_shutdown(self) -> None:
-        """Has nothing to give back."""
+        """Releases nothing, since nothing was requested."""
 
     def get_total_resources(self) -> Any:
         """Returns all resources of this Ray."""
