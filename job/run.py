@@ -24,9 +24,10 @@ from job.output.lock.owner import Owner
 from job.output.lock.ownership import check_owner, sole_owner
 from job.output.records import LastRun, Plan, Record
 from job.output.totals import Manifest, add_up, complete
-from job.plan.checks import check_room, check_same_work
+from job.plan.checks import check_room, check_same_content, check_same_work
 from job.plan.first_rows import check_first_rows
 from job.plan.sources import find_sources, newer_commit
+from job.plan.unchanged import has_other_version
 from job.plan.work import CategoryWork, Run, plan_work
 from job.recipe.protocol import describe
 from job.schedule import curate_categories
@@ -90,7 +91,7 @@ def run_job(
     output = _output(config)
     before, passed_over = output.plan(), PassedOver()
     sources = _checked_sources(config, output, before, passed_over, fresh=fresh, say=say)
-    if not fresh and before is not None and (outcome := _complete_already(config, output, before, sources)):
+    if not fresh and before is not None and (outcome := _complete_already(config, output, before, sources, say)):
         return replace(outcome, passed_over=passed_over)
     check_room(output, [])
     with sole_owner(output, say) as owner:
@@ -105,6 +106,7 @@ def run_job(
         if planned:
             for work in works:
                 work.look(output)
+            check_same_content(output, [work for work in works if work.plan.category in planned], say)
         check_room(output, works)
         if (config.source.stream is None and config.limit is None) or config.source.stream is False:
             check_cache_room(sum(missing_bytes(work.source) for work in works if work.remaining()))
@@ -130,11 +132,14 @@ def _written_plan(config: JobConfig, output: OutputFolder, before: Plan | None, 
     """Writes the plan, unless the output has it already; an output with work to do is not complete any more."""
     planned = before.categories if before else {}
     categories = {**planned, **{work.plan.category: work.plan for work in works}}
+    if before is None or categories.keys() != planned.keys() or any(work.remaining() for work in works):
+        output.store.remove([MANIFEST])
     if before is not None and categories == planned:
-        if any(work.remaining() for work in works):
-            output.store.remove([MANIFEST])
         return before
-    output.store.remove([MANIFEST])
+    if before is not None and categories.keys() == planned.keys():  # files were touched or copied
+        plan = msgspec.structs.replace(before, categories=categories)
+        output.write_json(PLAN, plan)
+        return plan
     recipe = describe(config.recipe.recipe_type())
     plan = Plan(config=config.model_dump(mode="json"), categories=categories, recipe=recipe)
     output.write_json(PLAN, plan)
@@ -179,6 +184,8 @@ def prospects(
         work = plan_work(config, source, category, output.scratch, lambda _: None)
         if category is not None:
             work.look(output)
+            if not source.is_packed:  # it would have to be unpacked
+                check_same_content(output, [work], say)
         works.append(work)
         partitions = len(work.plan.partitions)
         found.append(Prospect(source=source, partitions=partitions, done=partitions - len(work.remaining())))
@@ -216,9 +223,16 @@ def _checked_sources(
 
 
 def _complete_already(
-    config: JobConfig, output: OutputFolder, plan: Plan, sources: Sequence[CategorySource]
+    config: JobConfig,
+    output: OutputFolder,
+    plan: Plan,
+    sources: Sequence[CategorySource],
+    say: Callable[[str], None],
 ) -> Outcome | None:
-    """Returns the outcome when there is nothing to do. Nothing is written then, and the folder may be read-only."""
+    """Returns the outcome when there is nothing to do. The folder may be read-only then.
+
+    Nothing is written, but for the versions of source files that were copied or touched and have the same content.
+    """
     manifest = output.manifest()
     is_planned = all(source.category in plan.categories for source in sources)
     if manifest is None or output.has_left_over() or not is_planned:
@@ -230,6 +244,15 @@ def _complete_already(
         if category.damage(records) and not config.skip_damaged_files:
             return None
         check_malformed(output, category.category, records, config.max_malformed)
+    works = [plan_work(config, source, plan.categories[source.category], output.scratch, say) for source in sources]
+    touched = [work for work in works if has_other_version(work.plan, work.source)]
+    for work in touched:
+        work.look(output)
+    check_same_content(output, touched, say)
+    if touched:
+        with contextlib.suppress(CurateError), sole_owner(output, lambda _: None):
+            if output.plan() == plan:
+                _written_plan(config, output, plan, works)
     return Outcome(manifest=manifest, plan=plan, new_partitions=0, unfinished=())
 
 

@@ -215,7 +215,7 @@ class _Round:
                 curate_category(run=self.run, plan=work.plan, reader=reader, todo=todo, workers=self.workers)
         self._left[category] = 0
         self._wait_for_records(work)
-        work.check_unchanged()
+        work.check_unchanged(self.run.output.scratch, self.say)
         check_malformed(self.run.output, category, work.in_order, self.run.config.max_malformed)
 
     def _wait_for_records(self, work: CategoryWork) -> None:

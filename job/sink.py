@@ -74,7 +74,7 @@ class ShardSink(Datasink[None]):
         category = self._plan.category
         is_message = pc.is_in(rows["verdict"], pa.array([END, CUT_OFF]))
         messages = {message["verdict"]: message for message in rows.filter(is_message).to_pylist()}
-        expected, damaged = messages[END]["position"], messages[END]["cause"]
+        expected, damaged, source_digest = (messages[END][name] for name in ("position", "cause", "raw"))
         verdicts = rows["verdict"].filter(pc.invert(is_message))
         if damaged:
             rows, verdicts = rows.slice(0, 0), verdicts.slice(0, 0)
@@ -118,6 +118,7 @@ class ShardSink(Datasink[None]):
             rejects_sha256=hashlib.sha256(rejects_content).hexdigest() if rejects else None,
             damaged=damaged,
             cut_off_at=cut_off_at,
+            source_digest=source_digest.decode("ascii") if source_digest else UNSET,
             elapsed_s=round(elapsed_s, 3),
         )
         self._output.write_json(self._output.record_name(category, partition), record)

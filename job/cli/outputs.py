@@ -69,7 +69,12 @@ def rejects(out: OutputArgument) -> None:
         typer.echo(line)
 
 
-def verify(out: OutputArgument) -> None:
+def verify(
+    out: OutputArgument,
+    source: Annotated[
+        bool, typer.Option("--source", metavar="", help="Read the whole source too, and compare it with the records.")
+    ] = False,
+) -> None:
     """Check every byte of an output against its records.
 
     Report files that are missing, damaged or do not belong there, and totals
@@ -77,4 +82,10 @@ def verify(out: OutputArgument) -> None:
     """
     from job.output.verify import verify_output
 
+    if source:
+        from job.output.folder import open_output
+        from job.plan.unchanged import check_source
+
+        for line in check_source(*open_output(out), print_notice):
+            print_line(line)
     typer.echo(verify_output(out))

@@ -59,6 +59,15 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
         return hashlib.sha256(json.dumps(msgspec.to_builtins(self), sort_keys=True).encode("ascii")).hexdigest()
 
 
+class FileSeen(msgspec.Struct, frozen=True, array_like=True):
+    """A source file as it was at a time."""
+
+    location: str
+    """Its path or address."""
+    version: str
+    """What tells without reading it that it was not touched since; see `FileLocation.version`."""
+
+
 class CategoryPlan(msgspec.Struct, frozen=True, kw_only=True, rename={"file_format": "form", "identity": "determines"}):
     """What is to be done for one category."""
 
@@ -71,6 +80,10 @@ class CategoryPlan(msgspec.Struct, frozen=True, kw_only=True, rename={"file_form
     """In the order of their rows."""
     damaged_files: dict[str, str] = {}
     """Files that are left out whole because they cannot be opened: cause by name."""
+    seen: list[FileSeen] | UnsetType = UNSET
+    """Each file when it had the content that the records say."""
+    read_columns: list[str] | UnsetType = UNSET
+    """Names of the columns that are read of Parquet files; the records' source digests cover them."""
 
     def damage(self, records: Sequence[Record]) -> list[Damage]:
         """Returns everything that is left out because its file is damaged."""
@@ -137,6 +150,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     elapsed_s: float
     cut_off_at: int | UnsetType = UNSET
     """Byte at which the line begins that the file ends in, where it was cut off; the rows before it count."""
+    source_digest: str | UnsetType = UNSET
+    """Digest of what the partition's rows are made of, see `job.source.read.content`; unset where it is damaged."""
 
 
 class LastRun(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from job.config.models import JobConfig
 from job.errors import RefusedError, UsageError
 from job.output.folder import OutputFolder
 from job.output.records import Plan
 from job.plan.identity import changes, identity_of
+from job.plan.unchanged import compared, where_edited
 from job.plan.work import CategoryWork
 from job.recipe.protocol import describe
 from job.source.files import CategorySource
@@ -47,10 +48,7 @@ def check_same_work(
     for source in sources:
         planned = plan.categories.get(source.category)
         if planned is not None and (changed := changes(planned.identity, identity_of(config, source))):
-            raise RefusedError(
-                f"{root} has {source.category} from another job; changed since: {'; '.join(changed)}\n"
-                "nothing was touched; name another folder with --output DIR, or replace what is there with --fresh"
-            )
+            raise _changed(output, source.category, [*changed, *where_edited(planned, source, output.records(planned))])
     then = plan.description
     if (now.name, now.version, now.columns) != (then.name, then.version, then.columns):
         raise RefusedError(
@@ -58,6 +56,32 @@ def check_same_work(
             f"{now.name} (version {now.version})\n"
             "nothing was touched; name another folder with --output DIR, or replace what is there with --fresh"
         )
+
+
+def check_same_content(output: OutputFolder, works: Sequence[CategoryWork], say: Callable[[str], None]) -> None:
+    """Compares the content of the source with what the records of finished partitions say it was.
+
+    Args:
+        output: the output folder.
+        works: the work on each category, with its records. Their plans get the versions that the files have now.
+        say: called with a line of text before something that takes a while.
+
+    Raises:
+        RefusedError: when a file was edited.
+    """
+    for work in works:
+        left = set(work.remaining())
+        done = [record for record in work.in_order if record.partition not in left]
+        work.plan, changed = compared(work.plan, work.source, done, output.scratch, say)
+        if changed:
+            raise _changed(output, work.plan.category, changed)
+
+
+def _changed(output: OutputFolder, category: str, changed: Sequence[str]) -> RefusedError:
+    return RefusedError(
+        f"{output.root} has {category} from another job; changed since: {'; '.join(changed)}\n"
+        "nothing was touched; name another folder with --output DIR, or replace what is there with --fresh"
+    )
 
 
 def check_room(output: OutputFolder, works: Sequence[CategoryWork]) -> None:

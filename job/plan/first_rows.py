@@ -169,6 +169,9 @@ class _Beginning:
     def size_now(self) -> int:
         return len(self.content)
 
+    def version(self) -> str:
+        return self.whole.version()
+
     def fingerprint(self) -> tuple[int, str]:
         return self.whole.fingerprint()
 

@@ -46,7 +46,8 @@ def _changes(key: str, before: Any, now: Any) -> Generator[str]:
             if name not in then:
                 yield f"{name} is new"
             elif then[name] != [size, digest]:
-                yield f"{name} was {then[name][0]:,} bytes, is {size:,}" + (" others" if then[name][0] == size else "")
+                same = f"{name} has {size:,} bytes as before, but others"
+                yield same if then[name][0] == size else f"{name} was {then[name][0]:,} bytes, is {size:,}"
         gone = then.keys() - {file[0] for file in now}
         yield from (f"{name} is gone" for name in sorted(gone))
     elif before != now:

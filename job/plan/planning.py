@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from msgspec import UNSET
+
 from job.config.models import JobConfig
 from job.errors import DamagedFileError
 from job.output.records import CategoryPlan
 from job.plan.damage import damage_noted
 from job.plan.identity import identity_of
+from job.plan.unchanged import files_seen
 from job.source.files import CategorySource
 from job.source.location import FileLocation
 from job.source.read.parquet_columns import open_checked
@@ -33,7 +36,7 @@ def plan_category(
     Raises:
         DamagedFileError: when a file cannot be opened, unless such files are left out; or when none can.
     """
-    identity = identity_of(config, source)
+    identity, seen = identity_of(config, source), files_seen(source)  # before anything is read
     left_out = dict(damaged)
     partitions = _cut(config, source, locations, left_out)
     return CategoryPlan(
@@ -43,6 +46,8 @@ def plan_category(
         identity=identity,
         partitions=partitions,
         damaged_files=left_out,
+        seen=seen,
+        read_columns=list(RowLayout.of(config).source_columns) if source.file_format == "parquet" else UNSET,
     )
 
 

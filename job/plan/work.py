@@ -14,6 +14,7 @@ from job.output.folder import OutputFolder
 from job.output.records import CategoryPlan, Record
 from job.plan.damage import damage_noted
 from job.plan.planning import check_damage_accepted, plan_category
+from job.plan.unchanged import compared
 from job.recipe.protocol import RecipeDescription
 from job.source.fetch.first_bytes import check_first_bytes
 from job.source.fetch.local_copies import nearest_location, shown_as, unpacked
@@ -23,6 +24,8 @@ from job.source.location import FileLocation
 from job.source.read.json_form import check_lines
 from job.source.read.reader import PartitionReader
 from job.source.read.rows import RowLayout
+
+_OF_EITHER = "what was made of it may be of either version; start again with --fresh"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,18 +110,26 @@ class CategoryWork:
             for file, location in zip(self.source.files, locations, strict=True)
         )
 
-    def check_unchanged(self) -> None:
-        """Compares the source's files with what was planned. Raises CurateError when one has changed since."""
+    def check_unchanged(self, scratch: Path, say: Callable[[str], None]) -> None:
+        """Compares the source's files with what was planned and read.
+
+        Args:
+            scratch: folder to unpack packed files into, should that be needed again.
+            say: called with a line of text before something that takes a while.
+
+        Raises:
+            CurateError: when one has changed since.
+        """
         for file in self.source.files:
             try:
                 is_same = file.location.fingerprint() == (file.size_bytes, file.fingerprint)
             except FileNotFoundError:
                 is_same = False
             if not is_same:
-                raise CurateError(
-                    f"changed while the job ran: {file.location}\n"
-                    "what was made of it may be of either version; start again with --fresh"
-                )
+                raise CurateError(f"changed while the job ran: {file.location}\n{_OF_EITHER}")
+        _, changed = compared(self.plan, self.source, self.in_order, scratch, say)
+        if changed:
+            raise CurateError(f"changed while the job ran: {'; '.join(changed)}\n{_OF_EITHER}")
 
 
 def plan_work(

@@ -42,6 +42,10 @@ class BucketFile(RangedFile):
         """Asks the storage for its size in bytes. Raises FileNotFoundError if it is gone."""
         return filesystem.size_of(self.address)
 
+    def version(self) -> str:
+        """Asks the storage for its ETag, or what else it has. Raises FileNotFoundError if it is gone."""
+        return filesystem.version_of(self.address)
+
     def fingerprint(self) -> tuple[int, str]:
         """Returns its present size in bytes, and the SHA-256 over its first and last 64 KiB in hexadecimal."""
         size = self.size_now()

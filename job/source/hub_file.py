@@ -65,6 +65,10 @@ class HubFile(RangedFile):
         """Returns its size in bytes, without a request."""
         return self.size_bytes
 
+    def version(self) -> str:
+        """Returns its hash as the commit has it, without a request."""
+        return self.content_hash
+
     def fingerprint(self) -> tuple[int, str]:
         """Returns its size in bytes and its hash as the commit has them, without a request."""
         return self.size_bytes, self.content_hash

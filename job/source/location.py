@@ -49,6 +49,14 @@ class FileLocation(Protocol):
         """Returns the file's present size in bytes. Raises FileNotFoundError if it is gone."""
         ...
 
+    def version(self) -> str:
+        """Returns what an edit would change, without reading the file. A copy, or a touched file, has another one, too.
+
+        Raises:
+            FileNotFoundError: if it is gone.
+        """
+        ...
+
     def fingerprint(self) -> tuple[int, str]:
         """Returns the file's present size in bytes and its digest as `FileIdentity` defines it.
 
@@ -107,6 +115,11 @@ class LocalFile:
     def size_now(self) -> int:
         """Returns its present size in bytes. Raises FileNotFoundError if it is gone."""
         return self.path.stat().st_size
+
+    def version(self) -> str:
+        """Returns its size, inode, and times of modification and change. Only the last cannot be set back by a tool."""
+        found = self.path.stat()
+        return f"{found.st_size}-{found.st_ino}-{found.st_mtime_ns}-{found.st_ctime_ns}"
 
     def fingerprint(self) -> tuple[int, str]:
         """Returns its present size in bytes, and the SHA-256 over its first and last 64 KiB in hexadecimal."""

@@ -196,6 +196,21 @@ def size_of(address: str) -> int:
     return found.size
 
 
+def version_of(address: str) -> str:
+    """Returns what changes when a file is written again: its ETag, or else what the storage tells of it.
+
+    Raises:
+        FileNotFoundError: if the file does not exist.
+        CurateError: if the request fails.
+    """
+    with _request(address) as (filesystem, path):
+        if (other := _fsspec_of(filesystem)) is not None:
+            return other.ukey(path)
+        with filesystem.open_input_file(path) as file:
+            known = {key.lower(): value for key, value in (file.metadata() or {}).items()}
+    return (known.get("etag") or repr(sorted(known.items())).encode()).decode()
+
+
 def age_s(address: str) -> float:
     """Returns the seconds since a file was written, by the storage's clock and this machine's.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Container
 from pathlib import Path
 
@@ -100,7 +101,8 @@ def _unpacked(
 ) -> FileLocation:
     if not is_packed(file.name):
         return location
-    return unpack(location, scratch / source.category / file.fingerprint[:16], say)
+    content = hashlib.sha256(f"{file.fingerprint} {location.version()}".encode()).hexdigest()
+    return unpack(location, scratch / source.category / content[:16], say)
 
 
 def _ignore(num_bytes: int) -> None:

@@ -9,7 +9,7 @@ import contextlib
 import itertools
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, BinaryIO
 
 import pyarrow as pa
@@ -17,6 +17,7 @@ import pyarrow as pa
 from job.errors import UsageError, nearest, printable
 from job.recipe.verdicts import MALFORMED
 from job.source.location import FileLocation
+from job.source.read.content import ContentDigest
 from job.source.read.json_row import MalformedRowError, RowDecoder
 from job.source.read.last_line import why_cut_off
 from job.source.read.rows import MAX_RAW_BYTES, RowLayout, cut_off_message, end_message
@@ -34,7 +35,9 @@ def is_blank(line: bytes, max_row_bytes: int) -> bool:
     return line[:1] != b"{" and len(line) <= max_row_bytes and _BLANK.fullmatch(line) is not None
 
 
-def read_lines(stream: BinaryIO, start: int, end: int, max_line_bytes: int) -> Iterator[tuple[int, bytes]]:
+def read_lines(
+    stream: BinaryIO, start: int, end: int, max_line_bytes: int, note: Callable[[bytes], None] = lambda _: None
+) -> Iterator[tuple[int, bytes]]:
     """Yields the lines that begin in a byte range.
 
     Args:
@@ -42,6 +45,7 @@ def read_lines(stream: BinaryIO, start: int, end: int, max_line_bytes: int) -> I
         start: the range's first byte.
         end: the byte after its last one.
         max_line_bytes: a longer line is cut, but stays longer than this.
+        note: called with all bytes of these lines that are read, line endings included.
 
     Yields:
         Byte offset of the line in the file, and the line without its line ending.
@@ -53,19 +57,21 @@ def read_lines(stream: BinaryIO, start: int, end: int, max_line_bytes: int) -> I
         stream.seek(offset)
         offset += _skip_line(stream, end - offset)
     while offset < end and (line := stream.readline(max_line_bytes + len(b"\r\n"))):
+        note(line)
         yield offset, line.removesuffix(b"\n").removesuffix(b"\r")
         offset += len(line)
         if not line.endswith(b"\n"):
-            offset += _skip_line(stream, end - offset)
+            offset += _skip_line(stream, end - offset, note)
 
 
-def _skip_line(stream: BinaryIO, enough: int) -> int:
+def _skip_line(stream: BinaryIO, enough: int, note: Callable[[bytes], None] = lambda _: None) -> int:
     """Reads to the end of a line, or at least `enough` bytes of it. Returns how many bytes were read.
 
     The bound is for a line that spans many ranges: without it each of 48 ranges would read all the rest of the line.
     """
     size = 0
     while size < enough and (piece := stream.readline(_BUFFER_BYTES)):
+        note(piece)
         size += len(piece)
         if piece.endswith(b"\n"):
             break
@@ -147,11 +153,11 @@ class JsonlReader:
             partition.
         """
         decoder = RowDecoder(self._layout)
-        num_rows = 0
+        num_rows, digest = 0, ContentDigest()
         rows = _Rows(partition, self._schema)
         cut_off: pa.Table | None = None
         with location.open(start - 1, end) as stream:
-            for offset, line in read_lines(stream, start, end, self._layout.max_row_bytes):
+            for offset, line in read_lines(stream, start, end, self._layout.max_row_bytes, digest.add_bytes):
                 if is_blank(line, self._layout.max_row_bytes):
                     continue
                 try:
@@ -171,7 +177,7 @@ class JsonlReader:
             yield rows.table()
         if cut_off is not None:
             yield cut_off
-        yield end_message(partition, num_rows, self._schema)
+        yield end_message(partition, num_rows, digest.hexdigest(), self._schema)
 
 
 class _Rows:

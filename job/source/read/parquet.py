@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from job.errors import DamagedPartError
 from job.recipe.verdicts import MALFORMED
 from job.source.location import FileLocation
+from job.source.read.content import ContentDigest
 from job.source.read.parquet_values import Causes, converted, is_utf8
 from job.source.read.row_groups import read_rows
 from job.source.read.rows import KEEP_PREFIX, MAX_RAW_BYTES, RowLayout, end_message
@@ -50,12 +51,13 @@ class ParquetReader:
             Tables of rows in order, then the message that ends the partition.
         """
         metadata = metadata or location.parquet_metadata()
-        columns = tuple(dict.fromkeys(map(self._layout.source_name, self._fields)))
-        num_rows = 0
-        for first, found in _undamaged(read_rows(location, metadata, columns, start, end), location, start, end):
+        num_rows, digest = 0, ContentDigest()
+        rows = read_rows(location, metadata, self._layout.source_columns, start, end)
+        for first, found in _undamaged(rows, location, start, end):
             num_rows += found.num_rows
+            digest.add_rows(found)
             yield self._rows(found, partition, first)
-        yield end_message(partition, num_rows, self._schema)
+        yield end_message(partition, num_rows, digest.hexdigest(), self._schema)
 
     def _rows(self, found: pa.RecordBatch, partition: int, first: int) -> pa.Table:
         """Brings rows into the readers' schema, with malformed ones set apart."""

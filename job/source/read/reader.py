@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -13,9 +13,11 @@ from job.errors import CurateError, DamagedPartError, plain_reason
 from job.recipe.verdicts import END
 from job.source.find.layout import FileFormat
 from job.source.location import FileLocation
-from job.source.read.jsonl import JsonlReader
+from job.source.read.content import ContentDigest
+from job.source.read.jsonl import JsonlReader, read_lines
 from job.source.read.parquet import ParquetReader
 from job.source.read.partitions import Partition
+from job.source.read.row_groups import read_rows
 from job.source.read.rows import RowLayout, damage_message
 
 
@@ -92,3 +94,38 @@ def _read_whole(tables: Iterator[pa.Table], location: FileLocation) -> Iterator[
         yield from tables
     except OSError as error:
         raise DamagedPartError(f"damaged: {location}: {plain_reason(error)}") from None
+
+
+def content_digest(
+    file_format: FileFormat, location: FileLocation, partition: Partition, columns: Sequence[str], max_row_bytes: int
+) -> str | None:
+    """Reads a partition for the digest of what its rows are made of, as `PartitionReader` gives it with the rows.
+
+    Args:
+        file_format: the format of the file.
+        location: the file, unpacked.
+        partition: the piece of it.
+        columns: names of the columns that are read of a Parquet file.
+        max_row_bytes: bytes of a row above which it is malformed.
+
+    Returns:
+        The digest in hexadecimal; None when the partition cannot be read.
+
+    Raises:
+        FileNotFoundError: when the file is gone.
+        CurateError: when a storage does not answer.
+    """
+    digest, start, end = ContentDigest(), partition.start, partition.end
+    try:
+        if file_format == "parquet":
+            for _, rows in read_rows(location, location.parquet_metadata(), columns, start, end):
+                digest.add_rows(rows)
+        else:
+            with location.open(start - 1, end) as stream:
+                for _ in read_lines(stream, start, end, max_row_bytes, digest.add_bytes):
+                    pass
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowException, OSError):
+        return None
+    return digest.hexdigest()

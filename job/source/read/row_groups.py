@@ -35,7 +35,7 @@ def read_rows(
         Consecutive rows, after the number of the first of them.
     """
     row_groups, first, last = _row_groups(metadata, start, end)
-    key = (location, _version(location), tuple(row_groups), tuple(columns))
+    key = (location, location.version() if location.local_path else "", tuple(row_groups), tuple(columns))
     held = _held.pop() if _held else None
     if held is not None and not (held.key == key and held.position <= start):
         held.close()
@@ -103,14 +103,6 @@ def _has_dictionary(found: pa.DataType, *, is_nested: bool) -> bool:
     if pa.types.is_dictionary(found):
         return is_nested
     return any(_has_dictionary(found.field(index).type, is_nested=True) for index in range(found.num_fields))
-
-
-def _version(location: FileLocation) -> tuple[int, ...]:
-    """Returns what tells a file on a disk from one that was put in its place."""
-    if location.local_path is None:
-        return ()
-    found = location.local_path.stat()
-    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _row_groups(metadata: pq.FileMetaData, start: int, end: int) -> tuple[list[int], int, int]:

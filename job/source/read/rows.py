@@ -55,6 +55,11 @@ class RowLayout:
             found.setdefault(field.name, field)
         return found
 
+    @property
+    def source_columns(self) -> tuple[str, ...]:
+        """Names of everything that is read, as the source has them."""
+        return tuple(dict.fromkeys(map(self.source_name, self.columns)))
+
     def source_name(self, name: str) -> str:
         """Returns what an input or a kept column is called in the source."""
         return self.fields.get(name, name)
@@ -83,9 +88,9 @@ def _input_name(field: pa.Field, file_format: FileFormat) -> str:
     return json_source_name(field.name) if is_source else field.name
 
 
-def end_message(partition: int, num_rows: int, schema: pa.Schema) -> pa.Table:
-    """Makes the message that ends a partition."""
-    return _message(schema, partition=partition, position=num_rows, verdict=END)
+def end_message(partition: int, num_rows: int, digest: str, schema: pa.Schema) -> pa.Table:
+    """Makes the message that ends a partition, with the digest of what its rows are made of."""
+    return _message(schema, partition=partition, position=num_rows, verdict=END, raw=digest.encode("ascii"))
 
 
 def damage_message(partition: int, cause: str, schema: pa.Schema) -> pa.Table:

@@ -109,17 +109,20 @@ def test_a_plain_file_in_a_folder_is_read_where_it_is(catalogue: Path, tmp_path:
     assert not (tmp_path / "scratch").exists()
 
 
-def test_a_packed_file_is_unpacked_once_into_a_folder_of_its_content(catalogue: Path, tmp_path: Path) -> None:
+def test_a_packed_file_is_unpacked_once_into_a_folder_of_its_version(catalogue: Path, tmp_path: Path) -> None:
     source = in_folder(catalogue, "Books")
     (file,) = source.files
     said: list[str] = []
     (copy,) = local_copies(source, tmp_path / "scratch", said.append, quiet)
-    assert copy == LocalFile(tmp_path / "scratch" / "Books" / file.fingerprint[:16] / "Books.jsonl")
     assert copy.local_path is not None
+    assert (copy.name, copy.local_path.parents[1]) == ("Books.jsonl", tmp_path / "scratch" / "Books")
     assert copy.local_path.read_bytes() == ROWS
     assert local_copies(source, tmp_path / "scratch", said.append, quiet) == [copy]
     assert unpacked(source, file, tmp_path / "scratch", said.append) == copy
     assert len(said) == 1
+    (catalogue / "Books.jsonl.gz").touch()  # it may have been edited
+    assert unpacked(source, file, tmp_path / "scratch", said.append) != copy
+    assert len(said) == 2
 
 
 def test_a_file_that_is_left_out_stays_packed(catalogue: Path, tmp_path: Path) -> None:
