@@ -69,13 +69,15 @@ def bucket(s3: S3, sources: Path) -> S3:
 
 
 def steady(files: dict[str, bytes]) -> dict[str, Any]:
-    """Returns an output's files, but for how long something took and where it lies."""
+    """Returns an output's files, but for how long something took, and where it and its source lie."""
     found: dict[str, Any] = dict(files)
     for name in [name for name in files if name == "plan.json" or name.startswith(("_partitions/", "_run.json"))]:
         values = json.loads(files[name])
         values.get("config", {}).pop("output", None)
         for key in ("source", "workers"):
             values.get("config", {}).pop(key, None)
+        for category in values.get("categories", {}).values():
+            category.pop("seen")
         for key in ("elapsed_s", "checksum", "began", "ended", "owner", "rows_before"):
             values.pop(key, None)
         found[name] = values
