@@ -32,6 +32,7 @@ from job.source.fetch.packing import is_packed
 from job.source.fetch.unpack import open_stream
 from job.source.files import CategorySource
 from job.source.location import FileLocation
+from job.source.read.footer import read_footer
 from job.source.read.jsonl import JsonlReader
 from job.source.read.parquet import ParquetReader
 from job.source.read.rows import RowLayout
@@ -117,9 +118,9 @@ def _first_rows(config: JobConfig, source: CategorySource) -> FirstRows | None:
 
 
 def _parquet_rows(location: FileLocation, layout: RowLayout, limit: int, keys: dict[str, None]) -> Iterator[pa.Table]:
-    metadata = location.parquet_metadata()
-    keys.update(dict.fromkeys(metadata.schema.to_arrow_schema().names))
-    return ParquetReader(layout).read(_Beginning(location), 0, 0, min(limit, metadata.num_rows), metadata)
+    footer = read_footer(location)
+    keys.update(dict.fromkeys(footer.summary.schema.to_arrow_schema().names))
+    return ParquetReader(layout).read(_Beginning(location), 0, 0, min(limit, footer.num_rows), footer)
 
 
 def _jsonl_rows(
@@ -152,7 +153,8 @@ class _Beginning:
     """The beginning of a file as a `FileLocation`: lines in memory, or a Parquet file of which little is read."""
 
     whole: FileLocation
-    content: bytes = b""
+    content: bytes | None = None
+    """Lines; None for a Parquet file."""
 
     @property
     def name(self) -> str:
@@ -163,11 +165,10 @@ class _Beginning:
         return None
 
     def open(self, start: int | None = None, end: int | None = None) -> BinaryIO:
-        del start, end
-        return io.BytesIO(self.content)
+        return self.whole.open(start, end) if self.content is None else io.BytesIO(self.content)
 
     def size_now(self) -> int:
-        return len(self.content)
+        return self.whole.size_now() if self.content is None else len(self.content)
 
     def fingerprint(self) -> tuple[int, str]:
         return self.whole.fingerprint()
