@@ -12,8 +12,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import io
+import json
 import zlib
-from collections.abc import Callable, Container, Generator, Iterator, Sequence
+from collections.abc import Callable, Container, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,6 +26,7 @@ import zstandard
 
 from job.config.models import JobConfig
 from job.errors import CurateError, UsageError, printable
+from job.recipe.inputs import encodable
 from job.recipe.protocol import Finding, FirstRows
 from job.recipe.verdicts import END
 from job.source.fetch.local_copies import nearest_location
@@ -130,9 +132,21 @@ def _jsonl_rows(
         plain = open_stream(stream, location.name.rpartition(".")[2].lower()) if packed else stream
         content = _first_lines(plain, limit)
     for line in content.split(b"\n"):
-        with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            keys.update(dict.fromkeys(_keys_decoder.decode(line)))
+        keys.update(dict.fromkeys(_keys(line)))
     return JsonlReader(layout).read(_Beginning(location, content), 0, 0, len(content))
+
+
+def _keys(line: bytes) -> Iterable[str]:
+    """Returns the keys of a row. What the fast decoder refuses, as NaN, gets a second reading, as rows do."""
+    try:
+        return _keys_decoder.decode(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        pass
+    try:
+        row = json.loads(line.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        return ()
+    return map(encodable, row) if isinstance(row, dict) else ()
 
 
 def _first_lines(stream: BinaryIO, limit: int) -> bytes:

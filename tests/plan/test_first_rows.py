@@ -280,3 +280,11 @@ def test_a_recipe_that_does_not_look_is_not_asked(tmp_path: Path, monkeypatch: p
     written(tmp_path / "shop", [lamp(price="$5")])
     monkeypatch.delattr(Course2024, "first_rows")
     assert said(tmp_path / "shop") == []
+
+
+@pytest.mark.parametrize("strange", [{"brand": float("nan")}, {"brand": "\ud83d"}, {"\ud83d": 1}, {"brand": 10**400}])
+def test_rows_that_only_the_second_reading_takes_have_keys_too(tmp_path: Path, strange: dict[str, Any]) -> None:
+    written(tmp_path / "shop", [lamp(**strange)] * 20)
+    assert said(tmp_path / "shop") == []
+    written(tmp_path / "shop", [without("price") | strange] * 20)
+    refused(tmp_path / "shop", "has the key 'price'\n", "whose rows have: title, description, features, details,")
