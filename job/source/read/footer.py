@@ -139,6 +139,24 @@ def footer_for_tasks(location: FileLocation) -> Footer | None:
     return read_footer(location) if location.local_path is None else _cut_footer(location)
 
 
+def is_encrypted(location: FileLocation, footer: Footer) -> bool:
+    """Tells whether a file has encrypted columns, though its footer can be read.
+
+    Arrow (26) ends the process when it is asked about such a column, and does not say which ones are. But the footer is
+    signed then: it is longer than the metadata.
+
+    Args:
+        location: a Parquet file. It is not looked for over the network.
+        footer: its footer.
+    """
+    if location.local_path is None or footer.whole is None:  # a signed footer is not cut into parts
+        return False
+    size = location.size_now()
+    with location.open() as stream:
+        stream.seek(size - _LENGTH_BYTES - len(_MAGIC))
+        return int.from_bytes(stream.read(_LENGTH_BYTES), "little") > footer.whole.serialized_size
+
+
 def _cut_footer(location: FileLocation) -> Footer | None:
     if location.local_path is None:
         return None
@@ -181,7 +199,12 @@ def _cut(location: FileLocation, start: int, end: int) -> Footer | None:
         rest = io.BytesIO(_read(stream, begins[-1], end))
         _skip(rest, _STRUCT)
         begins.append(begins[-1] + rest.tell())
-    footer = Footer(None, head.getvalue()[:list_at], rest.read(), np.array(begins, np.int64))
+    tail_at = rest.tell()
+    _skip_fields(rest, last=_ROW_GROUPS)
+    if rest.read(1):
+        return None  # a signature follows: see `is_encrypted`
+    tail = rest.getvalue()[tail_at:]
+    footer = Footer(None, head.getvalue()[:list_at], tail, np.array(begins, np.int64))
     rows = [part.row_group(index).num_rows for part in footer.parts(location) for index in range(part.num_row_groups)]
     if len(rows) != num_groups or sum(rows) != footer.num_rows:
         return None
@@ -240,9 +263,9 @@ def _list_size(stream: BinaryIO) -> int:
     return _read_number(stream) if size == _LONG_LIST else size
 
 
-def _skip_fields(stream: BinaryIO, before: int = -1) -> None:
-    """Skips the fields of a struct, all or those before a field, whose header is skipped, too."""
-    number = 0
+def _skip_fields(stream: BinaryIO, before: int = -1, last: int = 0) -> None:
+    """Skips the fields of a struct after a last one: all, or those before a field, whose header is skipped, too."""
+    number = last
     while header := stream.read(1)[0]:
         step, kind = divmod(header, 16)
         number = number + step if step else _read_number(stream) // 2

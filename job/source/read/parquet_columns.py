@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from job.errors import DamagedFileError, UsageError, nearest, printable
 from job.recipe.inputs import is_required
 from job.source.location import FileLocation
-from job.source.read.footer import Footer, read_footer
+from job.source.read.footer import Footer, is_encrypted, read_footer
 from job.source.read.parquet_values import accepts
 from job.source.read.rows import RowLayout
 
@@ -26,7 +26,7 @@ def open_checked(location: FileLocation, layout: RowLayout) -> Footer:
         The footer.
 
     Raises:
-        DamagedFileError: when it is not Parquet, or its metadata is damaged.
+        DamagedFileError: when it is not Parquet, its metadata is damaged, or columns are encrypted.
         UsageError: when it lacks a column, or a column has another type.
     """
     try:
@@ -41,6 +41,11 @@ def open_checked(location: FileLocation, layout: RowLayout) -> Footer:
             f"not a whole Parquet file: {location} ({location.size_now():,} bytes): {error}\n"
             "it may have been cut off on its way here: fetch it again, or go on without: --skip-damaged-files"
         ) from None
+    if is_encrypted(location, footer):
+        raise DamagedFileError(
+            f"{location} is a Parquet file with encrypted columns\n"
+            "write it as plain Parquet; or go on without it: --skip-damaged-files"
+        )
     columns = layout.columns
     if layout.fields:
         required = [field.name for field in layout.inputs if is_required(field)]
