@@ -53,7 +53,7 @@ def check_malformed(output: OutputFolder, category: str, records: Sequence[Recor
 
 
 def _worst(output: OutputFolder, records: Sequence[Record]) -> str:
-    """Returns the most frequent causes, one line each with an example."""
+    """Returns the most frequent causes, one line each with an example, and how many more there are."""
     counts: Counter[str] = Counter()
     examples: dict[str, str] = {}
     for record in records:
@@ -67,7 +67,15 @@ def _worst(output: OutputFolder, records: Sequence[Record]) -> str:
             kind = re.sub(r"[0-9]+", "N", row["cause"])
             counts[kind] += 1
             examples.setdefault(kind, f"{row['cause']}, such as {row['file']} at {row['position']}")
-    return "".join(f"  {count:,}: {examples[kind]}\n" for kind, count in counts.most_common(_CAUSES_SHOWN))
+    lines = [f"  {count:,}: {examples[kind]}\n" for kind, count in counts.most_common(_CAUSES_SHOWN)]
+    if len(counts) > _CAUSES_SHOWN:
+        others = [count for _, count in counts.most_common()[_CAUSES_SHOWN:]]
+        lines.append(
+            f"  {sum(others):,}: {len(others):,} more causes\n"
+            if len(others) > 1
+            else f"  {others[0]:,}: 1 more cause\n"
+        )
+    return "".join(lines)
 
 
 def check_damage(config: JobConfig, damage: Sequence[Damage]) -> None:

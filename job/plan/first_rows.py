@@ -12,8 +12,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import io
+import json
 import zlib
-from collections.abc import Callable, Container, Generator, Iterator, Sequence
+from collections.abc import Callable, Container, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,6 +26,7 @@ import zstandard
 
 from job.config.models import JobConfig
 from job.errors import CurateError, UsageError, printable
+from job.recipe.inputs import encodable
 from job.recipe.protocol import Finding, FirstRows
 from job.recipe.verdicts import END
 from job.source.fetch.local_copies import nearest_location
@@ -32,6 +34,7 @@ from job.source.fetch.packing import is_packed
 from job.source.fetch.unpack import open_stream
 from job.source.files import CategorySource
 from job.source.location import FileLocation
+from job.source.read.footer import read_footer
 from job.source.read.jsonl import JsonlReader
 from job.source.read.parquet import ParquetReader
 from job.source.read.rows import RowLayout
@@ -117,9 +120,9 @@ def _first_rows(config: JobConfig, source: CategorySource) -> FirstRows | None:
 
 
 def _parquet_rows(location: FileLocation, layout: RowLayout, limit: int, keys: dict[str, None]) -> Iterator[pa.Table]:
-    metadata = location.parquet_metadata()
-    keys.update(dict.fromkeys(metadata.schema.to_arrow_schema().names))
-    return ParquetReader(layout).read(_Beginning(location), 0, 0, min(limit, metadata.num_rows), metadata)
+    footer = read_footer(location)
+    keys.update(dict.fromkeys(footer.summary.schema.to_arrow_schema().names))
+    return ParquetReader(layout).read(_Beginning(location), 0, 0, min(limit, footer.num_rows), footer)
 
 
 def _jsonl_rows(
@@ -129,9 +132,21 @@ def _jsonl_rows(
         plain = open_stream(stream, location.name.rpartition(".")[2].lower()) if packed else stream
         content = _first_lines(plain, limit)
     for line in content.split(b"\n"):
-        with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            keys.update(dict.fromkeys(_keys_decoder.decode(line)))
+        keys.update(dict.fromkeys(_keys(line)))
     return JsonlReader(layout).read(_Beginning(location, content), 0, 0, len(content))
+
+
+def _keys(line: bytes) -> Iterable[str]:
+    """Returns the keys of a row. What the fast decoder refuses, as NaN, gets a second reading, as rows do."""
+    try:
+        return _keys_decoder.decode(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        pass
+    try:
+        row = json.loads(line.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        return ()
+    return map(encodable, row) if isinstance(row, dict) else ()
 
 
 def _first_lines(stream: BinaryIO, limit: int) -> bytes:
@@ -152,7 +167,8 @@ class _Beginning:
     """The beginning of a file as a `FileLocation`: lines in memory, or a Parquet file of which little is read."""
 
     whole: FileLocation
-    content: bytes = b""
+    content: bytes | None = None
+    """Lines; None for a Parquet file."""
 
     @property
     def name(self) -> str:
@@ -163,11 +179,10 @@ class _Beginning:
         return None
 
     def open(self, start: int | None = None, end: int | None = None) -> BinaryIO:
-        del start, end
-        return io.BytesIO(self.content)
+        return self.whole.open(start, end) if self.content is None else io.BytesIO(self.content)
 
     def size_now(self) -> int:
-        return len(self.content)
+        return self.whole.size_now() if self.content is None else len(self.content)
 
     def version(self) -> str:
         return self.whole.version()

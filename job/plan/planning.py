@@ -66,7 +66,8 @@ def _cut(
     if source.file_format == "parquet":
         for index, (file, location) in enumerate(zip(source.files, locations, strict=True)):
             with damage_noted(config, file, damaged):
-                groups[index] = row_groups(open_checked(location, layout), layout.inputs.names)
+                parts = open_checked(location, layout).parts(location)
+                groups[index] = [group for part in parts for group in row_groups(part, layout.inputs.names)]
     whole = [index for index, file in enumerate(source.files) if file.name not in damaged]
     if not whole:
         raise DamagedFileError(f"{source.category}: every file of it is damaged:\n" + "\n".join(damaged.values()))

@@ -42,6 +42,7 @@ def find_sources(
         UsageError: when the config names no source, or the files are missing or wrong.
         CurateError: when the Hub does not answer.
     """
+    passed_over = passed_over if passed_over is not None else PassedOver()
     layout = RowLayout.of(config)
     columns = {layout.source_name(name) for name in layout.inputs.names}
     if config.source.load_dataset is not None:
@@ -59,8 +60,23 @@ def find_sources(
     sources = [replace(source, category=spelled.get(source.category, source.category)) for source in sources]
     for source in sources:
         if source.category not in planned:
+            _check_no_table(source, passed_over)
             _check_files(config, source)
     return sources
+
+
+def _check_no_table(source: CategorySource, passed_over: PassedOver) -> None:
+    """Refuses files of a table whose log says which of them count: others may be older versions of the same rows."""
+    kind = passed_over.tables.get(source.category)
+    if kind is None:
+        return
+    how = (
+        "such as in DuckDB: COPY (FROM delta_scan('FOLDER')) TO 'NAME.parquet'" if kind == "Delta" else "as with Spark"
+    )
+    raise UsageError(
+        f"{source.category}: its files are a {kind} table, whose log says which of them count, and is not read here\n"
+        f"write the rows that count to a Parquet file elsewhere, and read that; {how}"
+    )
 
 
 def _check_files(config: JobConfig, source: CategorySource) -> None:

@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
 from job.config.models import JobConfig
 from job.errors import CurateError
 from job.output.folder import OutputFolder
@@ -21,6 +19,7 @@ from job.source.fetch.local_copies import nearest_location, shown_as, unpacked
 from job.source.fetch.packing import is_packed
 from job.source.files import CategorySource
 from job.source.location import FileLocation
+from job.source.read.footer import Footer, footer_for_tasks
 from job.source.read.json_form import check_lines
 from job.source.read.reader import PartitionReader
 from job.source.read.rows import RowLayout
@@ -98,15 +97,15 @@ class CategoryWork:
             sizes_bytes=tuple(location.size_now() for location in locations),
             layout=RowLayout.of(self.config),
             shown=tuple(shown_as(file) for file in self.source.files),
-            metadata=self._metadata(locations),
+            footers=self._footers(locations),
         )
 
-    def _metadata(self, locations: Sequence[FileLocation]) -> tuple[pq.FileMetaData | None, ...]:
-        if self.source.file_format != "parquet" or any(location.local_path for location in locations):
+    def _footers(self, locations: Sequence[FileLocation]) -> tuple[Footer | None, ...]:
+        if self.source.file_format != "parquet":
             return ()
         left_out = self.plan.damaged_files
         return tuple(
-            None if file.name in left_out else location.parquet_metadata()
+            None if file.name in left_out else footer_for_tasks(location)
             for file, location in zip(self.source.files, locations, strict=True)
         )
 

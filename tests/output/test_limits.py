@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
+import pyarrow as pa
 import pytest
 
 from job.errors import MalformedLimitError
@@ -66,3 +67,26 @@ def test_one_row_of_one_is_every_row(tmp_path: Path) -> None:
 
 def test_half_and_less_can_be_accepted(tmp_path: Path) -> None:
     assert said(tmp_path, 11, 22, 0.001) == "Toys: 11 of 22 rows are malformed, and max_malformed allows 10"
+
+
+@pytest.mark.parametrize(
+    ("causes", "last"),
+    [
+        (["a", "b", "b", "c 1", "c 2", "c 3"], "  1: a, such as Toys.jsonl at 0"),
+        (["a", "b", "b", "c", "c", "d", "d"], "  1: 1 more cause"),
+        (["a", "b", "b", "c", "c", "d", "d", "e 1", "e 2", "f"], "  4: 3 more causes"),
+    ],
+)
+def test_causes_that_are_not_shown_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, causes: list[str], last: str
+) -> None:
+    size = len(causes)
+    rejects = pa.table({"file": ["Toys.jsonl"] * size, "position": range(size), "cause": causes})
+    monkeypatch.setattr(OutputFolder, "table", lambda *_: rejects)
+    record = msgspec.json.decode(MADE.read_bytes(), type=Record)
+    record = msgspec.structs.replace(record, num_rows=size, funnel={"malformed": size}, rejects="rejects.parquet")
+    with pytest.raises(MalformedLimitError) as raised:
+        check_malformed(OutputFolder(tmp_path), "Toys", [record], 0)
+    lines = str(raised.value).splitlines()
+    assert lines[-2] == last
+    assert sum(int(line.strip().partition(":")[0]) for line in lines[1:-1]) == size

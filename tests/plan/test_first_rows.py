@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -280,3 +281,26 @@ def test_a_recipe_that_does_not_look_is_not_asked(tmp_path: Path, monkeypatch: p
     written(tmp_path / "shop", [lamp(price="$5")])
     monkeypatch.delattr(Course2024, "first_rows")
     assert said(tmp_path / "shop") == []
+
+
+@pytest.mark.parametrize("strange", [{"brand": float("nan")}, {"brand": "\ud83d"}, {"\ud83d": 1}, {"brand": 10**400}])
+def test_rows_that_only_the_second_reading_takes_have_keys_too(tmp_path: Path, strange: dict[str, Any]) -> None:
+    written(tmp_path / "shop", [lamp(**strange)] * 20)
+    assert said(tmp_path / "shop") == []
+    written(tmp_path / "shop", [without("price") | strange] * 20)
+    refused(tmp_path / "shop", "has the key 'price'\n", "whose rows have: title, description, features, details,")
+
+
+@pytest.mark.parametrize("written_as", [json.dumps, repr])
+@pytest.mark.parametrize("name", ["description", "features"])
+def test_lists_that_became_text_on_the_way_are_no_error_but_a_warning(
+    tmp_path: Path, name: str, written_as: Callable[[object], str]
+) -> None:
+    text = written_as(["A lamp.", 'It is 5" high.'])
+    written(tmp_path / "shop", [lamp(**{name: [text]}), lamp(**{name: []}), lamp(**{name: ["[Red]"]})] * 3)
+    assert said(tmp_path / "shop") == []
+    written(tmp_path / "shop", [lamp(**{name: [text]}), lamp(**{name: []}), lamp(**{name: [text]})] * 3)
+    (line,) = said(tmp_path / "shop")
+    assert line.startswith(
+        f"Toys: in most of its first 9 rows, {name} is one text that looks like a list: {text[:40]!r};"
+    )

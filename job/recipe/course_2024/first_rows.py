@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,6 +16,10 @@ from job.recipe.protocol import Finding, FirstRows
 
 _CONTENTS = ("description", "features", "details")
 _TEXTS = ("title", *_CONTENTS)
+_LISTS = ("description", "features")
+_LIST_CHARS = 40
+"""Characters of a text that looks like a list which a message shows."""
+_WRITTEN_LIST = re.compile(r"""\s*\[\s*(["']).*\1\s*\]\s*""", re.DOTALL)
 _REVIEW_KEYS = {"rating", "text"}
 _PRICES_SHOWN = 5
 _PRICE_CHARS = 40
@@ -53,6 +58,13 @@ def first_finding(first: FirstRows) -> Finding | None:
         return Finding(
             f"none of its first {rows} has any of {texts}; rows with little text are dropped", is_fatal=False
         )
+    for name in _LISTS:
+        if shown := _written_list(first.rows[name]):
+            return Finding(
+                f"in most of its first {rows}, {names[name]} is one text that looks like a list: {shown}; its "
+                "brackets, quotes and backslashes get into the prompts: make it a list of strings",
+                is_fatal=False,
+            )
     return None
 
 
@@ -73,6 +85,13 @@ def _is_there(rows: pa.Table, name: str) -> bool:
     if column.null_count == len(column):
         return False
     return source_name not in rows.column_names or any(text not in (None, "null") for text in column.to_pylist())
+
+
+def _written_list(column: pa.ChunkedArray) -> str | None:
+    """Returns the beginning of a text that looks like a list, if most are like it, as a way through CSV leaves them."""
+    lists = [texts for texts in column.to_pylist() if texts]
+    written = [texts[0] for texts in lists if len(texts) == 1 and _WRITTEN_LIST.fullmatch(texts[0])]
+    return repr(written[0][:_LIST_CHARS]) if written and len(written) * 2 > len(lists) else None
 
 
 def _number(text: str) -> float | None:

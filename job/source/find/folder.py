@@ -51,6 +51,7 @@ def _find(
         )
     resolved = root.resolve()
     if not root.is_dir():
+        _check_is_file(root)
         found = parse_name(root.name)
         if found is None or (found.rank == JSON and not has_row(LocalFile(root), columns)):
             raise not_a_catalogue_file(root)
@@ -70,7 +71,7 @@ def _find(
         own_category=category_of_folder(resolved.name) or "",
         source_name=name_of_source(resolved.parts),
         look_further=lambda: _further_names(root),
-        has_rows=lambda name: has_row(LocalFile(root / name), columns),
+        has_rows=lambda name: (root / name).is_file() and has_row(LocalFile(root / name), columns),
         passed_over=passed_over,
     )
     return [_source(files, root) for files in chosen]
@@ -110,7 +111,16 @@ def _source(files: CategoryFiles, base: Path) -> CategorySource:
     )
 
 
+def _check_is_file(path: Path) -> None:
+    """Refuses pipes and devices, which can be read once, and which to open may take for ever."""
+    if path.exists() and not path.is_file():
+        raise UsageError(
+            f"a pipe or a device, and no file: {path}\nwrite what comes out of it to a file on a disk, or remove it"
+        )
+
+
 def _source_file(path: Path, name: str) -> SourceFile:
+    _check_is_file(path)
     location = LocalFile(path)
     try:
         size, digest = location.fingerprint()

@@ -14,7 +14,7 @@ from job.config.names import check_category, normal_form
 from job.errors import UsageError, nearest, printable
 from job.source.find.assign import Found, assigned, assigned_further, is_in_usual_folder
 from job.source.find.choose import choose
-from job.source.find.passed_over import PassedOver, listed
+from job.source.find.passed_over import PassedOver, listed, table_format
 from job.source.find.shard_names import (
     JSON,
     FileFormat,
@@ -80,10 +80,12 @@ def choose_files(
             the category.
     """
     names, keys = sorted(names), [normal_form(name) for name in wanted]
+    seen = {*names}
     found = assigned([name for name in names if is_in_usual_folder(name)], own_category)
     _check_json(found, wanted, has_rows)
     if not found.categories or not all(key in found.categories for key in keys):
-        further = assigned_further({*look_further(), *(name for name in names if not is_in_usual_folder(name))})
+        seen |= {*look_further()}
+        further = assigned_further({name for name in seen if not is_in_usual_folder(name)})
         _check_json(further, wanted, has_rows)
         found.categories = further.categories | found.categories
         looked_into = {name.partition("/")[0] for name in (*further.unread, *further.names)}
@@ -102,6 +104,8 @@ def choose_files(
         category = _checked(key, where)
         choice = choose(category, found.categories[key], where, prefer_whole=prefer_whole)
         chosen.append(CategoryFiles(category, choice.file_format, tuple(file.name for file in choice.files)))
+        if choice.file_format == "parquet" and (kind := table_format([file.name for file in choice.files], seen)):
+            passed_over.tables[category] = kind
         if choice.passed_over:
             passed_over.twice[category] = (str(choice), choice.passed_over)
         if partial := sorted({file.folder for file in choice.files if "partial-" in file.folder}):

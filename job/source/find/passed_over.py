@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from job.errors import printable
@@ -28,6 +28,8 @@ class PassedOver:
     """Files and folders that nothing reads, relative to the source; folders end with a slash."""
     twice: dict[str, tuple[str, list[str]]] = field(default_factory=dict[str, tuple[str, list[str]]])
     """By category: what is read, and the files that are not, since they have the category again."""
+    tables: dict[str, str] = field(default_factory=dict[str, str])
+    """Table format by category, where a log says which of its files count, and that log is not read."""
     notes: list[str] = field(default_factory=list[str])
     """Sentences about what is read."""
 
@@ -47,6 +49,20 @@ class PassedOver:
             ]
             yield f"there more than once: {_some(found)}"
         yield from self.notes
+
+
+def table_format(files: Iterable[str], names: Collection[str]) -> str | None:
+    """Returns the table format that Parquet files belong to, if their folder or one above it has the log of one.
+
+    Args:
+        files: the files of a category.
+        names: all files and folders that were seen; folders end with a slash.
+    """
+    folders = {file[: at.start()] for file in files for at in re.finditer(r"(?:^|/)[^/]*", file)}
+    for marker, kind in (("_delta_log/", "Delta"), (".hoodie/", "Hudi")):
+        if any(f"{folder}/{marker}".lstrip("/") in names for folder in folders):
+            return kind
+    return None
 
 
 def is_companion(name: str) -> bool:

@@ -44,15 +44,15 @@ class ContentDigest:
         """Takes in a column. What lies in memory under a null is undefined, so nulls are set apart first."""
         values = _plain(values)
         self._add_fixed(f"{name} valid", values.is_valid().cast(pa.uint8()))
-        values, kind = values.drop_null(), values.type
-        if not len(values):
-            return
+        kind = values.type
         if pa.types.is_struct(kind):
             for field, member in zip(kind, values.flatten(), strict=True):
                 self._add(f"{name}.{field.name}", member)
         elif hasattr(kind, "value_type"):  # every kind of list
-            self._add_fixed(f"{name} lengths", pc.list_value_length(values).cast(pa.int64()))
+            self._add_fixed(f"{name} lengths", pc.list_value_length(values).drop_null().cast(pa.int64()))
             self._add(f"{name}[]", values.flatten())
+        elif not len(values := values.drop_null()):
+            return
         elif pa.types.is_large_binary(kind):
             self._add_fixed(f"{name} lengths", pc.binary_length(values))
             _, offsets, content = values.buffers()
@@ -64,6 +64,8 @@ class ContentDigest:
 
     def _add_fixed(self, name: str, values: pa.Array) -> None:
         """Takes in values of a fixed width in bytes, without nulls."""
+        if not len(values):
+            return
         width = values.type.bit_width // 8
         self._stream(name).update(values.buffers()[1][values.offset * width : (values.offset + len(values)) * width])
 

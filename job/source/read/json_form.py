@@ -1,7 +1,7 @@
 """Looks at the beginning of a JSONL file, and says so when it is another kind of JSON.
 
 One array of all rows, as `json.dump` and `DataFrame.to_json(orient="records")` write it, and objects that are spread
-over several lines give one malformed row per line.
+over several lines give one malformed row per line. Lines that end with a carriage return alone are all one row.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ def check_lines(location: FileLocation, shown: str | None = None) -> None:
         shown: what a message calls it; its location by default.
 
     Raises:
-        UsageError: when it is one JSON array, or its objects are spread over several lines.
+        UsageError: when it is one JSON array, its objects are spread over several lines, or its lines end with a
+            carriage return alone.
     """
     with location.open() as stream:
         head = stream.read(_HEAD_BYTES)
@@ -37,6 +38,8 @@ def check_lines(location: FileLocation, shown: str | None = None) -> None:
         name, filter_ = "it is one JSON array", "'.[]'"
     elif _is_spread(text):
         name, filter_ = "its objects are spread over several lines", "."
+    elif _ends_lines_with_cr(text, is_all=is_all):
+        name, filter_ = "its lines end with a carriage return alone", "."
     else:
         return
     path = quoted(location.local_path) if shown is None and location.local_path else "FILE"
@@ -44,6 +47,14 @@ def check_lines(location: FileLocation, shown: str | None = None) -> None:
         f"{shown or location}: {name}, not JSON Lines (one object in each line)\n"
         f"make it so in another folder, and read that: jq -c {filter_} {path} > FOLDER/NAME.jsonl"
     )
+
+
+def _ends_lines_with_cr(text: str, *, is_all: bool) -> bool:
+    """Tells whether a text begins with two objects that only a carriage return parts, as lines on old Macs are."""
+    first_line, newline, _ = text.partition("\n")
+    lines = first_line.rstrip("\r").split("\r", 2)
+    whole = lines[:2] if newline or is_all or len(lines) > 2 else lines[:-1]
+    return len(whole) > 1 and all(line[:1] == "{" and _is_json(line) for line in whole)
 
 
 def _is_array(text: str, *, is_all: bool) -> bool:

@@ -120,7 +120,7 @@ class RowDecoder:
         for name, key in fields.items():
             if key not in value:
                 mapped.pop(name, None)
-        for name, kind in self._kinds:
+        for name, kind in (*self._kinds, *self._kept):
             if kind == Kind.TEXTS and isinstance(mapped.get(name), str):
                 mapped[name] = [mapped[name]]
         return mapped

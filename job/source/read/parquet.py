@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from job.errors import DamagedPartError
 from job.recipe.verdicts import MALFORMED
 from job.source.location import FileLocation
 from job.source.read.content import ContentDigest
+from job.source.read.footer import Footer, read_footer
 from job.source.read.parquet_values import Causes, converted, is_utf8
 from job.source.read.row_groups import read_rows
 from job.source.read.rows import KEEP_PREFIX, MAX_RAW_BYTES, RowLayout, end_message
@@ -36,7 +36,7 @@ class ParquetReader:
         self._schema = layout.schema("parquet")
 
     def read(
-        self, location: FileLocation, partition: int, start: int, end: int, metadata: pq.FileMetaData | None = None
+        self, location: FileLocation, partition: int, start: int, end: int, footer: Footer | None = None
     ) -> Iterator[pa.Table]:
         """Reads one partition.
 
@@ -45,14 +45,14 @@ class ParquetReader:
             partition: number of the partition in its category.
             start: its first row.
             end: the row after its last one.
-            metadata: metadata of the file; None to read it from the file.
+            footer: footer of the file; None to read it from the file.
 
         Yields:
             Tables of rows in order, then the message that ends the partition.
         """
-        metadata = metadata or location.parquet_metadata()
+        metadata, metadata_start = (footer or read_footer(location)).around(location, start, end)
         num_rows, digest = 0, ContentDigest()
-        rows = read_rows(location, metadata, self._layout.source_columns, start, end)
+        rows = read_rows(location, metadata, self._layout.source_columns, start, end, metadata_start)
         for first, found in _undamaged(rows, location, start, end):
             num_rows += found.num_rows
             digest.add_rows(found)

@@ -81,11 +81,17 @@ def row_groups(metadata: pq.FileMetaData, inputs: Container[str]) -> RowGroups:
     """Returns what the cut of a file depends on, which is far smaller than its metadata.
 
     Args:
-        metadata: metadata of the file.
+        metadata: metadata of the file, or of some of its row groups.
         inputs: names of the recipe's inputs.
     """
-    groups = map(metadata.row_group, range(metadata.num_row_groups))
-    return [(group.num_rows, _input_bytes(group, inputs)) for group in groups]
+    found: RowGroups = []
+    columns: list[int] | None = None
+    for group in map(metadata.row_group, range(metadata.num_row_groups)):
+        if columns is None:  # all row groups have the same
+            names = [group.column(index).path_in_schema.partition(".")[0] for index in range(group.num_columns)]
+            columns = [index for index, name in enumerate(names) if name in inputs]
+        found.append((group.num_rows, sum(group.column(index).total_uncompressed_size for index in columns)))
+    return found
 
 
 def cut_parquet(files: Sequence[RowGroups], limit: int | None) -> list[Partition]:
@@ -140,10 +146,3 @@ def _runs(groups: RowGroups, num_rows: int, target: int) -> list[tuple[int, int]
     if end > start:
         runs.append((start, end))
     return runs
-
-
-def _input_bytes(group: pq.RowGroupMetaData, inputs: Container[str]) -> int:
-    columns = [group.column(index) for index in range(group.num_columns)]
-    return sum(
-        column.total_uncompressed_size for column in columns if column.path_in_schema.partition(".")[0] in inputs
-    )

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from job.errors import CurateError, DamagedPartError, plain_reason
 from job.recipe.verdicts import END
 from job.source.find.layout import FileFormat
 from job.source.location import FileLocation
 from job.source.read.content import ContentDigest
+from job.source.read.footer import Footer, read_footer
 from job.source.read.jsonl import JsonlReader, read_lines
 from job.source.read.parquet import ParquetReader
 from job.source.read.partitions import Partition
@@ -33,9 +33,9 @@ class PartitionReader:
     layout: RowLayout
     shown: tuple[str, ...] = ()
     """What messages call each of them; where it lies, if there is nothing else."""
-    metadata: tuple[pq.FileMetaData | None, ...] = ()
-    """Metadata of Parquet files that are read over the network, so that not every task fetches it; None for files that
-    are left out. It takes 45 KB for each row group, so that of local files is read by the task that needs it."""
+    footers: tuple[Footer | None, ...] = ()
+    """Footers of Parquet files that not every task should read: of those on the network, and those cut into parts. None
+    for others, since they take 45 KB for each row group, so the task that needs it reads it; and for files left out."""
 
     def read(self, index: int, partition: Partition) -> Iterator[pa.Table]:
         """Reads a partition.
@@ -65,8 +65,8 @@ class PartitionReader:
     def _tables(self, index: int, partition: Partition) -> Iterator[pa.Table]:
         location = self.locations[partition.file]
         if self.file_format == "parquet":
-            metadata = self.metadata[partition.file] if self.metadata else None
-            return ParquetReader(self.layout).read(location, index, partition.start, partition.end, metadata)
+            footer = self.footers[partition.file] if self.footers else None
+            return ParquetReader(self.layout).read(location, index, partition.start, partition.end, footer)
         shown = self.shown[partition.file] if self.shown else None
         tables = JsonlReader(self.layout).read(location, index, partition.start, partition.end, shown)
         return _read_whole(tables, location)
@@ -118,7 +118,8 @@ def content_digest(
     digest, start, end = ContentDigest(), partition.start, partition.end
     try:
         if file_format == "parquet":
-            for _, rows in read_rows(location, location.parquet_metadata(), columns, start, end):
+            metadata, first = read_footer(location).around(location, start, end)
+            for _, rows in read_rows(location, metadata, columns, start, end, first):
                 digest.add_rows(rows)
         else:
             with location.open(start - 1, end) as stream:

@@ -20,22 +20,29 @@ _ROWS_PER_CHUNK = 4000
 
 
 def read_rows(
-    location: FileLocation, metadata: pq.FileMetaData, columns: Iterable[str], start: int, end: int
+    location: FileLocation,
+    metadata: pq.FileMetaData,
+    columns: Iterable[str],
+    start: int,
+    end: int,
+    metadata_start: int = 0,
 ) -> Iterator[tuple[int, pa.RecordBatch]]:
     """Reads a run of rows.
 
     Args:
         location: a Parquet file.
-        metadata: its metadata.
+        metadata: its metadata, of all row groups or of consecutive ones that have these rows.
         columns: the columns to read; those that it does not have are left out.
         start: the first row.
         end: the row after the last one.
+        metadata_start: the first row that the metadata are about.
 
     Yields:
         Consecutive rows, after the number of the first of them.
     """
-    row_groups, first, last = _row_groups(metadata, start, end)
-    key = (location, location.version() if location.local_path else "", tuple(row_groups), tuple(columns))
+    row_groups, first, last = _row_groups(metadata, metadata_start, start, end)
+    version = location.version() if location.local_path else ""
+    key = (location, version, first, tuple(row_groups), tuple(columns))
     held = _held.pop() if _held else None
     if held is not None and not (held.key == key and held.position <= start):
         held.close()
@@ -105,10 +112,10 @@ def _has_dictionary(found: pa.DataType, *, is_nested: bool) -> bool:
     return any(_has_dictionary(found.field(index).type, is_nested=True) for index in range(found.num_fields))
 
 
-def _row_groups(metadata: pq.FileMetaData, start: int, end: int) -> tuple[list[int], int, int]:
+def _row_groups(metadata: pq.FileMetaData, begins: int, start: int, end: int) -> tuple[list[int], int, int]:
     """Returns the row groups that a run of rows touches, the first row of the first one, and the row after the last."""
     touched: list[int] = []
-    first = last = begins = 0
+    first = last = 0
     for index in range(metadata.num_row_groups):
         ends = begins + metadata.row_group(index).num_rows
         if begins < end and ends > start:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -408,3 +409,17 @@ def test_shards_without_a_category_are_not_ignored_silently(tmp_path: Path) -> N
 def test_reviews_are_not_taken_for_items(tmp_path: Path) -> None:
     put(tmp_path, "Toys.jsonl", "meta_Toys.jsonl.gz")
     assert "Toys.jsonl, meta_Toys.jsonl.gz" in refused(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["Toys.jsonl", "Toys.parquet", "Toys.jsonl.gz"])
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path, name: str) -> None:
+    put(tmp_path, "Books.jsonl")
+    os.mkfifo(tmp_path / name)
+    assert refused(tmp_path).startswith(f"a pipe or a device, and no file: {tmp_path / name}\n")
+    assert refused(tmp_path / name).startswith(f"a pipe or a device, and no file: {tmp_path / name}\n")
+
+
+def test_a_pipe_that_may_be_no_catalogue_file_is_not_looked_into(tmp_path: Path) -> None:
+    put(tmp_path, "Books.jsonl")
+    os.mkfifo(tmp_path / "Toys.json")
+    assert names(find_categories(tmp_path, [])) == {"Books": ("jsonl", ["Books.jsonl"])}

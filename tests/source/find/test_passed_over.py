@@ -132,3 +132,17 @@ def test_a_part_of_a_data_set_is_called_so(tmp_path: Path) -> None:
     put(tmp_path / "Toys", "default/partial-train/0000.parquet")
     (line,) = looked(tmp_path / "Toys")[1].lines()
     assert line == "Toys: default/partial-train is only the part of the data set that the Hub converted"
+
+
+@pytest.mark.parametrize(("log", "kind"), [("_delta_log/00000000000000000000.json", "Delta"), (".hoodie/a", "Hudi")])
+@pytest.mark.parametrize("folder", ["", "Toys/"])
+def test_the_files_of_a_table_with_a_log_are_known(tmp_path: Path, folder: str, log: str, kind: str) -> None:
+    put(tmp_path, f"{folder}part-00000-aa-c000.snappy.parquet", f"{folder}{log}")
+    assert looked(tmp_path, "Toys")[1].tables == {"Toys": kind}
+
+
+def test_files_beside_a_table_are_none_of_it(tmp_path: Path) -> None:
+    put(tmp_path, "Toys.parquet", "old/Old.parquet", "old/_delta_log/00000000000000000000.json")
+    assert looked(tmp_path, "Toys")[1].tables == {}
+    put(tmp_path, "Books.jsonl", "_delta_log/00000000000000000000.json")
+    assert looked(tmp_path, "Books")[1].tables == {}

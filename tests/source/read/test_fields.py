@@ -110,6 +110,21 @@ def test_text_stands_for_a_list_of_it(folder: Path) -> None:
     assert [row["features"] for row in found] == [["red"], None, ["round"]]
 
 
+def test_text_stands_for_a_kept_list_in_both_formats(folder: Path) -> None:
+    rows = [{"name": "a", "cost": "1", "categories": text} for text in ("Toys", None, "")]
+    layout = row_layout(["categories"], fields=NAMES)
+    (folder / "kept.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    pq.write_table(pa.Table.from_pylist(rows), folder / "kept.parquet")
+    size = (folder / "kept.jsonl").stat().st_size
+    for tables in (
+        JsonlReader(layout).read(LocalFile(folder / "kept.jsonl"), 0, 0, size),
+        ParquetReader(layout).read(LocalFile(folder / "kept.parquet"), 0, 0, 3),
+    ):
+        rows_read = next(iter(tables))
+        assert rows_read["keep:categories"].to_pylist() == [["Toys"], None, [""]]
+        assert rows_read["cause"].to_pylist() == [None] * 3
+
+
 def test_large_text_stands_for_a_list_of_it(folder: Path) -> None:
     table = pa.table({"name": ["a"], "cost": ["1"], "description": pa.array(["It boils."], pa.large_string())})
     assert from_parquet(folder, table, NAMES)[0]["description"] == ["It boils."]

@@ -13,8 +13,10 @@ from job.source.read.json_form import check_lines
 
 ROWS = [{"title": f"Chair {number}", "details": {"Parts": [number]}} for number in range(40)]
 LONG = [{"title": "Chair", "text": "x" * 300_000}, {"title": "Table"}]
+LINES = "".join(json.dumps(row) + "\n" for row in ROWS)
 ARRAY = "it is one JSON array"
 SPREAD = "its objects are spread over several lines"
+CR = "its lines end with a carriage return alone"
 
 WRONG = {
     "in one line": (json.dumps(ROWS), ARRAY),
@@ -34,6 +36,9 @@ WRONG = {
     "its first row larger than that, cut in a list": (json.dumps([{"ranks": [-1.5] * 90_000}]), ARRAY),
     "its first row larger than that, cut in a word": (json.dumps([{"ranks": [float("-inf")] * 90_000}]), ARRAY),
     "objects over several lines": ("\n".join(json.dumps(row, indent=4) for row in ROWS), SPREAD),
+    "lines of old Macs": (LINES.replace("\n", "\r"), CR),
+    "lines of old Macs, and a newline at the end": (LINES.replace("\n", "\r") + "\n", CR),
+    "long lines of old Macs": (LINES.replace("\n", "\r") * 300, CR),
     "one object over several lines": (json.dumps({"rows": ROWS}, indent=1), SPREAD),
 }
 
@@ -51,8 +56,6 @@ def test_what_is_not_one_object_in_each_line_is_named(content: str, name: str, t
     )
 
 
-LINES = "".join(json.dumps(row) + "\n" for row in ROWS)
-
 RIGHT = {
     "rows": LINES,
     "nothing": "",
@@ -68,6 +71,9 @@ RIGHT = {
     "the same, and a long file": '[{"title": "cut o\n' + LINES * 200,
     "a row that was cut off first": '{"title": "cut o\n' + LINES,
     "a brace first": "{\n" + LINES,
+    "lines of Windows": LINES.replace("\n", "\r\n"),
+    "a carriage return too many": LINES.replace("\n", "\r\r\n"),
+    "a carriage return between keys": LINES.replace(", ", ",\r"),
     "a table": "title,price\nspoon,5\n",
     "too deep": "[" * 100_000 + "\n" + LINES,
     "too deep in objects": '[{"a":' * 100_000,

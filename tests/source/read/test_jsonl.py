@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from job.recipe.verdicts import CUT_OFF, END, MALFORMED
 from job.source.location import LocalFile
 from job.source.read.jsonl import JsonlReader, end_of_rows, is_blank, read_lines
+from job.source.read.partitions import Partition
+from job.source.read.reader import content_digest
 from tests.source.hub_form import row_layout
 
 BYTE_ORDER_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}".encode()
@@ -163,7 +165,10 @@ def test_the_reader_gives_each_row_once_and_counts_it(path: Path, data: bytes, c
     for start, end in ranges(len(data), cuts):
         part, message = read(path, start, end)
         assert message["position"] == len(part)
-        assert {name for name, value in message.items() if value is not None} == {"partition", "position", "verdict"}
+        given = {name for name, value in message.items() if value is not None}
+        assert given == {"partition", "position", "verdict", "raw"}
+        cut = Partition(0, start, end)
+        assert message["raw"].decode() == content_digest("jsonl", LocalFile(path), cut, (), NO_LIMIT)
         found += part
     expected = [(offset, line) for offset, line in true_lines(data) if line.strip(b" \t\r\v\f")]
     expected = expected[:-1] if is_cut_off(data) else expected
@@ -190,7 +195,7 @@ def test_many_rows_keep_their_order_and_end_in_one_message(tmp_path: Path) -> No
 def test_a_range_without_rows_still_says_so(tmp_path: Path) -> None:
     path = tmp_path / "blank.jsonl"
     path.write_bytes(b"\n \r\n\t\n")
-    assert read(path, 0, 6) == ([], read(path, 2, 2)[1])
+    assert [read(path, start, end)[0] for start, end in ((0, 6), (2, 2))] == [[], []]
     assert read(path, 0, 6)[1]["position"] == 0
 
 

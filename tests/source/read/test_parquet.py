@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pyarrow.parquet.encryption as encryption
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -18,8 +20,11 @@ from hypothesis import strategies as st
 from job.errors import CurateError, UsageError
 from job.recipe.verdicts import END, MALFORMED
 from job.source.location import LocalFile
+from job.source.read import footer
 from job.source.read.parquet import ParquetReader
 from job.source.read.parquet_columns import open_checked
+from job.source.read.partitions import Partition
+from job.source.read.reader import content_digest
 from job.source.read.rows import MAX_RAW_BYTES
 from tests.source.hub_form import NEEDED, listings, ranges, read_all, row_layout, write_groups
 
@@ -93,6 +98,7 @@ def test_a_range_ends_in_a_message_with_the_rows_schema(path: Path) -> None:
         "partition": 7,
         "position": 3,
         "verdict": END,
+        "raw": str(content_digest("parquet", LocalFile(path), Partition(0, 1, 4), INPUTS, 1)).encode(),
     }
 
 
@@ -392,6 +398,36 @@ def test_a_file_that_was_cut_off_is_refused(path: Path, missing: int) -> None:
     write_groups(path, listings(50), [50])
     path.write_bytes(path.read_bytes()[:-missing])
     with pytest.raises(UsageError, match="fetch it again"):
+        open_checked(LocalFile(path), row_layout())
+
+
+class _Keys(encryption.KmsClient):  # pyright: ignore[reportUntypedBaseClass]
+    """Wraps keys by writing them down."""
+
+    def __init__(self, _: encryption.KmsConnectionConfig):
+        super().__init__()
+
+    def wrap_key(self, key_bytes: bytes, master_key_identifier: str) -> bytes:
+        del master_key_identifier
+        return base64.b64encode(key_bytes)
+
+    def unwrap_key(self, wrapped_key: bytes, master_key_identifier: str) -> bytes:
+        del master_key_identifier
+        return base64.b64decode(wrapped_key)
+
+
+@pytest.mark.parametrize("num_groups", [1, 300])
+def test_encrypted_columns_are_refused_before_arrow_ends_the_process(
+    path: Path, num_groups: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(footer, "SPLIT_BYTES", 20_000)  # so the second one is large enough to be cut
+    rows = listings(num_groups)
+    asked = encryption.EncryptionConfiguration(footer_key="f", column_keys={"c": ["price"]}, plaintext_footer=True)
+    factory = encryption.CryptoFactory(_Keys)
+    properties = factory.file_encryption_properties(encryption.KmsConnectionConfig(), asked)
+    with pq.ParquetWriter(path, rows.schema, encryption_properties=properties) as writer:
+        writer.write_table(rows, row_group_size=1)
+    with pytest.raises(UsageError, match="is a Parquet file with encrypted columns"):
         open_checked(LocalFile(path), row_layout())
 
 

@@ -139,7 +139,7 @@ def test_a_category_is_the_same_beside_others(folder: Path, tmp_path: Path) -> N
 
 
 def test_parquet_has_the_hub_s_columns_and_row_groups(folder: Path) -> None:
-    metadata = open_checked(LocalFile(folder / PARQUET), row_layout())
+    metadata = open_checked(LocalFile(folder / PARQUET), row_layout()).summary
     schema = pq.read_schema(folder / PARQUET)
     texts = pa.list_(pa.string())
     assert set(schema.names) == {*HUB_TYPES, "images", "videos"}
