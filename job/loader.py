@@ -24,6 +24,7 @@ from job.output.totals import CategoryTotals
 from job.recipe.course_2024.prompt import test_prompt
 from job.run import run_job
 from job.storage.filesystem import open_filesystem
+from job.streams.standard import tolerant
 
 if TYPE_CHECKING:
     import ray.data
@@ -136,4 +137,4 @@ class ItemLoader:
 
 
 def _say(line: str) -> None:
-    sys.stderr.write(line + "\n")
+    tolerant(sys.stderr).write(line + "\n")
