@@ -9,7 +9,6 @@ For a big category, `dataset()` gives a Ray Dataset instead, and `output` is the
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,16 +109,11 @@ class ItemLoader:
             CurateError: see `run_job`.
         """
         names = self._shards(workers)
-        import ray
         import ray.data
 
-        if not ray.is_initialized():
-            address = os.environ.get("RAY_ADDRESS", "local")
-            if address == "local":
-                from job.cluster.environment import ask_for_token
+        from job.cluster.start import ensure_ray
 
-                ask_for_token()
-            ray.init(address=address, include_dashboard=False if address == "local" else None, log_to_driver=False)
+        ensure_ray(_say)
         if isinstance(self.output, Path):
             filesystem, root = None, str(self.output.absolute())
         else:
