@@ -43,6 +43,9 @@ WORKER_TITLE = "ray::"
 AGENT_TITLE = "Agent"
 """A part of the titles of the worker processes that are a node's own agents."""
 
+LAST_WORDS = "core_worker_process.cc"
+"""A part of the line with which Ray's core ends the process that it was to make a driver."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Internal:
