@@ -112,7 +112,7 @@ def tolerant(stream: TextIO | None) -> TextIO:
     """
     if stream is None:
         return _text(_Unfailing(None), None)
-    raw = getattr(getattr(stream, "buffer", None), "raw", None)
+    raw = getattr(stream.buffer, "raw", None) if isinstance(stream, io.TextIOWrapper) else None
     if raw is None or isinstance(raw, _Unfailing):
         return stream
     return _text(_Unfailing(raw), stream)
