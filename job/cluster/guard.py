@@ -19,10 +19,10 @@ from collections.abc import Generator
 from pathlib import Path
 
 from job.errors import CurateError
-from job.streams.standard import claim, json_options, muted_stderr, report_at_once
+from job.streams.standard import claim, is_claimed, json_options, muted_stderr, report_at_once
 
 _SAID = "driver.err"
-"""Name of the file, in the Ray's folder, with what Ray's core writes to standard error during the start."""
+"""Name of the file, in the Ray's folder, with what Ray's core writes to the command's standard error in the start."""
 _BEAT = b"."
 _BEAT_S = 0.5
 """Seconds between two signs that the driver's threads run."""
@@ -66,7 +66,8 @@ def guarded_start(folder: str) -> Generator[None]:
     thread = threading.Thread(target=beat, daemon=True)
     thread.start()
     try:
-        with muted_stderr(Path(folder) / _SAID):
+        # Other threads of a user's own program may write at the same time.
+        with muted_stderr(Path(folder) / _SAID) if is_claimed() else contextlib.nullcontext():
             yield
     finally:
         ended.set()

@@ -76,7 +76,7 @@ class _Results(_Unfailing):
         if self.error is None:
             try:
                 self.has_begun = True
-                return self._raw.write(data) or 0
+                return self._raw.write(data) or 0  # None from a pipe that is full and does not block: try again
             except OSError as error:
                 self.error = error
                 if error.errno == errno.EPIPE and not _works():
@@ -101,6 +101,11 @@ def claim() -> None:
     _results = _Results(io.FileIO(_OUT, "w", closefd=False))
     sys.stdout = _text(_results, sys.stdout)
     sys.stderr = _text(_Unfailing(io.FileIO(_ERR, "w", closefd=False)), sys.stderr)
+
+
+def is_claimed() -> bool:
+    """Tells whether this process is the command, not a program that uses this package."""
+    return _results is not None
 
 
 def tolerant(stream: TextIO | None) -> TextIO:
