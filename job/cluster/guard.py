@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import select
 import signal
 import subprocess
@@ -117,7 +118,8 @@ def _last_line(folder: str, last_words: str) -> str:
         for line in (Path(folder) / _SAID).read_text(errors="replace").splitlines():
             _, has_ended, words = line.partition(last_words)
             if has_ended:
-                return f"one of its processes has died: {words.partition(' ')[2].partition(' worker_id=')[0]}"
+                cause = re.split(r" worker_id=|\.? Worker will terminate", words.partition(" ")[2])[0]
+                return f"one of its processes has died: {cause}"
     return ""
 
 
