@@ -1,14 +1,16 @@
 """The `curate` command; `python -m job` runs it too."""
 
-import contextlib
 import os
 import signal
 import sys
 
+from job.streams.standard import claim, finished, leave
+
 
 def main() -> None:
-    """Runs the command. While its modules are being imported, Ctrl-C ends it silently."""
-    before = signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+    """Runs the command. While its modules are being imported, Ctrl-C ends it without a word for people."""
+    claim()
+    before = signal.signal(signal.SIGINT, lambda *_: leave("interrupted", 130))
     try:
         from job.cli import app as cli
     except ModuleNotFoundError as error:
@@ -27,11 +29,8 @@ def main() -> None:
         cli.main()
     except SystemExit as ending:
         code = ending.code
-    with contextlib.suppress(OSError):  # the reader of a pipe may be gone
-        sys.stdout.flush()
-        sys.stderr.flush()
     # Everything is cleaned up. An ordinary exit would wait for Ray's threads, which have crashed or hung processes.
-    os._exit(code if isinstance(code, int) else int(code is not None))
+    os._exit(finished(code if isinstance(code, int) else int(code is not None)))
 
 
 if __name__ == "__main__":

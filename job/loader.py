@@ -9,7 +9,6 @@ For a big category, `dataset()` gives a Ray Dataset instead, and `output` is the
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from job.output.totals import CategoryTotals
 from job.recipe.course_2024.prompt import test_prompt
 from job.run import run_job
 from job.storage.filesystem import open_filesystem
+from job.streams.standard import tolerant
 
 if TYPE_CHECKING:
     import ray.data
@@ -109,16 +109,11 @@ class ItemLoader:
             CurateError: see `run_job`.
         """
         names = self._shards(workers)
-        import ray
         import ray.data
 
-        if not ray.is_initialized():
-            address = os.environ.get("RAY_ADDRESS", "local")
-            if address == "local":
-                from job.cluster.environment import ask_for_token
+        from job.cluster.start import ensure_ray
 
-                ask_for_token()
-            ray.init(address=address, include_dashboard=False if address == "local" else None, log_to_driver=False)
+        ensure_ray(_say)
         if isinstance(self.output, Path):
             filesystem, root = None, str(self.output.absolute())
         else:
@@ -136,4 +131,4 @@ class ItemLoader:
 
 
 def _say(line: str) -> None:
-    sys.stderr.write(line + "\n")
+    tolerant(sys.stderr).write(line + "\n")

@@ -19,6 +19,7 @@ from job.errors import CurateError
 from job.output.folder import OutputFolder
 from job.plan.work import CategoryWork
 from job.recipe.verdicts import KEPT, MALFORMED
+from job.streams.standard import tolerant
 
 _LINE_EVERY_S = 10.0
 """Seconds between two lines on the same category."""
@@ -100,12 +101,12 @@ ShowProgress = Callable[[Snapshot | Download], None]
 
 def _console() -> Console:
     """Returns standard error; in a notebook, the cell."""
-    return Console(stderr=not Console().is_jupyter)
+    return Console() if Console().is_jupyter else Console(file=tolerant(sys.stderr))
 
 
 def _is_live() -> bool:
     """Tells whether a bar can move where it is shown."""
-    return Console().is_jupyter or sys.stderr.isatty()
+    return Console().is_jupyter or tolerant(sys.stderr).isatty()
 
 
 @contextlib.contextmanager
@@ -169,8 +170,7 @@ def _lines() -> ShowProgress:
             last[at.title] = now
             if at.done == at.total:
                 ended.add(at.title)
-            sys.stderr.write(at.line() + "\n")
-            sys.stderr.flush()
+            tolerant(sys.stderr).write(at.line() + "\n")
 
     return show
 
@@ -217,8 +217,7 @@ def watched(work: CategoryWork, output: OutputFolder, show: Callable[[Snapshot],
             with contextlib.suppress(CurateError, OSError):  # the next look may succeed
                 at = look(at)
             if at.done < at.total:
-                with contextlib.suppress(OSError):  # nobody may read standard error any more
-                    show(at)
+                show(at)
 
     thread = threading.Thread(target=poll, daemon=True)
     thread.start()

@@ -11,6 +11,8 @@ import threading
 from collections.abc import Generator
 from typing import NoReturn
 
+from job.streams.standard import leave, say_at_once
+
 INTERRUPTED = 130
 """Exit code of a command that was ended by a signal."""
 _UNWIND_S = 20.0
@@ -22,14 +24,9 @@ def _interrupt(*_: object) -> NoReturn:
     """Ends the command in good order at the first signal. `_enforce_ending` handles those that follow."""
     for number in _ENDING:
         signal.signal(number, lambda *_: None)
-    _say(b"stopping; interrupt again to leave at once\n")
-    raise KeyboardInterrupt
-
-
-def _say(line: bytes) -> None:
     if not only_follows():
-        with contextlib.suppress(OSError):  # the terminal was closed
-            os.write(sys.stderr.fileno(), line)
+        say_at_once("stopping; interrupt again to leave at once")
+    raise KeyboardInterrupt
 
 
 def answer_signals() -> None:
@@ -52,8 +49,8 @@ def _enforce_ending() -> None:
     def enforce() -> None:
         os.read(signals, 1)
         select.select([signals], [], [], _UNWIND_S)
-        _say(b"left at once; run the same command again to clean up and go on\n")
-        os._exit(INTERRUPTED)
+        line = "left at once; run the same command again to clean up and go on"
+        leave(line, INTERRUPTED, "" if only_follows() else line)
 
     threading.Thread(target=enforce, daemon=True).start()
 

@@ -13,7 +13,9 @@ import pytest
 from tests.paths import PACKAGE
 
 ROOMS = (
-    {"errors", "signals"},
+    {"errors"},
+    {"streams"},
+    {"signals"},
     {"recipe"},
     {"config"},
     {"storage"},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from importlib.metadata import version
 from typing import Annotated, NoReturn
@@ -12,6 +11,7 @@ import typer
 from job.cli import machine, outputs, running
 from job.errors import CurateError, as_curate_error, printable
 from job.signals import INTERRUPTED, only_follows
+from job.streams.standard import error_document
 
 app = typer.Typer(
     help=(
@@ -86,9 +86,13 @@ def global_options(
 
 def _fail(error: CurateError) -> NoReturn:
     typer.echo(f"error: {printable(str(error), lines=True)}", err=True)
-    if "--json" in sys.argv:
-        typer.echo(json.dumps({"error": str(error), "exit_code": error.exit_code}))
+    _print_document(str(error), error.exit_code)
     sys.exit(error.exit_code)
+
+
+def _print_document(error: str, exit_code: int) -> None:
+    if document := error_document(error, exit_code):
+        typer.echo(document)
 
 
 def main() -> None:
@@ -99,6 +103,7 @@ def main() -> None:
         if ending.code == INTERRUPTED and not only_follows():  # typer's exit code for Ctrl-C
             kept = "; what was finished is kept: run the same command again to go on" if "run" in sys.argv[1:2] else ""
             typer.echo(f"interrupted{kept}", err=True)
+            _print_document(f"interrupted{kept}", INTERRUPTED)
         raise
     except Exception as error:
         friendly = as_curate_error(error)

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import shutil
-import sys
 import threading
 from collections.abc import Generator
 from pathlib import Path
 
 from job.cluster.environment import own_environment
+from job.cluster.guard import guarded_start, not_started
 from job.cluster.processes import end_all, end_workers, without_helpers
 from job.cluster.ray_folder import ray_folder
 from job.cluster.ray_internals import folder_options
 from job.cluster.watch import Watch
-from job.errors import CurateError, UsageError
+from job.errors import UsageError
 from job.signals import sigterm_interrupts
+from job.streams.standard import muted_stderr
 
 OBJECT_STORE_BYTES = 128 << 20
 """Size of Ray's object store, in bytes. Rows do not go through it, only the arguments and results of tasks. Ray's
@@ -26,7 +26,6 @@ SHARED_MEMORY = Path("/dev/shm")  # noqa: S108
 """Where Ray keeps its object store. macOS has no such folder, and Ray uses files there."""
 _SHUT_DOWN_S = 10.0
 """Seconds that Ray has to shut down before its processes are killed."""
-_STANDARD_ERROR = 2
 
 
 def check_shared_memory() -> None:
@@ -56,13 +55,19 @@ def own_ray(cpus: int) -> Generator[None]:
         CurateError: if Ray does not start, or one of its own processes dies.
     """
     with ray_folder() as folder, own_environment(), Watch(folder) as watch:
+        has_started = False
         try:
-            _start(cpus, folder)
+            with guarded_start(folder):
+                _start(cpus, folder)
+            has_started = True
+            watch.has_started()
             yield
         finally:
             watch.end()
-            with _muted_stderr():
+            with muted_stderr():
                 _shut_down(folder)
+            if not has_started:  # of a start that was interrupted, Ray does not know all processes
+                end_all(folder)
 
 
 def _start(cpus: int, folder: str) -> None:
@@ -81,10 +86,7 @@ def _start(cpus: int, folder: str) -> None:
             )
     except Exception as error:
         words = " ".join(str(error).split()) or type(error).__name__
-        raise CurateError(
-            f"Ray did not start on this machine: {words}\n"
-            "nothing was lost: run the same command again; if that does not help: curate doctor"
-        ) from None
+        raise not_started(words) from None
     logging.getLogger(ray.__name__).setLevel(logging.ERROR)
 
 
@@ -98,17 +100,3 @@ def _shut_down(folder: str) -> None:
     backstop.start()
     ray.shutdown()
     backstop.cancel()
-
-
-@contextlib.contextmanager
-def _muted_stderr() -> Generator[None]:
-    """Discards what Ray's core writes to standard error by itself: that the processes we end have failed."""
-    sys.stderr.flush()
-    kept = os.dup(_STANDARD_ERROR)
-    with Path(os.devnull).open("wb") as nowhere:
-        os.dup2(nowhere.fileno(), _STANDARD_ERROR)
-        try:
-            yield
-        finally:
-            os.dup2(kept, _STANDARD_ERROR)
-            os.close(kept)

@@ -57,6 +57,31 @@ def core_processes() -> dict[psutil.Process, str]:
     return found
 
 
+def failed_core_processes(driver: int) -> list[str]:
+    """Returns which core processes of a driver's Ray have died or were stopped, in words.
+
+    Args:
+        driver: number of the process that has started the Ray.
+    """
+    failed: list[str] = []
+    with contextlib.suppress(psutil.Error):
+        for process in psutil.Process(driver).children():
+            with contextlib.suppress(psutil.Error):
+                if (name := process.name()) in CORE_PROCESSES:
+                    if is_dead(process):
+                        failed.append(f"{CORE_PROCESSES[name]} has died")
+                    elif is_stopped(process.pid):
+                        failed.append(f"{CORE_PROCESSES[name]} was stopped by a signal")
+    return failed
+
+
+def is_stopped(number: int) -> bool:
+    """Tells whether a process stands still since it got a signal to stop."""
+    with contextlib.suppress(psutil.Error):
+        return psutil.Process(number).status() == psutil.STATUS_STOPPED
+    return False
+
+
 def end_workers(folder: str) -> None:
     """Kills the workers of a Ray of our own. When it shuts down, Ray would wait for them one after the other.
 

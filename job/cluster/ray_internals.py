@@ -43,6 +43,9 @@ WORKER_TITLE = "ray::"
 AGENT_TITLE = "Agent"
 """A part of the titles of the worker processes that are a node's own agents."""
 
+LAST_WORDS = "core_worker_process.cc"
+"""A part of the line with which Ray's core ends the process that it was to make a driver."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Internal:
@@ -221,6 +224,28 @@ def folder_options(folder: str) -> Generator[dict[str, Any]]:
             os.environ[_FOLDER_VARIABLE] = before
 
 
+# Ray starts by itself when it is used and there is none. A thread that is left over from a stopped run, or one of Ray
+# Data's, would so start a Ray that nobody has asked for, with all CPUs, and that nobody stops.
+
+_AUTO_INIT_LOCK = "ray._private.auto_init_hook.auto_init_lock"
+
+AUTO_INIT = Internal(
+    name=_AUTO_INIT_LOCK,
+    fits=lambda: callable(_found(_AUTO_INIT_LOCK).__enter__),
+    without="a thread that is left over from a stopped run may start another Ray",
+)
+
+
+def replace_auto_init_lock(replaced_by: Callable[[Any], Any]) -> None:
+    """Replaces the lock that Ray takes before it starts by itself. Needs `AUTO_INIT`.
+
+    Args:
+        replaced_by: makes another lock of the present one.
+    """
+    module, _, name = _AUTO_INIT_LOCK.rpartition(".")
+    setattr(importlib.import_module(module), name, replaced_by(_found(_AUTO_INIT_LOCK)))
+
+
 # Ray's processes. What is not found by these names is left to Ray.
 
 
@@ -281,7 +306,7 @@ class JobRequests:
         return answer.json()
 
 
-OF_OUR_OWN_RAY = (STATS_ACTOR, CLUSTER_AUTOSCALER, TOKEN, FOLDER, HELPERS, CORE, TITLES)
+OF_OUR_OWN_RAY = (STATS_ACTOR, CLUSTER_AUTOSCALER, TOKEN, FOLDER, HELPERS, CORE, TITLES, AUTO_INIT)
 """What a Ray of our own uses."""
 OF_A_JOB = (REQUEST,)
 """What submitting a job uses."""

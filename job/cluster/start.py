@@ -14,10 +14,15 @@ import threading
 from collections.abc import Callable, Generator
 from typing import Any, Literal
 
+from job.cluster.environment import ask_for_token
 from job.cluster.join import join
 from job.cluster.own_ray import check_shared_memory, own_ray
 from job.cluster.ray_internals import OF_OUR_OWN_RAY, tell_what_is_missing
+from job.cluster.stoppable import forbid_other_rays
 from job.cluster.workers import Reserved, Workers
+
+_turn = threading.RLock()
+"""Held while this process has a Ray of our own, or joins one: a process has one Ray at a time."""
 
 
 def usable_cores() -> int:
@@ -46,32 +51,64 @@ def started_ray(
         CurateError: if a Ray of our own does not start, or dies.
     """
     os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")  # else Ray prints to standard output when a worker dies
-    on_sigterm = signal.getsignal(signal.SIGTERM)
-    address = os.environ.get("RAY_ADDRESS")
-    import ray
+    with contextlib.ExitStack() as turn:
+        turn.enter_context(_taken_turn(say))
+        on_sigterm = signal.getsignal(signal.SIGTERM)
+        address = os.environ.get("RAY_ADDRESS")
+        import ray
 
-    if (given := ray.is_initialized()) or address:
-        if not given:
-            join(str(address), say)
+        forbid_other_rays()
+        if (given := ray.is_initialized()) or address:
+            if not given:
+                join(str(address), say)
+                _restore(on_sigterm)
+                _mute_ray_data()
+            turn.close()  # others may work on this Ray at the same time
+            with _joined_workers(workers, say, has_other_nodes=not given or _nodes() > 1) as joined:
+                yield joined
+            return
+
+        check_shared_memory()
+        cores = usable_cores()
+        count = cores if workers == "all" else workers
+        if count > cores:
+            say(f"{count} workers on {cores} cores: some will share a core")
+        say(f"starting Ray with {count} {'worker' if count == 1 else 'workers'}")
+        with own_ray(count):
             _restore(on_sigterm)
             _mute_ray_data()
-        with _joined_workers(workers, say, has_other_nodes=not given or _nodes() > 1) as joined:
-            yield joined
-        return
+            for _ in range(count):
+                ray.remote(num_cpus=1)(_call).remote(prepare)
+            tell_what_is_missing(OF_OUR_OWN_RAY, say)
+            yield Workers(count=count, ray_options={"num_cpus": 1}, has_other_nodes=False, cpus=count)
 
-    check_shared_memory()
-    cores = usable_cores()
-    count = cores if workers == "all" else workers
-    if count > cores:
-        say(f"{count} workers on {cores} cores: some will share a core")
-    say(f"starting Ray with {count} {'worker' if count == 1 else 'workers'}")
-    with own_ray(count):
-        _restore(on_sigterm)
-        _mute_ray_data()
-        for _ in range(count):
-            ray.remote(num_cpus=1)(_call).remote(prepare)
-        tell_what_is_missing(OF_OUR_OWN_RAY, say)
-        yield Workers(count=count, ray_options={"num_cpus": 1}, has_other_nodes=False, cpus=count)
+
+def ensure_ray(say: Callable[[str], None]) -> None:
+    """Gives this process a Ray that lasts, unless it has one: the one that `RAY_ADDRESS` names, or one of its own.
+
+    Args:
+        say: receives a line if another thread's run has to end first.
+    """
+    with _taken_turn(say):
+        import ray
+
+        if not ray.is_initialized():
+            address = os.environ.get("RAY_ADDRESS", "local")
+            if address == "local":
+                ask_for_token()
+            ray.init(address=address, include_dashboard=False if address == "local" else None, log_to_driver=False)
+
+
+@contextlib.contextmanager
+def _taken_turn(say: Callable[[str], None]) -> Generator[None]:
+    """Waits until no other thread of this process has a Ray of our own, which would go away under it."""
+    if not _turn.acquire(blocking=False):
+        say("waiting for another run in this Python: each starts a Ray of its own, and a process has one at a time")
+        _turn.acquire()
+    try:
+        yield
+    finally:
+        _turn.release()
 
 
 @contextlib.contextmanager

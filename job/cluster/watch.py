@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import _thread
 import os
-import sys
 import threading
+import time
 
 import psutil
 
-from job.cluster.processes import core_processes, end_all, is_dead
+from job.cluster.guard import START_S, not_started
+from job.cluster.processes import core_processes, end_all, failed_core_processes, is_dead
 from job.cluster.ray_internals import CORE_PROCESSES
 from job.errors import CurateError
+from job.streams.standard import leave
 
 _START_POLL_S = 0.5
 """Seconds between two looks while Ray starts."""
@@ -34,7 +36,8 @@ class Watch:
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
-        self._died: list[str] = []
+        self._error: CurateError | None = None
+        self._started = threading.Event()
         self._ended = threading.Event()
 
     def __enter__(self) -> Watch:
@@ -42,35 +45,39 @@ class Watch:
             threading.Thread(target=self._watch, daemon=True).start()
         return self
 
+    def has_started(self) -> None:
+        """Notes that Ray has started, which must not last for ever."""
+        self._started.set()
+
     def end(self) -> None:
         """Ends the watch before Ray is stopped. If Ray has died it goes on, since stopping Ray may then hang."""
-        if not self._died:
+        if not self._error:
             self._ended.set()
 
     def _watch(self) -> None:
         processes: dict[psutil.Process, str] = {}
-        poll_s = _START_POLL_S
+        began, poll_s = time.monotonic(), _START_POLL_S
         while not self._ended.wait(poll_s):
             if len(processes) < len(CORE_PROCESSES):
                 processes |= core_processes()
             else:
                 poll_s = _POLL_S
-            self._died += [CORE_PROCESSES[name] for process, name in processes.items() if is_dead(process)]
-            if self._died:
+            if died := [CORE_PROCESSES[name] for process, name in processes.items() if is_dead(process)]:
+                self._error = CurateError(
+                    f"Ray's {died[0]} has died; it may have been killed, as happens when memory runs out\n"
+                    "what was finished is kept: run the same command again to go on, perhaps with fewer --workers"
+                )
+            elif not self._started.is_set() and time.monotonic() - began > START_S:
+                failed = [f"its {words}" for words in failed_core_processes(os.getpid())]
+                self._error = not_started((failed or [f"it was not ready after {START_S:.0f} s"])[0])
+            if self._error:
                 _thread.interrupt_main()
                 if not self._ended.wait(_UNWIND_S):
-                    os.write(sys.stderr.fileno(), f"error: {self._error()}\n".encode())
                     end_all(self._folder)
-                    os._exit(CurateError.exit_code)
+                    leave(str(self._error), self._error.exit_code, f"error: {self._error}")
                 return
-
-    def _error(self) -> CurateError:
-        return CurateError(
-            f"Ray's {self._died[0]} has died; it may have been killed, as happens when memory runs out\n"
-            "what was finished is kept: run the same command again to go on, perhaps with fewer --workers"
-        )
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         self._ended.set()
-        if self._died and error is not None:
-            raise self._error() from None
+        if self._error and error is not None:
+            raise self._error from None

@@ -86,3 +86,19 @@ def test_the_examples_in_the_help_are_understood() -> None:
     for example in examples:
         _, name, *arguments = shlex.split(example.partition(" > ")[0])
         COMMANDS[name].make_context(name, arguments)
+
+
+@pytest.mark.parametrize("options", [[], ["--dry-run"]], ids=["run", "dry run"])
+def test_ctrl_c_prints_a_json_document_as_other_errors_do(
+    options: list[str], tmp_path: Path, curate: Curate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("job.run.run_job", interrupted)
+    monkeypatch.setattr("job.run.prospects", interrupted)
+    result = curate("run", "--source", tmp_path, "--output", tmp_path / "out", "--json", *options)
+    said = "interrupted; what was finished is kept: run the same command again to go on"
+    assert (result.exit_code, json.loads(result.out)) == (130, {"error": said, "exit_code": 130})
+    assert result.err.strip() == said
+    assert curate("run", "--source", tmp_path, "--output", tmp_path / "out", *options).out == ""

@@ -84,6 +84,11 @@ def without_titles() -> None:
     without_in_core("setproctitle")
 
 
+def without_auto_init() -> None:
+    hook = "ray._private.auto_init_hook"
+    renamed("auto_init_lock", importlib.import_module(hook), hook)
+
+
 def without_request() -> None:
     sdk = "ray.dashboard.modules.dashboard_sdk"
     renamed("_do_request", importlib.import_module(sdk).SubmissionClient, sdk, "ray.dashboard.modules.job.sdk")
@@ -97,6 +102,7 @@ TAKEN_AWAY: dict[str, Callable[[], None]] = {
     "HELPERS": without_helpers,
     "CORE": without_core,
     "TITLES": without_titles,
+    "AUTO_INIT": without_auto_init,
     "REQUEST": without_request,
 }
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import typer
 
 from job.cluster.local.nodes import Cluster
+from job.streams.standard import claim
 
 LINK = Path("out/cluster")
 """Symbolic link to the folder of the cluster that is running."""
@@ -104,4 +105,5 @@ def curate(*arguments: str) -> None:
 
 
 if __name__ == "__main__":
+    claim()
     main(sys.argv[1:])
