@@ -13,10 +13,10 @@ from pathlib import Path
 
 from job.cluster.environment import own_environment
 from job.cluster.processes import end_all, end_workers, without_helpers
-from job.cluster.ray_folder import ray_folder
+from job.cluster.ray_folder import ray_folder, why_not_writable
 from job.cluster.ray_internals import folder_options
 from job.cluster.watch import Watch
-from job.errors import CurateError, UsageError
+from job.errors import CurateError, UsageError, plain_reason
 from job.signals import sigterm_interrupts
 
 OBJECT_STORE_BYTES = 128 << 20
@@ -35,14 +35,28 @@ def check_shared_memory() -> None:
     Raises:
         UsageError: if it does not.
     """
-    with contextlib.suppress(FileNotFoundError):
+    if sys.platform != "linux":
+        return
+    try:
         free = shutil.disk_usage(SHARED_MEMORY).free
-        if free < OBJECT_STORE_BYTES:
-            raise UsageError(
-                f"{SHARED_MEMORY} has room for {free >> 20} MiB, and Ray's object store needs "
-                f"{OBJECT_STORE_BYTES >> 20}\n"
-                "remove what lies there; in a container: docker run --shm-size=2g"
-            )
+    except OSError as error:
+        raise _no_shared_memory(plain_reason(error)) from None
+    if free < OBJECT_STORE_BYTES:
+        raise UsageError(
+            f"{SHARED_MEMORY} has room for {free >> 20} MiB, and Ray's object store needs "
+            f"{OBJECT_STORE_BYTES >> 20}\n"
+            "remove what lies there; in a container: docker run --shm-size=2g"
+        )
+    if (why := why_not_writable(SHARED_MEMORY)) is not None:
+        raise _no_shared_memory(why)
+
+
+def _no_shared_memory(why: str) -> UsageError:
+    return UsageError(
+        f"{SHARED_MEMORY} cannot be written, and Ray keeps its object store there: {why}\n"
+        f"as root: mkdir -p {SHARED_MEMORY}; mount -t tmpfs -o mode=1777 tmpfs {SHARED_MEMORY}; "
+        "in a container: docker run --shm-size=2g"
+    )
 
 
 @contextlib.contextmanager
@@ -61,7 +75,7 @@ def own_ray(cpus: int) -> Generator[None]:
             yield
         finally:
             watch.end()
-            with _muted_stderr():
+            with muted_stderr():
                 _shut_down(folder)
 
 
@@ -101,7 +115,7 @@ def _shut_down(folder: str) -> None:
 
 
 @contextlib.contextmanager
-def _muted_stderr() -> Generator[None]:
+def muted_stderr() -> Generator[None]:
     """Discards what Ray's core writes to standard error by itself: that the processes we end have failed."""
     sys.stderr.flush()
     kept = os.dup(_STANDARD_ERROR)
