@@ -110,6 +110,7 @@ class ItemLoader:
         """
         names = self._shards(workers)
         import ray.data
+        from pyarrow import fs
 
         from job.cluster.start import ensure_ray
 
@@ -118,8 +119,10 @@ class ItemLoader:
             filesystem, root = None, str(self.output.absolute())
         else:
             filesystem, root = open_filesystem(self.output)
+        if filesystem is None and "?" in root:  # Ray Data takes what follows for the query of an address
+            filesystem, root = fs.SubTreeFileSystem(root, fs.LocalFileSystem()), ""
         # By default Ray Data makes a column of each folder such as `category=Other` in the path of an output.
-        paths = [f"{root}/{name}" for name in names]
+        paths = [f"{root}/{name}" if root else name for name in names]
         found = ray.data.read_parquet(paths, filesystem=filesystem, partitioning=None)
         found.context.execution_options.preserve_order = True
         return found

@@ -31,7 +31,7 @@ from job.plan.unchanged import has_other_version
 from job.plan.work import CategoryWork, Run, plan_work
 from job.recipe.protocol import describe
 from job.schedule import curate_categories
-from job.source.fetch.cache import check_cache_room, missing_bytes
+from job.source.fetch.cache import check_cache_room, check_cache_writable, missing_bytes
 from job.source.files import CategorySource
 from job.source.find.passed_over import PassedOver
 
@@ -109,7 +109,10 @@ def run_job(
             check_same_content(output, [work for work in works if work.plan.category in planned], say)
         check_room(output, works)
         if (config.source.stream is None and config.limit is None) or config.source.stream is False:
-            check_cache_room(sum(missing_bytes(work.source) for work in works if work.remaining()))
+            missing = sum(missing_bytes(work.source) for work in works if work.remaining())
+            if "RAY_ADDRESS" not in os.environ:  # otherwise other nodes may read from the Hub directly
+                check_cache_writable(missing)
+            check_cache_room(missing)
         if fresh and before is not None:  # this late, since until here anything could be wrong with the new job
             output.remove_planned(before)
         if added := [work.plan.category for work in works if planned and work.plan.category not in planned]:

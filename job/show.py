@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -23,6 +24,9 @@ from job.recipe.registry import question
 from job.recipe.verdicts import KEPT, MALFORMED
 from job.run import Outcome, Prospect
 from job.source.find.passed_over import PassedOver
+
+_PATTERN_SIGNS = "*?["
+"""Characters by which a path is a pattern."""
 
 
 def prospect_lines(config: JobConfig, found: Sequence[Prospect], passed_over: PassedOver) -> Iterator[str]:
@@ -84,8 +88,22 @@ def outcome_lines(config: JobConfig, outcome: Outcome) -> Iterator[str]:
         yield f"no items in {', '.join(map(printable, empty))}: load_dataset has nothing to open under that name"
     if count:
         yield f"{done}: {count:,} items in {named}; look at one: curate show {out} 0"
+        yield from _pattern_lines(folder)
     else:
         yield f"{done}: no row became an item; the table above says why; load_dataset cannot open {named}"
+
+
+def _pattern_lines(folder: Path | str) -> Iterator[str]:
+    """Yields how `load_dataset` opens an output whose path it would take for a pattern, and miss or mix up."""
+    path = str(folder.absolute()) if isinstance(folder, Path) else folder
+    if "::" in path.replace("://", ""):
+        yield "load_dataset cannot open a path with ::, so rename the folder for it"
+    elif any(sign in path for sign in _PATTERN_SIGNS):
+        files = f"{glob.escape(path)}/data/*/*.parquet"
+        yield (
+            "load_dataset takes this path for a pattern, so open the items as "
+            f'load_dataset("parquet", data_files={printable(repr(files))}, split="train")'
+        )
 
 
 def published_lines(config: JobConfig, manifest: Manifest) -> Iterator[str]:

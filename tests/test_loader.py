@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import uuid
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
+import datasets
 import psutil
 import pyarrow.parquet as pq
 import pytest
@@ -26,7 +28,7 @@ from job.loader import ItemLoader
 from job.output.folder import OutputFolder
 from job.progress import Download, ShowProgress, Snapshot
 from job.run import Outcome, run_job
-from tests.conftest import shards, tree
+from tests.conftest import Curate, shards, tree
 from tests.source.own_catalogue import FIELDS, goods, goods_table
 
 pytestmark = pytest.mark.usefixtures("shared_ray")
@@ -243,6 +245,25 @@ def test_a_path_with_an_equals_sign_is_no_column(kettles: ItemLoader, tmp_path: 
     assert list(rows[0]) == ["category", "parent_asin", "title", "price", "prompt", "token_count"]
     assert {row["category"] for row in rows} == {"Kettles"}
     assert [row["price"] for row in rows] == [float(row["cost"]) for row in goods(10)]
+
+
+def test_signs_of_a_pattern_in_the_outputs_path_are_names(
+    kettles: ItemLoader, tmp_path: Path, curate: Curate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command that is said is run: another output beside it would match the path as a pattern."""
+    source, output, other = Path(kettles.output).parent / "Kettles.parquet", tmp_path / "a[1]*?", tmp_path / "a1bc"
+    fields = [word for name, column in FIELDS.items() for word in ("--set", f"source.fields.{name}={column}")]
+    made = curate("run", "--source", source, *fields, "--limit", 10, "--output", output)
+    assert made.exit_code == 0
+    shutil.copytree(output, other)
+    settings = {"source.fields": FIELDS, "limit": 10}
+    assert ItemLoader("Kettles", source=source, output=output, settings=settings).dataset().count() == 10
+    last = made.out.splitlines()[-1]
+    assert "load_dataset takes this path for a pattern" in last
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    found = eval(last[last.index("load_dataset(") :], {"load_dataset": datasets.load_dataset})
+    assert found.num_rows == 10
+    assert "load_dataset" not in curate("run", "--source", source, *fields, "--limit", 10, "--output", other).out
 
 
 def test_a_category_without_an_item_is_an_empty_list_and_an_empty_dataset(kettles: ItemLoader, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -11,12 +12,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from job.cluster.code_archive import write_code_archive
-from job.errors import UsageError
+from job.errors import UsageError, printable
 from job.output.lock.ownership import SUBMITTED
 from job.signals import sigterm_interrupts
 
 _ANSWER_S = 10.0
 """Seconds to wait for a connection."""
+_HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00"
+"""Bytes that begin a connection in the protocol of Ray's control service, HTTP/2. It answers in binary, and with TLS in
+binary or not at all; a web server, a proxy or a login answers with a line of text."""
+_GREETING_BYTES, _TEXT_BYTES = 80, 4
+"""Numbers of bytes that are read of an answer, and that tell text from binary."""
 
 
 def join(address: str, say: Callable[[str], None]) -> None:
@@ -69,9 +75,20 @@ def _check_answers(address: str) -> None:
     if not colon or not port.isdigit():
         return  # `auto`, `local`
     try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_S).close()
+        connection = socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_S)
     except (OSError, OverflowError) as error:
         raise _no_ray_at(address, str(error)) from None
+    greeting = b""
+    with connection, contextlib.suppress(OSError):
+        connection.sendall(_HELLO)
+        greeting = connection.recv(_GREETING_BYTES)
+    if len(greeting) >= _TEXT_BYTES and greeting[:_TEXT_BYTES].decode("latin-1").isprintable():
+        words = printable(greeting.decode("latin-1").splitlines()[0])
+        raise _no_ray_at(
+            address,
+            f"something else does, with {words!r}; a Ray is joined at its head's port, 6379 unless its owner chose "
+            "another, and not at its dashboard's",
+        )
 
 
 def _no_ray_at(address: str, why: str) -> UsageError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import shutil
+import sys
 import threading
 from collections.abc import Generator
 from pathlib import Path
@@ -12,10 +13,10 @@ from pathlib import Path
 from job.cluster.environment import own_environment
 from job.cluster.guard import guarded_start, not_started
 from job.cluster.processes import end_all, end_workers, without_helpers
-from job.cluster.ray_folder import ray_folder
+from job.cluster.ray_folder import ray_folder, why_not_writable
 from job.cluster.ray_internals import folder_options
 from job.cluster.watch import Watch
-from job.errors import UsageError
+from job.errors import UsageError, plain_reason
 from job.signals import sigterm_interrupts
 from job.streams.standard import muted_stderr
 
@@ -34,14 +35,28 @@ def check_shared_memory() -> None:
     Raises:
         UsageError: if it does not.
     """
-    with contextlib.suppress(FileNotFoundError):
+    if sys.platform != "linux":
+        return
+    try:
         free = shutil.disk_usage(SHARED_MEMORY).free
-        if free < OBJECT_STORE_BYTES:
-            raise UsageError(
-                f"{SHARED_MEMORY} has room for {free >> 20} MiB, and Ray's object store needs "
-                f"{OBJECT_STORE_BYTES >> 20}\n"
-                "remove what lies there; in a container: docker run --shm-size=2g"
-            )
+    except OSError as error:
+        raise _no_shared_memory(plain_reason(error)) from None
+    if free < OBJECT_STORE_BYTES:
+        raise UsageError(
+            f"{SHARED_MEMORY} has room for {free >> 20} MiB, and Ray's object store needs "
+            f"{OBJECT_STORE_BYTES >> 20}\n"
+            "remove what lies there; in a container: docker run --shm-size=2g"
+        )
+    if (why := why_not_writable(SHARED_MEMORY)) is not None:
+        raise _no_shared_memory(why)
+
+
+def _no_shared_memory(why: str) -> UsageError:
+    return UsageError(
+        f"{SHARED_MEMORY} cannot be written, and Ray keeps its object store there: {why}\n"
+        f"as root: mkdir -p {SHARED_MEMORY}; mount -t tmpfs -o mode=1777 tmpfs {SHARED_MEMORY}; "
+        "in a container: docker run --shm-size=2g"
+    )
 
 
 @contextlib.contextmanager

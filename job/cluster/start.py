@@ -16,9 +16,10 @@ from typing import Any, Literal
 
 from job.cluster.environment import ask_for_token
 from job.cluster.join import join
-from job.cluster.own_ray import check_shared_memory, own_ray
+from job.cluster.own_ray import own_ray
 from job.cluster.ray_internals import OF_OUR_OWN_RAY, tell_what_is_missing
 from job.cluster.stoppable import forbid_other_rays
+from job.cluster.surroundings import check_surroundings
 from job.cluster.workers import Reserved, Workers
 
 _turn = threading.RLock()
@@ -68,9 +69,9 @@ def started_ray(
                 yield joined
             return
 
-        check_shared_memory()
         cores = usable_cores()
         count = cores if workers == "all" else workers
+        check_surroundings(count)
         if count > cores:
             say(f"{count} workers on {cores} cores: some will share a core")
         say(f"starting Ray with {count} {'worker' if count == 1 else 'workers'}")

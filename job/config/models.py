@@ -30,6 +30,10 @@ def _check_path(path: str) -> str:
     except UnicodeEncodeError:
         raise ValueError("its name is not UTF-8: rename it, or make a link to it") from None
     except RuntimeError:
+        if path.partition("/")[0] == "~":
+            raise ValueError(
+                "~ is the home folder, and this user has none: write the whole path, or export HOME=/FOLDER"
+            ) from None
         raise ValueError("there is no such user; for a name that begins with ~, write ./~") from None
     return path
 

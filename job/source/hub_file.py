@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from typing_extensions import override
 
 from job.errors import CurateError
-from job.source.hub_errors import hub_error, invalid_token, not_cached
+from job.source.hub_errors import hub_error, invalid_token, not_cached, request_headers
 from job.source.ranges import RangedFile
 
 if TYPE_CHECKING:
@@ -137,9 +137,9 @@ def _request(file: HubFile, start: int, end: int) -> Iterator[bytes]:
     """Sends one request and yields the bytes of the range that arrive, perhaps not all of them."""
     import httpx2
     from huggingface_hub import constants
-    from huggingface_hub.utils import build_hf_headers, hf_raise_for_status, http_stream_backoff
+    from huggingface_hub.utils import hf_raise_for_status, http_stream_backoff
 
-    headers = build_hf_headers() | {"Range": f"bytes={start}-{end - 1}", "Accept-Encoding": "identity"}
+    headers = request_headers() | {"Range": f"bytes={start}-{end - 1}", "Accept-Encoding": "identity"}
     broken = ""
     with http_stream_backoff("GET", file.url, headers=headers, timeout=constants.HF_HUB_DOWNLOAD_TIMEOUT) as response:
         hf_raise_for_status(response)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from typing_extensions import override
 
-from job.errors import CurateError
+from job.errors import CurateError, UsageError
 from job.storage import filesystem
 from job.storage.interface import Store
 
@@ -40,7 +40,13 @@ class ObjectStore(Store):
     @override
     def scratch(self) -> Path:
         # In the user's cache folder, where the next run on this machine finds it again.
-        cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+        try:
+            cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+        except RuntimeError:
+            raise UsageError(
+                "there is no folder to unpack files into: HOME is not set, and this user has no home folder\n"
+                "name one that can be written: export XDG_CACHE_HOME=/FOLDER, or HOME=/FOLDER"
+            ) from None
         return cache / "curate" / hashlib.sha256(self._root.encode()).hexdigest()[:16]
 
     @override

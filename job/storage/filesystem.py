@@ -26,6 +26,7 @@ import pyarrow as pa
 from pyarrow import fs
 
 from job.errors import CurateError, UsageError
+from job.storage.aws_profile import about_keys, check_profile
 
 ATTEMPTS = 6
 """Number of attempts per request to S3, which take some 15 s in all; the client's default of 3 takes one or two."""
@@ -62,6 +63,7 @@ def open_filesystem(address: str) -> tuple[fs.FileSystem, str]:
 def _native(scheme: str, bucket: str) -> fs.FileSystem:
     if scheme != "s3":
         return fs.GcsFileSystem(retry_time_limit=datetime.timedelta(seconds=_GCS_RETRIES_S))
+    check_profile()
     # The file system reads the keys from the environment by itself, but not these two.
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
@@ -127,8 +129,9 @@ def _storage_error(error: Exception, address: str) -> CurateError:
     found = _AWS_MESSAGE.search(str(error))
     words = " ".join((found[0] if found else str(error)).split()).rstrip(".") or type(error).__name__
     if _DENIED.search(words):
+        lacking = about_keys() if address.startswith("s3://") else ""
         return CurateError(
-            f"{address}: access denied: {words}\n{_KEPT}; check the credentials in the environment "
+            f"{address}: access denied: {words}{lacking}\n{_KEPT}; check the credentials in the environment "
             "(AWS_ACCESS_KEY_ID and so on) on every node, and run the same command again"
         )
     return CurateError(f"{address}: the storage cannot be used: {words}\n{_KEPT}: run the same command again to go on")

@@ -21,6 +21,8 @@ from ray.exceptions import AuthenticationError
 from ray.job_submission import JobSubmissionClient
 
 from job.cluster.ray_internals import OF_A_JOB, REQUEST, JobRequests, tell_what_is_missing
+from job.cluster.submit.route import about_proxy, answered, headers, proxy_of
+from job.config.addresses import without_secrets
 from job.errors import CurateError, UsageError, printable
 
 _PROGRAM = "item-curator"
@@ -28,6 +30,9 @@ _CONNECT_S = 10.0
 """Seconds to wait for a connection."""
 _ADDRESSES = ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS")
 """Environment variables that Ray's client would follow, whatever address it is given."""
+_PROXY_PORTS = {"https": 443, "socks4": 1080, "socks4a": 1080, "socks5": 1080, "socks5h": 1080}
+_RAYS_REFUSALS = ("Unauthorized: Missing authentication token", "Forbidden: Invalid authentication token")
+"""Texts with which Ray itself refuses a request without a token, and with a wrong one."""
 _CONNECTION_ERRORS = (
     requests.exceptions.Timeout,
     requests.exceptions.ConnectionError,
@@ -65,13 +70,14 @@ def connect(address: str, say: Callable[[str], object] = lambda line: sys.stderr
         CurateError: if the cluster stops answering, or refuses.
     """
     _check_installed()
+    sent = headers()
     _check_reached(address)
     dashboard_sdk.logger.setLevel("WARNING")  # it reports every upload
     tell_what_is_missing(OF_A_JOB, say)
     kept = {name: os.environ.pop(name) for name in _ADDRESSES if name in os.environ}
     try:
         with answering(address):
-            jobs = Jobs(address)
+            jobs = Jobs(address, headers=sent)
             found = jobs.versions() if REQUEST.is_there() else {}
     finally:
         os.environ.update(kept)
@@ -93,6 +99,8 @@ def answering(address: str) -> Generator[None]:
     try:
         yield
     except AuthenticationError as error:
+        if not any(text in str(error) for text in _RAYS_REFUSALS) and (who := answered(address)) is not None:
+            raise _no_dashboard(address, who) from None
         raise UsageError(
             f"the cluster at {address} asks for a token: {_first_line(error).split('. ')[0]}\n"
             "give it as Ray does: RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH=FILE"
@@ -101,13 +109,13 @@ def answering(address: str) -> Generator[None]:
         raise CurateError(
             f"the cluster at {address} does not answer any more: {_first_line(error)}\n"
             f"if it is up, its jobs keep running: curate status --address {address}\n"
-            "if it is gone, what was finished is kept: submit the same again, to another cluster"
+            f"if it is gone, what was finished is kept: submit the same again, to another cluster{about_proxy(address)}"
         ) from None
     except (requests.exceptions.RequestException, KeyError, TypeError, ValueError) as error:
-        raise _no_dashboard(address, _first_line(error)) from None
+        raise _no_dashboard(address, answered(address) or _first_line(error)) from None
     except RuntimeError as error:
         if "Version check returned" in str(error):
-            raise _no_dashboard(address, "the server there does not know jobs") from None
+            raise _no_dashboard(address, answered(address) or "the server there does not know jobs") from None
         raise CurateError(f"the cluster at {address} refused: {_refusal(str(error))}") from None
 
 
@@ -115,7 +123,7 @@ def _no_dashboard(address: str, why: str) -> UsageError:
     return UsageError(
         f"{address} is no dashboard of a Ray cluster: {why}\n"
         "the address is http://HEAD:8265, unless the cluster's owner has given it another port; the cluster needs "
-        "ray[default]"
+        f"ray[default]{about_proxy(address)}"
     )
 
 
@@ -137,12 +145,28 @@ def _check_reached(address: str) -> None:
         host = ""
     if not host:
         raise UsageError(f"--address {address}: write the address of the cluster's dashboard as http://HEAD:8265")
+    if (proxy := proxy_of(address)) is not None:
+        _check_proxy(address, proxy)
+        return
     try:
         socket.create_connection((host, port), timeout=_CONNECT_S).close()  # pyright: ignore[reportPossiblyUnboundVariable]
     except (OSError, UnicodeError) as error:
         raise UsageError(
             f"nobody answers at {address}: {error}\n"
             "start the cluster, or correct the address: it is the dashboard's, which is http://HEAD:8265 by default"
+        ) from None
+
+
+def _check_proxy(address: str, proxy: str) -> None:
+    """Raises UsageError if the proxy that requests go to does not answer. Only the proxy may know the address."""
+    try:
+        parts = urlsplit(proxy)
+        port = parts.port or _PROXY_PORTS.get(parts.scheme, 80)
+        socket.create_connection((parts.hostname or "", port), timeout=_CONNECT_S).close()
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"the proxy {without_secrets(proxy)} does not answer, which requests to {address} go to: {error}"
+            f"{about_proxy(address)}"
         ) from None
 
 

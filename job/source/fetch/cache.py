@@ -8,6 +8,7 @@ where it stopped, and gives the blob its name only after its hash is verified.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -17,7 +18,7 @@ from typing import cast
 
 from job.errors import CurateError, write_failed
 from job.source.files import CategorySource, FileIdentity, Repository, SourceFile
-from job.source.hub_errors import not_cached
+from job.source.hub_errors import REFUSALS, cache_refused, not_cached, without_home
 from job.source.hub_file import HubFile, RangeIgnoredError, iter_range
 from job.source.location import LocalFile
 
@@ -29,12 +30,17 @@ _GIT_SHA1_CHARS = 40
 def cached_commit(dataset: str, revision: str) -> str | None:
     """Returns the last known commit of a revision; None if the cache has none."""
     path = _repository_folder(dataset) / "refs" / revision
-    return (path.read_text(encoding="utf-8").strip() if path.is_file() else "") or None
+    try:
+        return (path.read_text(encoding="utf-8").strip() if path.is_file() else "") or None
+    except OSError as error:
+        raise cache_refused(error, path) from None
 
 
 def remember_revision(dataset: str, revision: str, commit: str) -> None:
     """Stores the commit of a revision for offline use. A cache that cannot be written is not an error."""
     path = _repository_folder(dataset) / "refs" / revision
+    if _is_without_home():
+        return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(commit, encoding="utf-8")
@@ -64,7 +70,7 @@ def _hash_of(dataset: str, snapshot_file: Path) -> str:
 def cached_file(repository: Repository, file: SourceFile) -> LocalFile | None:
     """Returns a file's copy in the cache; None if there is none, or not a complete one. Its hash is not checked."""
     path = _snapshot_file(repository, file)
-    return LocalFile(path) if path.is_file() and path.stat().st_size == file.size_bytes else None
+    return LocalFile(path) if _size(path) == file.size_bytes else None
 
 
 def missing_bytes(source: CategorySource) -> int:
@@ -78,6 +84,27 @@ def missing_bytes(source: CategorySource) -> int:
             there = _size(_part(source.repository, file)) or 0
             total += file.size_bytes - (there if there <= file.size_bytes else 0)
     return total
+
+
+def check_cache_writable(needed_bytes: int) -> None:
+    """Raises UsageError if something is to be downloaded and the cache, as far as it is there, cannot be written."""
+    if not needed_bytes:
+        return
+    if _is_without_home():
+        raise without_home()
+    folder = cache_folder()
+    try:
+        while not folder.exists():
+            folder = folder.parent
+        number = 0
+        if not folder.is_dir():
+            number = errno.ENOTDIR
+        elif not os.access(folder, os.W_OK | os.X_OK):
+            number = errno.EROFS if os.statvfs(folder).f_flag & os.ST_RDONLY else errno.EACCES
+    except OSError as error:
+        raise cache_refused(error, folder) from None
+    if number:
+        raise cache_refused(OSError(number, ""), folder)
 
 
 def check_cache_room(needed_bytes: int) -> None:
@@ -135,6 +162,8 @@ def _fetch_file(repository: Repository, file: SourceFile, report: Callable[[int]
             return path
         if constants.is_offline_mode():
             raise not_cached(file.name)
+        if _is_without_home():
+            raise without_home()
         lock = cache_folder() / ".locks" / _repository_folder(repository.dataset).name / f"{file.fingerprint}.lock"
         for folder in (lock.parent, blob.parent, path.parent):
             folder.mkdir(parents=True, exist_ok=True)
@@ -145,6 +174,8 @@ def _fetch_file(repository: Repository, file: SourceFile, report: Callable[[int]
                 part.replace(blob)
             _link(blob, path)
     except OSError as error:
+        if error.errno in REFUSALS:
+            raise CurateError(str(cache_refused(error, path))) from None
         raise write_failed(error, error.filename or path) from None
     return path
 
@@ -183,7 +214,10 @@ def _append(location: HubFile, part: Path, report: Callable[[int], None]) -> Non
 
 
 def _size(path: Path) -> int | None:
-    return path.stat().st_size if path.is_file() else None
+    try:
+        return path.stat().st_size if path.is_file() else None
+    except OSError as error:
+        raise cache_refused(error, path) from None
 
 
 def _has_hash(path: Path, file: SourceFile) -> bool:
@@ -209,6 +243,11 @@ def cache_folder() -> Path:
     from huggingface_hub import constants
 
     return Path(constants.HF_HUB_CACHE)
+
+
+def _is_without_home() -> bool:
+    """Tells whether the cache would be in the home folder, and there is none: its path then still begins with `~`."""
+    return str(cache_folder()).startswith("~")
 
 
 def _repository_folder(dataset: str) -> Path:

@@ -13,7 +13,7 @@ from typing import BinaryIO, cast
 
 import zstandard
 
-from job.errors import CurateError, DamagedFileError
+from job.errors import CurateError, DamagedFileError, UsageError, plain_reason
 from job.source.location import FileLocation, LocalFile
 
 _CHUNK_BYTES = 1 << 20
@@ -47,7 +47,14 @@ def unpack(location: FileLocation, scratch: Path, report: Callable[[str], None])
     target = scratch / name.rpartition(".")[0]
     if target.exists():
         return LocalFile(target)
-    scratch.mkdir(parents=True, exist_ok=True)
+    try:
+        scratch.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"{name} cannot be unpacked into {scratch}: {plain_reason(error)}\n"
+            "unpack it elsewhere yourself and name that folder with --source; or, for the output in a bucket, name a "
+            "folder to unpack into: export XDG_CACHE_HOME=/FOLDER"
+        ) from None
     size = location.size_now()
     _check_free(scratch, _unpacked_bytes(location, size), name)
     report(f"unpacking {name} ({size / 1e6:,.0f} MB) once, into {scratch}")

@@ -20,7 +20,7 @@ from job.source.find.assign import name_of_source
 from job.source.find.layout import choose_files
 from job.source.find.passed_over import PassedOver
 from job.source.find.shard_names import parse_name
-from job.source.hub_errors import hub_error, invalid_token, not_cached
+from job.source.hub_errors import hub_error, invalid_token, not_cached, request_headers
 from job.source.hub_file import HubFile
 from job.source.location import FileLocation
 
@@ -182,10 +182,10 @@ def _request(url: str, what: str) -> tuple[Any, str | None]:
     import httpx2
     from huggingface_hub import constants
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
-    from huggingface_hub.utils import build_hf_headers, hf_raise_for_status, http_backoff
+    from huggingface_hub.utils import hf_raise_for_status, http_backoff
 
     try:
-        response = http_backoff("GET", url, headers=build_hf_headers(), timeout=constants.HF_HUB_DOWNLOAD_TIMEOUT)
+        response = http_backoff("GET", url, headers=request_headers(), timeout=constants.HF_HUB_DOWNLOAD_TIMEOUT)
         hf_raise_for_status(response)
         return response.json(), response.links.get("next", {}).get("url")
     except (GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError) as error:

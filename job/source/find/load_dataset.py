@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from job.config.names import check_category
-from job.errors import UsageError, quoted
+from job.errors import UsageError, quoted, write_failed
 from job.source.files import CategorySource, SourceFile
+from job.source.hub_errors import REFUSALS, cache_refused, without_home
 from job.source.location import LocalFile
 
 _ROWS_PER_GROUP = 1000
+_CACHE_VARIABLES = ("HF_DATASETS_CACHE",)
+"""Environment variables that name the cache of `datasets` by itself; otherwise it is below `HF_HOME`."""
 _OTHER_TYPE = re.compile(r"[Cc]ould(?:n't| not) cast|[Cc]annot cast|[Ff]ailed to parse|changed from \w+ to")
 """What `datasets` and Arrow say of a value that does not fit the type that the first rows gave its column."""
 
@@ -40,12 +43,16 @@ def loaded_category(arguments: Mapping[str, Any], wanted: Sequence[str]) -> Cate
         raise UsageError(f"{error}\nname the category: --category NAME") from None
     import datasets
 
+    if str(datasets.config.HF_DATASETS_CACHE).startswith("~"):  # pyright: ignore[reportAttributeAccessIssue]
+        raise without_home()
     try:
         found = datasets.load_dataset(**arguments)
     except (MemoryError, NotImplementedError):
         raise
     except Exception as error:
         cause = error.__cause__ or error
+        if isinstance(cause, OSError) and cause.errno in REFUSALS and _is_cache(cause.filename):
+            raise cache_refused(cause, "", _CACHE_VARIABLES) from None
         lines = str(cause).strip().splitlines() or [type(cause).__name__]
         advice = "try it in Python: datasets.load_dataset(...) with the arguments of source.load_dataset"
         if _OTHER_TYPE.search(lines[0]):
@@ -79,12 +86,27 @@ def _parquet_copy(found: Any) -> Path:
     key: str = found._fingerprint  # pyright: ignore[reportPrivateUsage]  # the key of the data set's own cache
     folder: str = datasets.config.HF_DATASETS_CACHE  # pyright: ignore[reportAttributeAccessIssue]
     path = Path(folder) / "curate" / f"{key}.parquet"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f"{path.name}.{os.getpid()}.part")
-        try:
-            found.to_parquet(part, batch_size=_ROWS_PER_GROUP)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                found.to_parquet(part, batch_size=_ROWS_PER_GROUP)
+                part.replace(path)
+            finally:
+                part.unlink(missing_ok=True)
+    except OSError as error:
+        if error.errno not in REFUSALS:
+            raise write_failed(error, part, "nothing was done") from None
+        raise cache_refused(error, part, _CACHE_VARIABLES) from None
     return path
+
+
+def _is_cache(path: object) -> bool:
+    """Tells whether a path lies in the cache of `datasets`, or is a folder that the cache is to be made in."""
+    import datasets
+    from huggingface_hub import constants
+
+    caches = (datasets.config.HF_DATASETS_CACHE, datasets.config.HF_MODULES_CACHE, constants.HF_HUB_CACHE)  # pyright: ignore[reportAttributeAccessIssue]
+    named = Path(str(path))
+    return any(named.is_relative_to(each) or each.is_relative_to(named) for each in map(Path, caches))
