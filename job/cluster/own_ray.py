@@ -14,7 +14,7 @@ from pathlib import Path
 from job.cluster.environment import own_environment
 from job.cluster.processes import end_all, end_workers, without_helpers
 from job.cluster.ray_folder import ray_folder
-from job.cluster.ray_internals import folder_options
+from job.cluster.ray_internals import folder_options, without_uv_run
 from job.cluster.watch import Watch
 from job.errors import CurateError, UsageError
 from job.signals import sigterm_interrupts
@@ -69,7 +69,7 @@ def _start(cpus: int, folder: str) -> None:
     import ray
 
     try:
-        with sigterm_interrupts(), without_helpers(), folder_options(folder) as options:
+        with sigterm_interrupts(), without_helpers(), without_uv_run(), folder_options(folder) as options:
             ray.init(
                 address="local",
                 num_cpus=cpus,
