@@ -14,17 +14,11 @@ import threading
 from collections.abc import Callable, Generator
 from typing import Any, Literal
 
+from job.cluster.allowed import allowed_memory, usable_cores, workers_that_fit
 from job.cluster.join import join
 from job.cluster.own_ray import check_shared_memory, own_ray
 from job.cluster.ray_internals import OF_OUR_OWN_RAY, tell_what_is_missing
 from job.cluster.workers import Reserved, Workers
-
-
-def usable_cores() -> int:
-    """Returns the number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 @contextlib.contextmanager
@@ -61,7 +55,13 @@ def started_ray(
 
     check_shared_memory()
     cores = usable_cores()
-    count = cores if workers == "all" else workers
+    count = min(cores, workers_that_fit()) if workers == "all" else workers
+    if workers == "all" and count < cores:
+        memory = allowed_memory()
+        say(
+            f"{count} of {cores} cores work, since memory is {memory.amount / 1e9:.1f} GB ({memory.source}); "
+            "to let more of them work: --workers N"
+        )
     if count > cores:
         say(f"{count} workers on {cores} cores: some will share a core")
     say(f"starting Ray with {count} {'worker' if count == 1 else 'workers'}")
