@@ -16,6 +16,7 @@ from job.cluster.processes import end_all, end_workers, without_helpers
 from job.cluster.ray_folder import ray_folder
 from job.cluster.ray_internals import folder_options, without_uv_run
 from job.cluster.watch import Watch
+from job.cluster.worker_start import workers_have_to_start
 from job.errors import CurateError, UsageError
 from job.signals import sigterm_interrupts
 
@@ -57,7 +58,8 @@ def own_ray(cpus: int) -> Generator[None]:
     """
     with ray_folder() as folder, own_environment(), Watch(folder) as watch:
         try:
-            _start(cpus, folder)
+            with workers_have_to_start(folder):
+                _start(cpus, folder)
             yield
         finally:
             watch.end()
