@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from job.bench.baselines.method import BASELINES, PARQUET_BASELINES
-from job.cluster.start import usable_cores
+from job.cluster.allowed import usable_cores
 from job.errors import UsageError, cannot_be_written, nearest
 
 FileFormat = Literal["parquet", "jsonl"]

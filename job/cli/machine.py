@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import shutil
 import tempfile
@@ -120,15 +119,15 @@ def bench(
 
 def doctor() -> None:
     """Show what this machine has: versions, cores, memory and disk space."""
+    from job.cluster.allowed import allowed_cpus, allowed_memory, usable_cores
     from job.cluster.own_ray import SHARED_MEMORY
-    from job.cluster.start import usable_cores
 
     typer.echo(f"python {platform.python_version()} on {platform.system()} {platform.machine()}")
     for name in ("item-curator", "ray", "pyarrow", "datasets", "huggingface-hub", "tiktoken", "llama-models"):
         typer.echo(f"{name} {version(name)}")
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    typer.echo(f"cores: {usable_cores()}")
-    typer.echo(f"memory: {memory / 1e9:.1f} GB")
+    cpus, memory = allowed_cpus(), allowed_memory()
+    typer.echo(f"cores: {usable_cores()} ({cpus.amount:g} {'CPU' if cpus.amount == 1 else 'CPUs'}: {cpus.source})")
+    typer.echo(f"memory: {memory.amount / 1e9:.1f} GB ({memory.source})")
     folders = {
         "disk, current folder": Path.cwd(),
         "disk, temporary files": Path(tempfile.gettempdir()),

@@ -19,6 +19,7 @@ import time
 from collections.abc import Generator
 from pathlib import Path
 
+from job.cluster.worker_logs import last_words, patience_s
 from job.errors import CurateError
 from job.streams.standard import claim, is_claimed, json_options, muted_stderr, report_at_once
 
@@ -82,14 +83,14 @@ def main() -> None:
     """Looks on from the other process, until it is killed or the driver has ended."""
     claim()
     match os.read(0, 1 << 12).decode().split("\n"):
-        case [driver, folder, last_words, *_]:
-            if why := _failure(int(driver)) or _last_line(folder, last_words):
+        case [driver, folder, ended_by_core, *_]:
+            if why := _failure(int(driver), folder) or _last_line(folder, ended_by_core):
                 _end(int(driver), folder, why)
         case _:  # the driver was killed before it said anything
             pass
 
 
-def _failure(driver: int) -> str:
+def _failure(driver: int, folder: str) -> str:
     """Returns why Ray does not start, as soon as that is sure; an empty text if the driver has ended."""
     waited_s = silent_s = 0.0
     while waited_s < START_S + _SLACK_S:
@@ -109,14 +110,16 @@ def _failure(driver: int) -> str:
                 waited_s -= _POLL_S
             elif silent_s >= _SILENT_S and (failed := failed_core_processes(driver)):
                 return f"its {failed[0]}"
+            elif silent_s >= patience_s():  # Ray's core waits for the first workers
+                return f"its worker processes do not start: {last_words(Path(folder))}"
     return f"it was not ready after {START_S:.0f} s"
 
 
-def _last_line(folder: str, last_words: str) -> str:
+def _last_line(folder: str, ended_by_core: str) -> str:
     """Returns the line with which Ray's core has ended the driver, if it has."""
     with contextlib.suppress(OSError):
         for line in (Path(folder) / _SAID).read_text(errors="replace").splitlines():
-            _, has_ended, words = line.partition(last_words)
+            _, has_ended, words = line.partition(ended_by_core)
             if has_ended:
                 cause = re.split(r" worker_id=|\.? Worker will terminate", words.partition(" ")[2])[0]
                 return f"one of its processes has died: {cause}"

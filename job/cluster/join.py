@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from job.cluster.code_archive import write_code_archive
+from job.cluster.ray_internals import without_uv_run
 from job.errors import UsageError, printable
 from job.output.lock.ownership import SUBMITTED
 from job.signals import sigterm_interrupts
@@ -46,7 +47,7 @@ def join(address: str, say: Callable[[str], None]) -> None:
             write_code_archive(archive)
             environment["working_dir"] = str(archive)
         try:
-            with sigterm_interrupts():
+            with sigterm_interrupts(), without_uv_run():
                 ray.init(runtime_env=environment, logging_level=logging.ERROR, log_to_driver=False)
         except Exception as error:
             raise _no_ray_at(address, " ".join(str(error).split())) from None

@@ -14,7 +14,7 @@ from job.cluster.environment import own_environment
 from job.cluster.guard import guarded_start, not_started
 from job.cluster.processes import end_all, end_workers, without_helpers
 from job.cluster.ray_folder import ray_folder, why_not_writable
-from job.cluster.ray_internals import folder_options
+from job.cluster.ray_internals import folder_options, without_uv_run
 from job.cluster.watch import Watch
 from job.errors import UsageError, plain_reason
 from job.signals import sigterm_interrupts
@@ -89,7 +89,7 @@ def _start(cpus: int, folder: str) -> None:
     import ray
 
     try:
-        with sigterm_interrupts(), without_helpers(), folder_options(folder) as options:
+        with sigterm_interrupts(), without_helpers(), without_uv_run(), folder_options(folder) as options:
             ray.init(
                 address="local",
                 num_cpus=cpus,

@@ -47,10 +47,14 @@ def without_helpers() -> Generator[None]:
         thread.join()
 
 
-def core_processes() -> dict[psutil.Process, str]:
-    """Returns the processes that this process's Ray cannot work without, with their names."""
+def core_processes(driver: psutil.Process | None = None) -> dict[psutil.Process, str]:
+    """Returns the processes that a driver's Ray cannot work without, with their names.
+
+    Args:
+        driver: the process that has started the Ray; None for this one.
+    """
     found: dict[psutil.Process, str] = {}
-    for process in psutil.Process().children():
+    for process in (driver or psutil.Process()).children():
         with contextlib.suppress(psutil.Error):
             if (name := process.name()) in CORE_PROCESSES:
                 found[process] = name

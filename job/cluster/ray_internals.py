@@ -7,9 +7,8 @@ Each name has a check, made once per process, and a way to go on without it. If 
 another signature, the run says so in one line and goes on. `tests/cluster/test_ray_internals.py` names what a new Ray
 lacks, and runs a job with each of the names taken away.
 
-Two public names may go away as well: the `ray_remote_args` of `map_batches` and `write_datasink` are deprecated and
-disappear in Ray 2.64, and `DataContext.op_resource_reservation_enabled` has no replacement. `job/pipeline.py` uses both
-and says why.
+Two public names may go away as well; `job/pipeline.py` uses both and says why: `ray_remote_args` is deprecated and
+disappears in Ray 2.64, and `DataContext.op_resource_reservation_enabled` has no replacement.
 """
 
 from __future__ import annotations
@@ -188,6 +187,30 @@ def reread_token() -> None:
     _found(_TOKEN_LOADER).instance().reset_cache()
 
 
+# `uv run`. If a parent of the driver is one, Ray lets each worker process start with the same `uv run`, which finds or
+# makes an environment anew: in a copy of the current folder, without what lies beside it. Our workers start with the
+# driver's own Python, which has all they need. Ray has a public variable for this, and reads it once, when it is
+# imported: before a run begins, or long before in a notebook.
+
+_UV_SWITCH = "RAY_ENABLE_UV_RUN_RUNTIME_ENV"
+_UV_CONSTANT = f"ray._private.ray_constants.{_UV_SWITCH}"
+
+UV_RUN = Internal(
+    name=_UV_CONSTANT,
+    fits=lambda: isinstance(_found(_UV_CONSTANT), bool),
+    without=f"under `uv run` each worker looks for an environment of its own, unless {_UV_SWITCH}=0 is set",
+)
+
+
+@contextlib.contextmanager
+def without_uv_run() -> Generator[None]:
+    """Keeps Ray from starting workers with `uv run` while the context lasts, unless the user has asked for that."""
+    with contextlib.ExitStack() as stack:
+        if UV_RUN.is_there() and not os.environ.get(_UV_SWITCH):
+            stack.enter_context(_replaced(_UV_CONSTANT, replacement=False))
+        yield
+
+
 # The folder of Ray's sockets and logs. `ray.init` calls this option hidden and unstable. RAY_TMPDIR does the same, but
 # is not documented at all, and Ray makes a folder `ray` in the folder that it names.
 
@@ -224,9 +247,7 @@ def folder_options(folder: str) -> Generator[dict[str, Any]]:
             os.environ[_FOLDER_VARIABLE] = before
 
 
-# Ray starts by itself when it is used and there is none. A thread that is left over from a stopped run, or one of Ray
-# Data's, would so start a Ray that nobody has asked for, with all CPUs, and that nobody stops.
-
+# Ray starts by itself when it is used and there is none. A thread that a stopped run left over would so start one.
 _AUTO_INIT_LOCK = "ray._private.auto_init_hook.auto_init_lock"
 
 AUTO_INIT = Internal(
@@ -306,7 +327,7 @@ class JobRequests:
         return answer.json()
 
 
-OF_OUR_OWN_RAY = (STATS_ACTOR, CLUSTER_AUTOSCALER, TOKEN, FOLDER, HELPERS, CORE, TITLES, AUTO_INIT)
+OF_OUR_OWN_RAY = (STATS_ACTOR, CLUSTER_AUTOSCALER, TOKEN, UV_RUN, FOLDER, HELPERS, CORE, TITLES, AUTO_INIT)
 """What a Ray of our own uses."""
 OF_A_JOB = (REQUEST,)
 """What submitting a job uses."""

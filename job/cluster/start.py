@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Generator
 from typing import Any, Literal
 
+from job.cluster.allowed import allowed_memory, usable_cores, workers_that_fit
 from job.cluster.environment import ask_for_token
 from job.cluster.join import join
 from job.cluster.own_ray import own_ray
@@ -24,13 +25,6 @@ from job.cluster.workers import Reserved, Workers
 
 _turn = threading.RLock()
 """Held while this process has a Ray of our own, or joins one: a process has one Ray at a time."""
-
-
-def usable_cores() -> int:
-    """Returns the number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 @contextlib.contextmanager
@@ -70,8 +64,14 @@ def started_ray(
             return
 
         cores = usable_cores()
-        count = cores if workers == "all" else workers
+        count = min(cores, workers_that_fit()) if workers == "all" else workers
         check_surroundings(count)
+        if workers == "all" and count < cores:
+            memory = allowed_memory()
+            say(
+                f"{count} of {cores} cores work, since memory is {memory.amount / 1e9:.1f} GB ({memory.source}); "
+                "to let more of them work: --workers N"
+            )
         if count > cores:
             say(f"{count} workers on {cores} cores: some will share a core")
         say(f"starting Ray with {count} {'worker' if count == 1 else 'workers'}")

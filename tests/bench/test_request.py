@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from job.bench.request import read_request
-from job.cluster.start import usable_cores
+from job.cluster.allowed import usable_cores
 from tests.conftest import Curate
 from tests.paths import ROOT
 

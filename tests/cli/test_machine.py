@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from job.cluster import start as cluster
+from job.cluster.allowed import usable_cores
 from job.config.models import JobConfig
 from tests.cli.conftest import refused
 from tests.conftest import Curate, shards
@@ -34,7 +34,7 @@ def test_doctor_says_what_the_machine_has(curate: Curate) -> None:
     result = curate("doctor")
     assert result.exit_code == 0
     assert f"ray {version('ray')}" in result.out
-    assert f"cores: {cluster.usable_cores()}" in result.out
+    assert f"cores: {usable_cores()}" in result.out
 
 
 def test_sample_makes_a_catalogue_that_runs(shared_ray: int, tmp_path: Path, curate: Curate) -> None:

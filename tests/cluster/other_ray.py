@@ -62,6 +62,12 @@ def without_token() -> None:
     without_in_core("Config", "AuthenticationTokenLoader")
 
 
+def without_uv_run() -> None:
+    renamed(
+        "RAY_ENABLE_UV_RUN_RUNTIME_ENV", importlib.import_module("ray._private.ray_constants"), "ray._private.worker"
+    )
+
+
 def without_folder() -> None:
     import ray
 
@@ -98,6 +104,7 @@ TAKEN_AWAY: dict[str, Callable[[], None]] = {
     "STATS_ACTOR": without_stats_actor,
     "CLUSTER_AUTOSCALER": without_cluster_autoscaler,
     "TOKEN": without_token,
+    "UV_RUN": without_uv_run,
     "FOLDER": without_folder,
     "HELPERS": without_helpers,
     "CORE": without_core,

@@ -11,7 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from job.cluster import start as cluster
+from job.cluster.allowed import usable_cores
+from job.cluster.workers import Workers
 from tests.conftest import shards
 
 pytestmark = pytest.mark.seconds
@@ -87,7 +88,7 @@ def test_workers_decide_how_many_tasks_run_at_once(
     ):
         _, err = run.communicate()
     assert run.returncode == 0, err
-    cores = cluster.usable_cores()
+    cores = usable_cores()
     assert (f"{workers} workers on {cores} cores: some will share a core" in err) == (workers > cores)
     assert max(map(len, tasks.seen)) == workers
     if workers <= cores:  # else Ray starts only as many at a time as there are cores, and one too many in the end
@@ -100,7 +101,7 @@ def test_workers_decide_how_many_tasks_run_at_once(
 
 def test_fewer_at_once_are_fewer_each_time() -> None:
     """When memory runs out repeatedly, a task's share is computed from all CPUs, not from those that work by then."""
-    workers = cluster.Workers(count=8, ray_options={"num_cpus": 1}, has_other_nodes=False, cpus=8)
+    workers = Workers(count=8, ray_options={"num_cpus": 1}, has_other_nodes=False, cpus=8)
     for at_once in (4, 2, 1):
         workers = workers.at_most(workers.count // 2)
         assert (workers.count, workers.ray_options) == (at_once, {"num_cpus": 8 // at_once})

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import psutil
 
-from job.cluster.start import usable_cores
+from job.cluster.allowed import allowed_memory, usable_cores
 
 _PACKAGES = ("item-curator", "ray", "pyarrow", "msgspec", "tiktoken", "datasets", "tokenizers", "llama-models")
 
@@ -22,6 +22,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     cores: int
     """Number of cores that this process may use."""
     memory_bytes: int
+    """Bytes of memory that this process may use."""
     swap_bytes: int
     system: str
     python: str
@@ -32,7 +33,7 @@ def this_machine() -> Machine:
     return Machine(
         processor=_processor(),
         cores=usable_cores(),
-        memory_bytes=psutil.virtual_memory().total,
+        memory_bytes=int(allowed_memory().amount),
         swap_bytes=psutil.swap_memory().total,
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
         python=platform.python_version(),
