@@ -271,6 +271,7 @@ def watched(
     output: OutputFolder,
     show: Callable[[Snapshot], None],
     inside: Callable[[], Mapping[int, Inside]] = dict[int, Inside],
+    show_between: Callable[[Snapshot], None] = lambda _: None,
 ) -> Generator[None]:
     """Shows the progress of a category while the context lasts.
 
@@ -279,8 +280,9 @@ def watched(
     Args:
         work: the work on the category; its records so far are known.
         output: the output folder.
-        show: called with each snapshot.
+        show: called with a snapshot after each look at the records.
         inside: returns how far the partitions are that are being worked on, by their numbers.
+        show_between: called with a snapshot between two looks, which are seconds apart in a bucket.
     """
     earlier = _snapshot(work, {})
     began = time.monotonic()
@@ -298,14 +300,16 @@ def watched(
     def poll() -> None:
         looked = time.monotonic()
         while not finished.wait(_LOOK_S):
+            showing = show_between
             if time.monotonic() - looked >= output.store.poll_s:
+                showing = show
                 with contextlib.suppress(CurateError, OSError):  # the next look may succeed
                     work.look(output)
                 looked = time.monotonic()
             at = seen()
             if at.done < at.total:
                 with contextlib.suppress(OSError):  # nobody may read standard error any more
-                    show(at)
+                    showing(at)
 
     thread = threading.Thread(target=poll, daemon=True)
     thread.start()

@@ -222,7 +222,7 @@ class _Round:
             counts, counter, inside = self.counts, None, dict[int, Inside]
             if counts is not None:
                 counter, inside = counts.counter(category), functools.partial(counts.inside, category)
-            with watched(work, self.run.output, show, inside), _in_few_words():
+            with watched(work, self.run.output, show, inside, self.display), _in_few_words():
                 curate_category(
                     run=self.run,
                     plan=work.plan,

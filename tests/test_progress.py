@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import itertools
+import time
 from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -154,3 +157,25 @@ def test_a_notebook_without_widgets_has_plain_lines(
         captured = capsys.readouterr()
         assert captured.err == "Toys: 5 of 5 partitions · 12,345 rows · 3,000 rows/s · 25% kept\n"
         assert captured.out == ""
+
+
+def test_records_are_looked_for_as_rarely_as_the_storage_wants_and_rows_are_shown_between(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A look at the records of a bucket costs requests, and the pace of the work is reckoned from look to look."""
+    monkeypatch.setattr(progress, "_LOOK_S", 0.01)
+    looks: list[int] = []
+    after, between = list[Snapshot](), list[Snapshot]()
+    work: Any = Work()
+    work.look = lambda _: looks.append(1)
+    output: Any = SimpleNamespace(store=SimpleNamespace(poll_s=0.5))
+    rows = itertools.count(1)
+    inside = lambda: {1: Inside(next(rows), 1_500)}  # noqa: E731
+    with progress.watched(work, output, after.append, inside, between.append):
+        until = time.monotonic() + 30
+        while len(after) < 2 and time.monotonic() < until:
+            time.sleep(0.01)
+    assert len(looks) == len(after) == 3  # the last one is at the end
+    assert len(between) > len(after)
+    counts = [at.num_rows for at in sorted([*after, *between], key=lambda at: at.num_rows)]
+    assert counts == list(range(1, len(counts) + 1))

@@ -72,17 +72,24 @@ class Counter:
         Args:
             rows: the columns `partition`, `position` and `verdict`, as readers yield them.
         """
-        is_message = pc.is_in(rows["verdict"], pa.array([END, CUT_OFF]))
-        found = rows.select(["partition", "position"]).filter(pc.invert(is_message))
-        for partition in pc.unique(found["partition"]).to_pylist():
-            key = self._key(partition)
-            positions = found.filter(pc.equal(found["partition"], partition))["position"]
-            _counts[key] = _counts.get(key, 0) + len(positions)
-            if time.monotonic() >= _due[0]:
-                self._send(partition, Inside(_counts[key], positions[-1].as_py()))
-                _due[0] = time.monotonic() + _EVERY_S
-        for partition in rows["partition"].filter(pc.equal(rows["verdict"], END)).to_pylist():
+        partitions, positions, verdicts = rows["partition"], rows["position"], rows["verdict"]
+        if verdicts.null_count == len(rows) > 0 and partitions[0] == partitions[-1]:  # as nearly all batches are
+            self._count(partitions[-1].as_py(), len(rows), positions[-1].as_py())
+            return
+        is_row = pc.invert(pc.is_in(verdicts, pa.array([END, CUT_OFF])))
+        for partition in pc.unique(partitions).to_pylist():
+            found = positions.filter(pc.and_(is_row, pc.equal(partitions, partition)))
+            if len(found):
+                self._count(partition, len(found), found[-1].as_py())
+        for partition in partitions.filter(pc.equal(verdicts, END)).to_pylist():
             _counts.pop(self._key(partition), None)
+
+    def _count(self, partition: int, num_rows: int, position: int) -> None:
+        key = self._key(partition)
+        _counts[key] = _counts.get(key, 0) + num_rows
+        if time.monotonic() >= _due[0]:
+            self._send(partition, Inside(_counts[key], position))
+            _due[0] = time.monotonic() + _EVERY_S
 
     def _key(self, partition: int) -> tuple[str, str, int]:
         return self.token, self.category, partition
