@@ -28,6 +28,21 @@ class CurateError(Exception):
     def __str__(self) -> str:
         return self.message
 
+    def _render_traceback_(self) -> list[str]:
+        """Returns what IPython and notebooks show instead of a traceback."""
+        return _as_one_message(self)
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C, or the stop button of a notebook, while a job ran that was called from Python."""
+
+    def _render_traceback_(self) -> list[str]:
+        return _as_one_message(self)
+
+
+def _as_one_message(error: BaseException) -> list[str]:
+    return [f"{type(error).__name__}: {printable(str(error), lines=True)}"]
+
 
 class UsageError(CurateError):
     """Wrong arguments, config, source files or output folder, found before work starts."""

@@ -9,7 +9,11 @@ For a big category, `dataset()` gives a Ray Dataset instead, and `output` is the
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import sys
+import warnings
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,7 +21,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from job.config.addresses import located
 from job.config.load import load_config
 from job.config.models import JobConfig
-from job.errors import UsageError
+from job.config.python_words import in_python
+from job.errors import Interrupted, UsageError, as_curate_error
 from job.output.folder import OutputFolder
 from job.output.totals import CategoryTotals
 from job.recipe.course_2024.prompt import test_prompt
@@ -52,6 +57,8 @@ class Item:
 class ItemLoader:
     """Loads the items of a category.
 
+    A `CurateError` is raised with advice in Python's words, and a notebook shows it as one message.
+
     Args:
         category: its name, such as `Appliances`.
         source: a folder, or its address, to read from, instead of the data set on the Hub.
@@ -62,13 +69,16 @@ class ItemLoader:
     def __init__(
         self,
         category: str,
-        *,
         source: str | Path | None = None,
+        *,
         output: str | Path | None = None,
         settings: dict[str, Any] | None = None,
     ):
         self.category = category
-        self.output = located(str(output if output is not None else Path("out") / category))
+        try:
+            self.output = located(str(output if output is not None else Path("out") / category))
+        except (ValueError, RuntimeError) as error:
+            raise UsageError(f"output: {error}") from None
         if ignored := sorted((settings or {}).keys() & {"output", "workers", "categories"}):
             raise UsageError(f"settings: {', '.join(ignored)} are arguments of their own, here or of load")
         given: dict[str, Any] = {"categories": [category], "output": str(self.output)}
@@ -76,11 +86,12 @@ class ItemLoader:
             given["source.path"] = str(source)
         self._settings = {**(settings or {}), **given}
 
-    def load(self, workers: int | Literal["all"] = "all") -> list[Item]:
+    def load(self, workers: int | Literal["all"] = "all", *, fresh: bool = False) -> list[Item]:
         """Makes the items, or takes those that are made already.
 
         Args:
             workers: how many cores may work at once.
+            fresh: make them anew, in place of what the output's own plan names.
 
         Returns:
             All of them, in the order of the source. They are in memory: some 2 KB each.
@@ -90,16 +101,18 @@ class ItemLoader:
         """
         columns = ["title", "price", "category", "token_count", "prompt"]
         items: list[Item] = []
-        for name in self._shards(workers):
-            table = OutputFolder(self.output).table(name, columns)
-            items += map(Item, *[table[name].to_pylist() for name in columns])
+        with _for_python():
+            for name in self._shards(workers, fresh=fresh):
+                table = OutputFolder(self.output).table(name, columns)
+                items += map(Item, *[table[name].to_pylist() for name in columns])
         return items
 
-    def dataset(self, workers: int | Literal["all"] = "all") -> ray.data.Dataset:
+    def dataset(self, workers: int | Literal["all"] = "all", *, fresh: bool = False) -> ray.data.Dataset:
         """Makes the items, or takes those that are made already.
 
         Args:
             workers: how many cores may work at once.
+            fresh: make them anew, in place of what the output's own plan names.
 
         Returns:
             A Ray Dataset that reads them in the order of the source, by the Ray that this Python has, or one that it
@@ -108,7 +121,8 @@ class ItemLoader:
         Raises:
             CurateError: see `run_job`.
         """
-        names = self._shards(workers)
+        with _for_python():
+            names = self._shards(workers, fresh=fresh)
         import ray.data
         from pyarrow import fs
 
@@ -127,11 +141,35 @@ class ItemLoader:
         found.context.execution_options.preserve_order = True
         return found
 
-    def _shards(self, workers: int | Literal["all"]) -> list[str]:
+    def _shards(self, workers: int | Literal["all"], *, fresh: bool) -> list[str]:
         config: JobConfig = load_config(None, {**self._settings, "workers": workers})
-        totals: CategoryTotals = run_job(config, say=_say).manifest.categories[self.category]
+        totals: CategoryTotals = run_job(config, fresh=fresh, say=_say).manifest.categories[self.category]
         return [shard.path for shard in totals.shards]
 
 
+@contextlib.contextmanager
+def _for_python() -> Generator[None]:
+    """Raises errors without what led to them and with advice in Python's words; an unknown error stays as it is.
+
+    Nor is a notebook advised to install ipywidgets: tqdm and Ray do so when they are imported, for bars of their own.
+    """
+    advice = logging.getLogger("ray.widgets.util")
+    level = advice.level
+    advice.setLevel(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "IProgress not found")
+            yield
+    except KeyboardInterrupt:
+        raise Interrupted("what was finished is kept: make the same call again to go on") from None
+    except Exception as error:
+        friendly = as_curate_error(error)
+        if friendly is None:
+            raise
+        raise type(friendly)(in_python(friendly.message)) from None
+    finally:
+        advice.setLevel(level)
+
+
 def _say(line: str) -> None:
-    tolerant(sys.stderr).write(line + "\n")
+    tolerant(sys.stderr).write(in_python(line) + "\n")

@@ -24,6 +24,7 @@ import pyarrow.compute as pc
 import ray.data
 from ray.data import DataContext, TaskPoolStrategy
 
+from job.cluster.counting import Counter
 from job.cluster.workers import Workers
 from job.errors import WorkersDiedError
 from job.output.folder import OutputFolder
@@ -63,7 +64,13 @@ def data_settings() -> Generator[None]:
 
 
 def curate_category(
-    *, run: Run, plan: CategoryPlan, reader: PartitionReader, todo: Sequence[int], workers: Workers
+    *,
+    run: Run,
+    plan: CategoryPlan,
+    reader: PartitionReader,
+    todo: Sequence[int],
+    workers: Workers,
+    counter: Counter | None = None,
 ) -> None:
     """Curates the partitions of one category that remain to be done, within `data_settings`.
 
@@ -73,6 +80,7 @@ def curate_category(
         reader: reads its partitions.
         todo: numbers of the partitions.
         workers: the CPUs that may work.
+        counter: told how far each partition is; None if nobody looks.
     """
     partitions = {index: plan.partitions[index] for index in todo}
     largest_first = sorted(todo, key=lambda index: partitions[index].start - partitions[index].end)
@@ -86,6 +94,7 @@ def curate_category(
             partitions=partitions,
             category=plan.category,
             output=run.output,
+            counter=counter,
         ),
         batch_size=None,
         batch_format="pyarrow",
@@ -93,7 +102,7 @@ def curate_category(
         **workers.ray_options,
     )
     judged = rows.map_batches(
-        functools.partial(judge_batch, settings=run.config.recipe),
+        functools.partial(judge_batch, settings=run.config.recipe, counter=counter),
         batch_size=batch_size,
         batch_format="pyarrow",
         zero_copy_batch=True,
@@ -110,6 +119,7 @@ def read_partitions(
     partitions: Mapping[int, Partition],
     category: str,
     output: OutputFolder,
+    counter: Counter | None = None,
 ) -> Iterator[pa.Table]:
     """Yields the rows of the partitions that a block names.
 
@@ -119,6 +129,7 @@ def read_partitions(
         partitions: all that remain to be done, by number.
         category: their category.
         output: the output folder, where partitions are marked as begun.
+        counter: told that they are begun.
     """
     for index in pc.unique(named["partition"]).to_pylist():
         if output.mark_running(category, index) > MAX_ATTEMPTS:
@@ -126,20 +137,24 @@ def read_partitions(
                 f"{category}: partition {index}: its worker died {MAX_ATTEMPTS} times, as it does without memory\n"
                 "what was finished is kept: make memory free, or lower --workers, then run the same command again"
             )
+        if counter is not None:
+            counter.begin(index)
         yield from reader.read(index, partitions[index])
 
 
-def judge_batch(rows: pa.Table, settings: RecipeSettings) -> pa.Table:
+def judge_batch(rows: pa.Table, settings: RecipeSettings, counter: Counter | None = None) -> pa.Table:
     """Lets the recipe judge the rows of a batch that the reader has not judged already.
 
     Args:
         rows: rows as the readers yield them.
         settings: settings of the recipe.
+        counter: told which rows were judged.
 
     Returns:
         What the sink needs: rows without the inputs of the recipe, with its item columns. Of a dropped row only the
         verdict remains.
     """
+    places = rows.select(["partition", "position", "verdict"])
     judged_already = rows.filter(pc.is_valid(rows["verdict"]))
     if judged_already.num_rows:
         rows = rows.filter(pc.is_null(rows["verdict"]))
@@ -153,4 +168,6 @@ def judge_batch(rows: pa.Table, settings: RecipeSettings) -> pa.Table:
     for name in judged.column_names:
         result = result.append_column(judged.schema.field(name), judged[name])
     judged_already = judged_already.select(["partition", "position", "cause", "raw", "verdict"])
+    if counter is not None:
+        counter.add(places)
     return pa.concat_tables([result, judged_already], promote_options="default")

@@ -48,6 +48,8 @@ class Outcome:
     """Partitions that this run did; 0 when there was nothing to do."""
     unfinished: tuple[str, ...]
     """Other categories of the output that are not complete."""
+    was_complete: bool = False
+    """Whether the output was complete before, with this very manifest."""
     passed_over: PassedOver = field(default_factory=PassedOver)
     """What the source has that is not read."""
 
@@ -256,7 +258,7 @@ def _complete_already(
         with contextlib.suppress(CurateError), sole_owner(output, lambda _: None):
             if output.plan() == plan:
                 _written_plan(config, output, plan, works)
-    return Outcome(manifest=manifest, plan=plan, new_partitions=0, unfinished=())
+    return Outcome(manifest=manifest, plan=plan, new_partitions=0, unfinished=(), was_complete=True)
 
 
 @contextlib.contextmanager
@@ -301,9 +303,16 @@ def _finish(run: Run, plan: Plan, works: Sequence[CategoryWork], new_partitions:
     totals = {name: add_up(plan.categories[name], records[name], plan.description) for name in names}
     manifest = complete(plan, totals)
     check_damage(run.config, manifest.damaged)
+    was_complete = not unfinished and not new_partitions and output.manifest() == manifest
     if not unfinished:
-        if output.manifest() != manifest:
+        if not was_complete:
             output.write(CARD, card(manifest, plan.description))
             output.write_json(MANIFEST, manifest)
         output.clear_scratch()
-    return Outcome(manifest=manifest, plan=plan, new_partitions=new_partitions, unfinished=unfinished)
+    return Outcome(
+        manifest=manifest,
+        plan=plan,
+        new_partitions=new_partitions,
+        unfinished=unfinished,
+        was_complete=was_complete,
+    )

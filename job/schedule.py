@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from job.cluster.counting import Counts, Inside, counted_rows
 from job.cluster.stoppable import StoppableThread
 from job.errors import CurateError, WorkersDiedError, as_curate_error, causes
 from job.output.limits import check_malformed
@@ -81,7 +82,8 @@ def curate_categories(
         with progress_display(quiet=quiet) as show, data_settings(), settings_of_own_ray:
             while True:
                 try:
-                    _Round(run, workers, show, say).curate(works, remaining)
+                    with _counts(workers, quiet=quiet) as counts:
+                        _Round(run, workers, show, say, counts).curate(works, remaining)
                     break
                 except WorkersDiedError as error:
                     if workers.by_now() == 1:
@@ -94,6 +96,11 @@ def curate_categories(
                     remaining = {work.plan.category: work.remaining() for work in works}
                     for work in works:
                         work.retry_damaged(run.output)
+
+
+def _counts(workers: Workers, *, quiet: bool) -> contextlib.AbstractContextManager[Counts | None]:
+    """Counts rows inside partitions, anew in each round, if anybody looks."""
+    return contextlib.nullcontext() if quiet else counted_rows(has_other_nodes=workers.reserved is not None)
 
 
 def _import_pipeline() -> None:
@@ -154,6 +161,8 @@ class _Round:
     workers: Workers
     display: ShowProgress
     say: Callable[[str], None]
+    counts: Counts | None
+    """How far the partitions are that are being worked on, as far as anybody wants to know."""
     _at_work: set[StoppableThread[None]] = field(default_factory=set["StoppableThread[None]"])
     _left: dict[str, int] = field(default_factory=dict[str, int])
     """Partitions left of each category that has begun, at the last look."""
@@ -210,9 +219,18 @@ class _Round:
         category = work.plan.category
         if todo:  # else an earlier round finished them all, and was stopped before it noticed
             show = functools.partial(self._show, work)
-            with watched(work, self.run.output, show), _in_few_words():
-                reader = work.reader(locations)
-                curate_category(run=self.run, plan=work.plan, reader=reader, todo=todo, workers=self.workers)
+            counts, counter, inside = self.counts, None, dict[int, Inside]
+            if counts is not None:
+                counter, inside = counts.counter(category), functools.partial(counts.inside, category)
+            with watched(work, self.run.output, show, inside, self.display), _in_few_words():
+                curate_category(
+                    run=self.run,
+                    plan=work.plan,
+                    reader=work.reader(locations),
+                    todo=todo,
+                    workers=self.workers,
+                    counter=counter,
+                )
         self._left[category] = 0
         self._wait_for_records(work)
         work.check_unchanged(self.run.output.scratch, self.say)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -27,6 +28,12 @@ from job.source.find.passed_over import PassedOver
 
 _PATTERN_SIGNS = "*?["
 """Characters by which a path is a pattern."""
+_EXAMPLE_LINES = 9
+"""Lines of the item that a run shows at its end, at most."""
+_NARROWEST_TABLE = 60
+"""Columns of the screen in which counts up to 999,999,999 are whole, beside names in pieces."""
+_NO_LIMIT = 1_000_000
+"""Columns of a screen on which any table fits."""
 
 
 def prospect_lines(config: JobConfig, found: Sequence[Prospect], passed_over: PassedOver) -> Iterator[str]:
@@ -59,14 +66,22 @@ def prospects_json(config: JobConfig, found: Sequence[Prospect], passed_over: Pa
     return {"output": config.output, "categories": categories, "not_read": passed_over.names}
 
 
-def outcome_lines(config: JobConfig, outcome: Outcome) -> Iterator[str]:
-    """Yields what a run says at its end: one of the prompts, what happened, what to type next."""
+def outcome_lines(config: JobConfig, outcome: Outcome, width: int) -> Iterator[str]:
+    """Yields what a run says at its end: the begin of one of the prompts, what happened, what to type next.
+
+    Args:
+        config: the job.
+        outcome: how it ended.
+        width: columns of the screen.
+    """
     folder, count = located(config.output), outcome.manifest.num_items
     out, named = printable(quoted(folder), lines=True), printable(config.output)
     recipe = outcome.plan.description
     if count and recipe.roles.text is not None:
         _, item = next(items(OutputFolder(folder), outcome.plan, [0]))
-        yield f"\nOne of the {_shown(recipe.noun)}s:\n\n{_shown(item[recipe.roles.text])}\n"
+        yield f"\nOne of the {_shown(recipe.noun)}s:\n"
+        yield from _excerpt(_shown(item[recipe.roles.text]), width)
+        yield ""
     if malformed := outcome.manifest.funnel[MALFORMED]:
         rows = "row" if malformed == 1 else "rows"
         yield f"{malformed:,} malformed {rows} put aside; to see them: curate rejects {out}"
@@ -82,7 +97,9 @@ def outcome_lines(config: JobConfig, outcome: Outcome) -> Iterator[str]:
         )
         return
     yield from published_lines(config, outcome.manifest)
-    done = "done" if outcome.new_partitions else "complete already"
+    done = "complete already" if outcome.was_complete else "done"
+    if not outcome.new_partitions and not outcome.was_complete:
+        yield "all partitions were done already; the manifest is written now"
     empty = [name for name, totals in outcome.manifest.categories.items() if not totals.num_items]
     if count and empty:
         yield f"no items in {', '.join(map(printable, empty))}: load_dataset has nothing to open under that name"
@@ -118,44 +135,99 @@ def published_lines(config: JobConfig, manifest: Manifest) -> Iterator[str]:
             yield f"{name}: {count:,} items, {compared}"
 
 
-def funnel_table(manifest: Manifest) -> str:
-    """Returns the funnel as a table, a line per category and one for all."""
-    table = Table(box=None, pad_edge=False)
-    table.add_column("category")
-    verdicts = list(manifest.funnel)
-    for name in ("rows", *verdicts):
-        table.add_column(name.replace("_", " "), justify="right")
-    for name, totals in manifest.categories.items():
-        counts = (totals.num_rows, *(totals.funnel.get(verdict, 0) for verdict in verdicts))
-        table.add_row(Text(printable(name)), *[f"{count:,}" for count in counts])
-    if len(manifest.categories) > 1:
-        table.add_row("all", *[f"{count:,}" for count in (manifest.num_rows, *manifest.funnel.values())])
+def funnel_table(manifest: Manifest, width: int) -> str:
+    """Returns the funnel: a line per drop reason, a column per category, and one for all.
+
+    Where the columns do not fit, the reasons are those of all categories, and a line per category follows.
+
+    Args:
+        manifest: the totals.
+        width: columns of the screen; a narrower one than 60 would cut counts off.
+    """
+    width = max(width, _NARROWEST_TABLE)
+    names = {name: printable(name) for name in manifest.categories}
+    everything = [("all", manifest.num_rows, manifest.funnel)]
+    totals = [(names[name], each.num_rows, each.funnel) for name, each in manifest.categories.items()]
+    text = _drawn(_reasons(manifest, totals + everything if len(totals) > 1 else totals), _NO_LIMIT)
+    if max(map(cell_len, text.splitlines())) <= width:
+        return text
+    table = _table("category", "rows", "dropped", "malformed", "kept")
+    for name, rows, funnel in totals + everything if len(totals) > 1 else totals:
+        kept, malformed = funnel.get(KEPT, 0), funnel.get(MALFORMED, 0)
+        counts = (rows, rows - malformed - kept, malformed, kept)
+        table.add_row(Text(name), *[f"{count:,}" for count in counts])
+    return f"{_drawn(_reasons(manifest, everything), width)}\n\n{_drawn(table, width)}"
+
+
+def _reasons(manifest: Manifest, totals: Sequence[tuple[str, int, dict[str, int]]]) -> Table:
+    """Returns a table of a line per verdict and a column per name, with its rows and its funnel."""
+    table = _table("", *[name for name, _, _ in totals])
+    table.add_row("rows", *[f"{rows:,}" for _, rows, _ in totals])
+    for verdict in manifest.funnel:
+        counts = [f"{funnel.get(verdict, 0):,}" for _, _, funnel in totals]
+        table.add_row(Text(printable(verdict.replace("_", " "))), *counts)
+    return table
+
+
+def _table(first: str, *others: str) -> Table:
+    table = Table(box=None, pad_edge=False, show_edge=False)
+    table.add_column(Text(first), overflow="fold")
+    for name in others:
+        table.add_column(Text(name), justify="right", no_wrap=True)
+    return table
+
+
+def _drawn(table: Table, width: int) -> str:
     stream = io.StringIO()
-    Console(file=stream, width=150).print(table)
+    Console(file=stream, width=width).print(table)
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
 
 
-def item_lines(root: Path | str, numbers: Sequence[int]) -> Iterator[str]:
+def wrapped(text: str, width: int | None) -> list[str]:
+    """Wraps text at words.
+
+    Args:
+        text: any number of lines.
+        width: columns of the screen; None leaves the lines as they are.
+    """
+    if width is None:
+        return text.split("\n")
+    console = Console(file=io.StringIO(), width=width)
+    return [line.plain.rstrip() for line in Text(text).wrap(console, width)]
+
+
+def _excerpt(text: str, width: int) -> list[str]:
+    """Returns the first lines of a text, and its last one, which in a prompt is the answer."""
+    lines = wrapped(text, width)
+    return lines if len(lines) <= _EXAMPLE_LINES else [*lines[: _EXAMPLE_LINES - 2], "[...]", lines[-1]]
+
+
+def item_lines(root: Path | str, numbers: Sequence[int], width: int | None = None) -> Iterator[str]:
     """Yields items as text, each with its question where the recipe has one.
 
     Args:
         root: the output folder.
         numbers: numbers of the items in the output, counted from 0 over all categories.
+        width: columns of the screen to wrap at; None leaves the lines as they are.
 
     Raises:
         UsageError: when there is no such item.
         CurateError: when its shard cannot be read.
     """
     output, plan = open_output(root)
-    recipe = plan.description
     for number, item in items(output, plan, numbers):
-        yield f"item {number}: {_heading(recipe, item)}"
-        if recipe.roles.text is None:
-            yield from (f"{_shown(name)}: {_shown(item[name])}" for name in recipe.columns)
-            continue
-        yield f"\n--- {_shown(recipe.noun)}\n{_shown(item[recipe.roles.text])}"
-        if (asked := question(recipe, item)) is not None:
-            yield f"\n--- test prompt\n{_shown(asked)}\n"
+        for text in _item_texts(plan.description, number, item):
+            yield from wrapped(text, width)
+
+
+def _item_texts(recipe: RecipeDescription, number: int, item: dict[str, Any]) -> Iterator[str]:
+    yield f"item {number}: {_heading(recipe, item)}"
+    if recipe.roles.text is None:
+        yield from (f"{_shown(name)}: {_shown(item[name])}" for name in recipe.columns)
+        return
+    yield f"\n--- {_shown(recipe.noun)}\n{_shown(item[recipe.roles.text])}"
+    if (asked := question(recipe, item)) is not None:
+        yield f"\n--- test prompt\n{_shown(asked)}\n"
 
 
 def _heading(recipe: RecipeDescription, item: dict[str, Any]) -> str:

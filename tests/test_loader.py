@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
+import logging
 import os
 import shutil
 import subprocess
 import sys
 import uuid
+import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +26,7 @@ import job
 from job import Item, loader, progress
 from job.cluster import start as cluster
 from job.config.models import JobConfig
-from job.errors import RefusedError, UsageError
+from job.errors import Interrupted, RefusedError, UsageError
 from job.loader import ItemLoader
 from job.output.folder import OutputFolder
 from job.progress import Download, ShowProgress, Snapshot
@@ -159,6 +162,103 @@ def test_other_settings_do_not_replace_what_is_there(catalogue: Path, output: Pa
     with pytest.raises(RefusedError, match=r"recipe\.max_price was 999\.49, is 20"):
         other.load()
     assert tree(output) == before
+
+
+def test_the_source_may_come_without_its_name_and_the_work_may_be_done_anew(
+    kettles: ItemLoader, tmp_path: Path
+) -> None:
+    source, fields = Path(kettles.output).parent, {"source.fields": FIELDS}
+    first = ItemLoader("Kettles", source, output=tmp_path / "out", settings={**fields, "limit": 10})
+    assert len(first.load()) == 10
+    other = ItemLoader("Kettles", source, output=tmp_path / "out", settings={**fields, "limit": 20})
+    with pytest.raises(RefusedError):
+        other.load()
+    assert len(other.load(fresh=True)) == 20
+    assert first.dataset(fresh=True).count() == 10
+
+
+def test_an_error_is_one_message_in_the_words_of_python(catalogue: Path, output: Path) -> None:
+    """`_render_traceback_` is what IPython asks an error for, and shows in place of a traceback."""
+    other = ItemLoader("Appliances", catalogue, output=output, settings={"recipe.max_price": 20})
+    for call in (other.load, other.dataset):
+        with pytest.raises(RefusedError) as found:
+            call()
+        assert found.value.exit_code == 4
+        assert found.value.__suppress_context__
+        assert found.value._render_traceback_() == [  # pyright: ignore[reportPrivateUsage]
+            f"RefusedError: {output} has Appliances from another job; changed since: recipe.max_price was 999.49, "
+            "is 20.0\nnothing was touched; name another folder with output='DIR', or replace what is there with "
+            "load(fresh=True)"
+        ]
+
+
+def test_an_output_that_is_named_as_a_source_is_told_apart(output: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as found:
+        ItemLoader("Appliances", output, output=tmp_path / "out").load()
+    assert str(found.value) == (
+        f"{output} is an output of this program, and no source\nname the folder that it was made from: source='DIR'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("s3:/bucket/out", "output: s3:/bucket/out is not an address"),
+        ("https://a.b/out", "output: https:// is not a storage"),
+    ],
+)
+def test_an_output_that_is_no_address_is_an_error_of_its_own(address: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        ItemLoader("Appliances", output=address)
+
+
+def test_an_interrupt_is_one_message_and_a_bug_keeps_its_traceback(
+    catalogue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def raising(error: BaseException) -> None:
+        def run(*_: object, **__: object) -> NoReturn:
+            raise error
+
+        monkeypatch.setattr(loader, "run_job", run)
+
+    items = ItemLoader("Appliances", catalogue, output=tmp_path / "out")
+    raising(KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt) as found:
+        items.load()
+    assert isinstance(found.value, Interrupted)
+    assert found.value._render_traceback_() == [  # pyright: ignore[reportPrivateUsage]
+        "Interrupted: what was finished is kept: make the same call again to go on"
+    ]
+    bug = ZeroDivisionError("a bug")
+    raising(bug)
+    with pytest.raises(ZeroDivisionError) as same:
+        items.load()
+    assert same.value is bug
+    assert not hasattr(bug, "_render_traceback_")
+
+
+def test_control_characters_of_a_message_do_not_reach_a_notebook() -> None:
+    error = UsageError("no \x1b[31mcategory\nhere")
+    assert error._render_traceback_() == ["UsageError: no \\x1b[31mcategory\nhere"]  # pyright: ignore[reportPrivateUsage]
+
+
+def test_nobody_is_advised_to_install_widgets(
+    catalogue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As tqdm and Ray do when they are imported in a notebook without them."""
+
+    def advising(*_: object, **__: object) -> NoReturn:
+        warnings.warn("IProgress not found. Please update jupyter and ipywidgets.", stacklevel=2)
+        logging.getLogger("ray.widgets.util").info("Missing packages: ['ipywidgets']")
+        raise UsageError("enough")
+
+    monkeypatch.setattr(loader, "run_job", advising)
+    caplog.set_level(logging.INFO)
+    level = logging.getLogger("ray.widgets.util").level
+    with warnings.catch_warnings(record=True) as warned, pytest.raises(UsageError, match="enough"):
+        ItemLoader("Appliances", catalogue, output=tmp_path / "out").load()
+    assert (warned, caplog.records) == ([], [])
+    assert logging.getLogger("ray.widgets.util").level == level
 
 
 def test_a_setting_that_is_none_is_an_error(catalogue: Path, tmp_path: Path) -> None:
@@ -331,6 +431,11 @@ def test_a_notebook_has_the_bar(
         yield shown.append
 
     monkeypatch.setattr(rich.console, "_is_jupyter", lambda: in_notebook)
+    find_spec = importlib.util.find_spec
+    with_widgets = {"ipywidgets": find_spec("rich")}
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, package=None: with_widgets.get(name) or find_spec(name, package)
+    )
     monkeypatch.setattr(progress, "_bar", bar)
     settings = {"source.fields": FIELDS, "limit": 20}
     ItemLoader("Kettles", source=Path(kettles.output).parent, output=tmp_path / "out", settings=settings).load()

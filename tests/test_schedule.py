@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ from job.output.folder import OutputFolder
 from job.output.records import Record
 from job.plan.sources import find_sources
 from job.plan.work import plan_work
-from job.progress import Snapshot, watched
+from job.progress import ShowProgress, Snapshot, watched
 from job.run import run_job
 from job.source.files import CategorySource
 from job.storage.folder import Folder
@@ -256,3 +258,47 @@ def test_a_look_at_the_progress_that_fails_is_followed_by_others(
             time.sleep(0.01)
     assert len(looks) >= 4
     assert shown[-1].done == 4
+
+
+def test_rows_are_seen_before_their_partition_is_done_and_count_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where a partition is begun a second time, as Ray does when a worker has died."""
+    row = {
+        "parent_asin": "B0",
+        "title": "a spoon",
+        "price": 5.0,
+        "description": ["good"],
+        "features": [],
+        "details": "{}",
+    }
+    (tmp_path / "source").mkdir()
+    pq.write_table(pa.Table.from_pylist([row] * 100), tmp_path / "source/Toys.parquet")
+    shown: list[Snapshot] = []
+    judge, begun = pipeline.judge_batch, tmp_path / "begun"
+
+    def slow(rows: pa.Table, *arguments: Any, **more: Any) -> pa.Table:
+        time.sleep(0.3)
+        if rows["position"][0].as_py() == 50 and not begun.exists():
+            begun.touch()
+            os._exit(1)
+        return judge(rows, *arguments, **more)
+
+    @contextlib.contextmanager
+    def display(*, quiet: bool) -> Generator[ShowProgress]:
+        assert not quiet
+        yield lambda at: shown.append(at) if isinstance(at, Snapshot) else None
+
+    monkeypatch.setattr(pipeline, "judge_batch", slow)
+    monkeypatch.setattr(schedule, "progress_display", display)
+    settings = {"source.path": str(tmp_path / "source"), "output": str(tmp_path / "out"), "batch_size": 10}
+    run_job(load_config(None, settings))
+    assert begun.exists()
+    inside = [at.num_rows for at in shown if not at.done]
+    assert {10, 20, 30, 40} & {*inside}
+    assert {60, 70, 80, 90} & {*inside}
+    assert max(inside) <= 100
+    assert inside != sorted(inside)  # it counted from 0 again
+    assert all(at.share == at.num_rows / 100 or at.share == (at.num_rows - 1) / 100 for at in shown)
+    end = shown[-1]
+    assert (end.done, end.num_rows, end.rows_inside, end.share) == (1, 100, 0, 1.0)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from rich.cells import cell_len
 
 from job.config.load import load_config
 from job.config.models import JobConfig
 from job.output.records import Plan
 from job.output.totals import CategoryTotals, Manifest, complete
 from job.recipe.verdicts import KEPT, MALFORMED
-from job.show import funnel_table, published_lines
+from job.show import funnel_table, published_lines, wrapped
 
 
 def made(**num_items: int) -> Manifest:
@@ -81,10 +84,59 @@ def test_without_published_counts_nothing_is_said() -> None:
     assert list(published_lines(config({}), made(Toys=5))) == []
 
 
-def test_a_verdict_that_only_one_category_has_is_a_column_of_the_funnel() -> None:
+def lines_of(manifest: Manifest, width: int) -> list[str]:
+    lines = funnel_table(manifest, width).splitlines()
+    assert max(map(cell_len, lines)) <= max(width, 60)
+    return lines
+
+
+def test_a_verdict_that_only_one_category_has_is_a_row_of_the_funnel() -> None:
     manifest = made(Toys=5, Books=7)
     manifest.funnel["no_brand"] = 2
     manifest.categories["Books"].funnel["no_brand"] = 2
-    lines = [line.split() for line in funnel_table(manifest).splitlines()]
-    assert lines[0][-2:] == ["no", "brand"]
-    assert (lines[1][-1], lines[2][-1], lines[3][-1]) == ("0", "2", "2")
+    lines = lines_of(manifest, 80)
+    assert lines[0].split() == ["Toys", "Books", "all"]
+    assert lines[1].split() == ["rows", "5", "7", "12"]
+    assert lines[-1].split() == ["no", "brand", "0", "2", "2"]
+
+
+def test_the_funnel_of_one_category_has_one_column() -> None:
+    lines = lines_of(made(Toys=5), 80)
+    assert (lines[0].split(), lines[-1].split()) == (["Toys"], ["kept", "5"])
+
+
+NAMES = [f"Category_of_many_things_{number:02d}" for number in range(34)]
+
+
+@pytest.mark.parametrize("width", [80, 100, 200])
+def test_with_more_categories_than_fit_there_is_a_line_for_each(width: int) -> None:
+    manifest = made(**{name: 7_000_000 + number for number, name in enumerate(NAMES)})
+    for name in NAMES:
+        totals = manifest.categories[name]
+        totals.funnel["malformed"] = 1
+        totals.funnel["price_missing"] = 2
+        totals.funnel[KEPT] -= 3
+    lines = lines_of(manifest, width)
+    assert lines[0].split() == ["all"]
+    assert lines[1].split() == ["rows", "238,000,561"]
+    at = lines.index("")
+    assert lines[at + 1].split() == ["category", "rows", "dropped", "malformed", "kept"]
+    assert [line.split()[0] for line in lines[at + 2 :]] == [*NAMES, "all"]
+    assert lines[at + 2].split()[1:] == ["7,000,000", "2", "1", "6,999,997"]
+
+
+@pytest.mark.parametrize("width", [20, 60, 80])
+def test_a_long_name_is_cut_into_pieces_and_counts_never(width: int) -> None:
+    name = "A" * 150
+    manifest = made(**{name: 123_456_789, "Toys": 5})
+    lines = lines_of(manifest, width)
+    assert "".join(re.findall("A+", "\n".join(lines))) == name
+    assert all("…" not in line for line in lines)
+    assert [" ".join(lines).count(count) for count in ("123,456,789", "123,456,794")] == [2, 4]
+
+
+def test_text_is_wrapped_at_words_and_by_the_columns_that_it_takes() -> None:
+    assert wrapped("one two three\n\nfour", 8) == ["one two", "three", "", "four"]
+    assert wrapped("one two three\n\nfour", None) == ["one two three", "", "four"]
+    assert wrapped("電気 製品 電気", 10) == ["電気 製品", "電気"]
+    assert wrapped("[red]a[/red] b", 40) == ["[red]a[/red] b"]

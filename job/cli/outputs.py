@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from job.cli.options import OutputArgument
-from job.cli.printing import print_line, print_notice
+from job.cli.printing import print_line, print_notice, terminal_width
 from job.errors import UsageError
 
 
@@ -21,7 +21,7 @@ def show(
     """Print items of an output."""
     from job.show import item_lines
 
-    for line in item_lines(out, numbers or [0]):
+    for line in item_lines(out, numbers or [0], terminal_width()):
         typer.echo(line)
 
 

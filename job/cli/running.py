@@ -21,7 +21,7 @@ from job.cli.options import (
     Workers,
     read_job,
 )
-from job.cli.printing import print_line, print_notice
+from job.cli.printing import print_line, print_notice, screen_width
 from job.errors import UsageError
 
 
@@ -75,8 +75,8 @@ def run(
         more = {"new_partitions": outcome.new_partitions, "not_read": outcome.passed_over.names}
         typer.echo(json.dumps({**result, "output": job.output, **more}))
     elif not quiet:
-        typer.echo(funnel_table(outcome.manifest))
-        for line in outcome_lines(job, outcome):
+        typer.echo(funnel_table(outcome.manifest, screen_width()))
+        for line in outcome_lines(job, outcome, screen_width()):
             typer.echo(line)
 
 

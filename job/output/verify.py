@@ -13,7 +13,7 @@ from job.output.card import card
 from job.output.folder import CARD, LAST_RUN, LEFT_OVER, MANIFEST, PLAN, OutputFolder, open_output
 from job.output.lock.ownership import live_owner
 from job.output.records import CategoryPlan, Plan, Record
-from job.output.sealed import sealed
+from job.output.sealed import intact, sealed
 from job.output.shard import REJECTS_SCHEMA, content_digest, items_schema, table_in
 from job.output.totals import CategoryTotals, add_up, complete
 from job.recipe.verdicts import KEPT, MALFORMED
@@ -50,11 +50,13 @@ def verify_output(root: Path | str) -> str:
             if record.rejects is not None:
                 named.add(record.rejects)
                 wrong += _rejects(output, record)
-        count = len(category.partitions)
-        named |= {output.record_name(category.category, partition) for partition in range(count)}
-        if not is_complete:  # a run may have been killed between a shard and its record
-            named |= {output.shard_name(category.category, partition, count) for partition in range(count)}
-            named |= {output.rejects_name(category.category, partition) for partition in range(count)}
+        count, counting = len(category.partitions), {record.partition for record in records}
+        for number in range(count):
+            named.add(output.record_name(category.category, number))
+            # A run may have been killed between a shard and its record; or one of them is what is damaged.
+            if not is_complete or number not in counting:
+                named.add(output.shard_name(category.category, number, count))
+                named.add(output.rejects_name(category.category, number))
         if len(records) == count:
             try:
                 totals[category.category] = add_up(category, records, plan.description)
@@ -103,9 +105,31 @@ def _odd_records(
     for number, partition in enumerate(category.partitions):
         record, name = counting.get(number), output.record_name(category.category, number)
         if record is None and name in files:
-            yield f"{name}: damaged, of other work, or its shard is gone or of another size"
+            yield from _not_counting(output, category, number, name)
         elif record is not None and (record.start, record.end) != (partition.start, partition.end):
             yield f"{name}: of another range than the plan has"
+
+
+def _not_counting(output: OutputFolder, category: CategoryPlan, number: int, name: str) -> Iterator[str]:
+    """Yields why a record that is there does not count: it is damaged or wrong itself, or a file that it names is."""
+    record = intact(output.store.read(name), Record)
+    if record is None:
+        yield f"{name}: damaged"
+        return
+    if (record.digest, record.partition) != (category.digest, number):
+        yield f"{name}: of other work"
+        return
+    named = {output.shard_name(category.category, number, len(category.partitions)): (record.shard, record.shard_bytes)}
+    if record.rejects is not None:
+        named[output.rejects_name(category.category, number)] = (record.rejects, record.rejects_bytes)
+    for planned, (said, size) in named.items():
+        content = output.store.read(planned)
+        if said != planned:
+            yield f"{name}: names {said} in place of {planned}"
+        elif content is None:
+            yield f"{planned}: missing"
+        elif len(content) != size:
+            yield f"{planned}: {len(content):,} bytes, and {size:,} were written"
 
 
 def _shard(output: OutputFolder, record: Record, schema: pa.Schema) -> Iterator[str]:

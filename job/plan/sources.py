@@ -10,6 +10,7 @@ from job.config.addresses import located
 from job.config.models import JobConfig, SourceConfig
 from job.config.names import normal_form
 from job.errors import CurateError, UsageError
+from job.output.folder import PLAN
 from job.output.records import CategoryPlan, Plan
 from job.plan.damage import damage_noted
 from job.source.fetch.first_bytes import check_first_bytes
@@ -50,7 +51,15 @@ def find_sources(
     elif config.source.path is not None:
         root = located(config.source.path)
         if isinstance(root, Path):
-            sources = folder.find_categories(root, config.categories, columns, passed_over)
+            try:
+                sources = folder.find_categories(root, config.categories, columns, passed_over)
+            except UsageError:
+                if (root / PLAN).is_file():
+                    raise UsageError(
+                        f"{root} is an output of this program, and no source\n"
+                        "name the folder that it was made from: --source DIR"
+                    ) from None
+                raise
         else:
             sources = bucket.find_categories(root, config.categories, columns, passed_over)
     else:

@@ -56,11 +56,7 @@ def test_verify_finds_what_is_wrong(done: Path, curate: Curate) -> None:
     (done / "data/Appliances/stranger.parquet").touch()
     refused(curate("verify", done), "its bytes are not those", "stranger.parquet: belongs to nothing", code=1)
     shard.unlink()
-    refused(
-        curate("verify", done),
-        "_partitions/Appliances/00000.json: damaged, of other work, or its shard is gone",
-        code=1,
-    )
+    refused(curate("verify", done), "data/Appliances/items-00000-of-00001.parquet: missing", code=1)
 
 
 def test_verify_notices_wrong_totals(done: Path, curate: Curate) -> None:

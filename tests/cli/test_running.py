@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 from pathlib import Path
 
@@ -20,28 +21,25 @@ def test_run_prints_the_funnel_a_prompt_and_what_to_do_next(
     first = curate("run", "--source", small, "--output", out)
     assert first.exit_code == 0
     lines = first.out.splitlines()
-    assert lines[0].split() == [
-        "category",
+    assert lines[0].split() == ["Appliances", "Musical_Instruments", "all"]
+    assert [re.split("  +", line)[0] for line in lines[1:9]] == [
         "rows",
-        "price",
-        "missing",
-        "price",
-        "out",
-        "of",
-        "range",
-        "title",
-        "missing",
-        "text",
-        "too",
-        "short",
-        "too",
-        "few",
-        "tokens",
+        "price missing",
+        "price out of range",
+        "title missing",
+        "text too short",
+        "too few tokens",
         "malformed",
         "kept",
     ]
-    assert [line.split()[0] for line in lines[1:4]] == ["Appliances", "Musical_Instruments", "all"]
-    assert lines[3].split()[1] == "300"
+    assert lines[1].split() == ["rows", "150", "150", "300"]
+    assert max(map(len, lines[:9])) <= 80
+    shown = lines[lines.index("One of the prompts:") + 2 :]
+    assert shown[0] == "How much does this cost to the nearest dollar?"
+    assert shown[7] == "[...]"
+    assert shown[8].startswith("Price is $")
+    assert max(map(len, shown[:10])) <= 80
+    assert shown[9] == ""
     assert "Price is $" in first.out
     assert lines[-1].startswith("done: ")
     assert lines[-1].endswith(f"curate show {out} 0")
@@ -114,6 +112,15 @@ def test_a_damaged_record_or_manifest_is_made_again(done: Path, small: Path, cur
     assert json.loads(result.out)["new_partitions"] == 1
     assert shards(done) == before
     assert curate("verify", done).exit_code == 0
+
+
+def test_a_run_that_only_writes_the_manifest_says_so(done: Path, small: Path, curate: Curate) -> None:
+    (done / "manifest.json").unlink()
+    again = curate("run", "--source", small, "--output", done).out.splitlines()
+    assert again[-2] == "all partitions were done already; the manifest is written now"
+    assert again[-1].startswith("done: 84 items in ")
+    (done / "_tmp").mkdir()  # as a run leaves it that was killed at its very end
+    assert curate("run", "--source", small, "--output", done).out.splitlines()[-1].startswith("complete already: ")
 
 
 def test_a_complete_output_on_a_full_disk_is_complete(

@@ -105,6 +105,31 @@ def test_a_file_that_is_cut_off_or_longer_is_noticed(output: Path) -> None:
         (output / name).write_bytes(content)
 
 
+def complaints(output: Path) -> list[str]:
+    """What is wrong with an output, without the lines before and after."""
+    with pytest.raises(CurateError) as found:
+        verify_output(output)
+    return str(found.value).splitlines()[1:-1]
+
+
+@pytest.mark.parametrize("name", ["data/Appliances/items-00001-of-00002.parquet", "_rejects/Toys/00000.parquet"])
+def test_a_file_that_is_cut_off_or_gone_is_blamed_and_not_its_record(output: Path, name: str) -> None:
+    content = (output / name).read_bytes()
+    (output / name).write_bytes(content[:-1])
+    assert complaints(output) == [f"{name}: {len(content) - 1:,} bytes, and {len(content):,} were written"]
+    (output / name).unlink()
+    assert complaints(output) == [f"{name}: missing"]
+
+
+def test_a_record_that_is_damaged_or_of_other_work_is_blamed_and_not_its_shard(output: Path) -> None:
+    first, second = "_partitions/Appliances/00000.json", "_partitions/Appliances/00001.json"
+    whole = (output / first).read_bytes()
+    (output / first).write_bytes(whole[:-9])
+    assert complaints(output) == [f"{first}: damaged"]
+    (output / first).write_bytes((output / second).read_bytes())
+    assert complaints(output) == [f"{first}: of other work"]
+
+
 def test_a_file_that_is_gone_is_noticed(output: Path) -> None:
     for name, content in tree(output).items():
         if name == "plan.json":
