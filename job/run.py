@@ -7,7 +7,7 @@ import ctypes
 import logging
 import os
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -22,9 +22,9 @@ from job.output.folder import CARD, LAST_RUN, MANIFEST, PLAN, OutputFolder
 from job.output.limits import check_damage, check_malformed
 from job.output.lock.owner import Owner
 from job.output.lock.ownership import check_owner, sole_owner
-from job.output.records import LastRun, Plan, Record
+from job.output.records import CategoryPlan, LastRun, Plan, Record
 from job.output.totals import Manifest, add_up, complete
-from job.plan.checks import check_room, check_same_work
+from job.plan.checks import binding_plan, check_room, check_same_work
 from job.plan.first_rows import check_first_rows
 from job.plan.sources import find_sources, newer_commit
 from job.plan.work import CategoryWork, Run, plan_work
@@ -90,17 +90,19 @@ def run_job(
     output = _output(config)
     before, passed_over = output.plan(), PassedOver()
     sources = _checked_sources(config, output, before, passed_over, fresh=fresh, say=say)
-    if not fresh and before is not None and (outcome := _complete_already(config, output, before, sources)):
+    begun = None if fresh else binding_plan(output, before)
+    if begun is not None and (outcome := _complete_already(config, output, begun, sources)):
         return replace(outcome, passed_over=passed_over)
     check_room(output, [])
     with sole_owner(output, say) as owner:
         before = output.plan()  # again, now that nobody else can change it
+        begun, planned = None, dict[str, CategoryPlan]()
         if not fresh:
-            check_same_work(output, before, config, sources)
-            if sentence := newer_commit(config, before):
+            planned = check_same_work(output, before, config, sources)
+            begun = binding_plan(output, before)
+            if sentence := newer_commit(config, begun):
                 say(sentence)
         output.clear_temporary()
-        planned = {} if fresh or before is None else dict(before.categories)
         works = [plan_work(config, source, planned.get(source.category), output.scratch, say) for source in sources]
         if planned:
             for work in works:
@@ -112,14 +114,12 @@ def run_job(
             output.remove_planned(before)
         if added := [work.plan.category for work in works if planned and work.plan.category not in planned]:
             say(f"{', '.join(added)} will be added to {output.root}, which has {', '.join(planned)}")
-        plan = _written_plan(config, output, None if fresh else before, works)
+        plan = _written_plan(config, output, begun, works)
         remaining = {work.plan.category: work.remaining() for work in works}
         run = Run(config=config, output=output, run_id=owner.run_id, recipe=plan.description)
         _return_memory()
         with _noted(run, owner, works):
             if any(remaining.values()):
-                for work in works:
-                    work.retry_damaged(output)
                 curate_categories(run, works, remaining, quiet=quiet, say=say)
                 check_owner(output, owner.run_id)
             outcome = _finish(run, plan, works, sum(map(len, remaining.values())))
@@ -168,7 +168,7 @@ def prospects(
     output = _output(config)
     before = output.plan()
     sources = _checked_sources(config, output, before, passed_over, fresh=fresh, say=say)
-    planned = before.categories if before and not fresh else {}
+    planned = {} if fresh else check_same_work(output, before, config, sources)
     found: list[Prospect] = []
     works: list[CategoryWork] = []
     for source in sources:
@@ -201,17 +201,17 @@ def _checked_sources(
     say: Callable[[str], None],
 ) -> list[CategorySource]:
     """Finds the sources, and makes every check that can be made before work starts."""
-    sources = find_sources(config, None if fresh else before, passed_over)
-    planned = before.categories if before else ()
-    output.check_links({*planned, *[source.category for source in sources]})
+    sources = find_sources(config, None if fresh else binding_plan(output, before), passed_over)
+    output.check_links({*(before.categories if before else ()), *[source.category for source in sources]})
+    planned: Mapping[str, CategoryPlan] = {}
     if not fresh:
-        check_same_work(output, before, config, sources)
+        planned = check_same_work(output, before, config, sources)
     elif before is None and not output.is_untouched():
         raise RefusedError(
             f"--fresh removes only what a plan names, and {output.root} has no plan.json\n"
             "nothing was touched; name another folder: --output DIR"
         )
-    check_first_rows(config, sources, () if fresh else planned, say)
+    check_first_rows(config, sources, planned, say)
     return sources
 
 

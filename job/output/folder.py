@@ -172,6 +172,10 @@ class OutputFolder:
         """Tells whether the folder is empty or does not exist."""
         return self.store.top() <= {*LEFT_OVER, LAST_RUN}
 
+    def has_begun(self, plan: CategoryPlan) -> bool:
+        """Tells whether anything was made of a category: it has a record, a shard or rejects."""
+        return any(self.store.sizes(f"{folder}/{plan.category}") for folder in ("_partitions", "data", "_rejects"))
+
     def has_left_over(self) -> bool:
         """Tells whether a run is working in the folder, or was killed in it."""
         return not LEFT_OVER.isdisjoint(self.store.top())
