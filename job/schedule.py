@@ -79,6 +79,8 @@ def curate_categories(
             workers = workers.at_most(config.source.max_hub_readers)
         settings_of_own_ray = contextlib.nullcontext() if workers.reserved else without_actors()
         with progress_display(quiet=quiet) as show, data_settings(), settings_of_own_ray:
+            for work in works:  # not before Ray is there: a record that is removed says what is damaged
+                work.retry_damaged(run.output)
             while True:
                 try:
                     _Round(run, workers, show, say).curate(works, remaining)
