@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import logging
 import os
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -33,6 +32,7 @@ from job.schedule import curate_categories
 from job.source.fetch.cache import check_cache_room, missing_bytes
 from job.source.files import CategorySource
 from job.source.find.passed_over import PassedOver
+from job.source.hub_waits import hub_waits_said
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,8 +84,12 @@ def run_job(
         CurateError: its subclasses say what can go wrong.
     """
     if quiet:
-        logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it reports every wait
         os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
+    with hub_waits_said(say):
+        return _run(config, fresh=fresh, quiet=quiet, say=say)
+
+
+def _run(config: JobConfig, *, fresh: bool, quiet: bool, say: Callable[[str], None]) -> Outcome:
     end_orphaned_rays()  # here, since a job that was killed at its very end needs no Ray to finish
     output = _output(config)
     before, passed_over = output.plan(), PassedOver()
@@ -167,7 +171,8 @@ def prospects(
     """
     output = _output(config)
     before = output.plan()
-    sources = _checked_sources(config, output, before, passed_over, fresh=fresh, say=say)
+    with hub_waits_said(say):
+        sources = _checked_sources(config, output, before, passed_over, fresh=fresh, say=say)
     planned = {} if fresh else check_same_work(output, before, config, sources)
     found: list[Prospect] = []
     works: list[CategoryWork] = []
