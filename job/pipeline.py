@@ -24,6 +24,7 @@ import pyarrow.compute as pc
 import ray.data
 from ray.data import DataContext, TaskPoolStrategy
 
+from job.cluster.nodes import on_live_nodes, this_node
 from job.cluster.workers import Workers
 from job.errors import WorkersDiedError
 from job.output.folder import OutputFolder
@@ -40,7 +41,8 @@ from job.source.read.rows import KEEP_PREFIX
 _BLOCK_BYTES = 4 << 20
 """Bytes that a task gathers between two of its steps. Ray's default of 128 MiB would be all rows of a partition."""
 MAX_ATTEMPTS = 4
-"""Times that a partition is begun before the job ends, when its worker dies. Ray Data would retry for ever."""
+"""Times that a partition is begun before the job ends, when its worker dies. Ray Data would retry for ever.
+Those on a node that was lost do not count, since the partition has no part in that."""
 
 
 @contextlib.contextmanager
@@ -121,7 +123,8 @@ def read_partitions(
         output: the output folder, where partitions are marked as begun.
     """
     for index in pc.unique(named["partition"]).to_pylist():
-        if output.mark_running(category, index) > MAX_ATTEMPTS:
+        begun = output.mark_running(category, index, this_node())
+        if len(begun) > MAX_ATTEMPTS and len(on_live_nodes(begun)) > MAX_ATTEMPTS:
             raise WorkersDiedError(
                 f"{category}: partition {index}: its worker died {MAX_ATTEMPTS} times, as it does without memory\n"
                 "what was finished is kept: make memory free, or lower --workers, then run the same command again"

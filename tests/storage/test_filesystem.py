@@ -50,7 +50,8 @@ def test_a_store_returns_what_was_written(root: str) -> None:
     assert store.sizes("x") == {"x/one": 2}
     assert store.sizes("none") == {}
     assert list(store.read_all(["three", "none", "x/y/two"])) == [b"333", None, b""]
-    assert [store.mark("marks/1"), store.mark("marks/1"), store.mark("marks/2")] == [1, 2, 1]
+    marks = [store.mark(f"marks/{name}", line) for name, line in ((1, "a"), (1, "b"), (2, "c"))]
+    assert marks == [["a"], ["a", "b"], ["c"]]
     assert store.age_s("three") < 60
     assert store.age_s("none") == float("inf")
     store.remove(["x/one", "none"])
