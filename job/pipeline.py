@@ -37,6 +37,7 @@ from job.sink import ShardSink
 from job.source.read.partitions import MAX_PARQUET_ROWS, Partition
 from job.source.read.reader import PartitionReader
 from job.source.read.rows import KEEP_PREFIX
+from job.storage.patience import outlast_outages
 
 _BLOCK_BYTES = 4 << 20
 """Bytes that a task gathers between two of its steps. Ray's default of 128 MiB would be all rows of a partition."""
@@ -122,6 +123,7 @@ def read_partitions(
         category: their category.
         output: the output folder, where partitions are marked as begun.
     """
+    outlast_outages()
     for index in pc.unique(named["partition"]).to_pylist():
         begun = output.mark_running(category, index, this_node())
         if len(begun) > MAX_ATTEMPTS and len(on_live_nodes(begun)) > MAX_ATTEMPTS:

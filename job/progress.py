@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from job.errors import CurateError
+from job.errors import CurateError, NoAnswerError
 from job.output.folder import OutputFolder
 from job.plan.work import CategoryWork
 from job.recipe.verdicts import KEPT, MALFORMED
@@ -176,7 +176,12 @@ def _lines() -> ShowProgress:
 
 
 @contextlib.contextmanager
-def watched(work: CategoryWork, output: OutputFolder, show: Callable[[Snapshot], None]) -> Generator[None]:
+def watched(
+    work: CategoryWork,
+    output: OutputFolder,
+    show: Callable[[Snapshot], None],
+    fail: Callable[[CurateError], object] = lambda _: None,
+) -> Generator[None]:
     """Shows the progress of a category while the context lasts.
 
     Its records are read as they are written, so that the work knows them when it is finished.
@@ -185,6 +190,7 @@ def watched(work: CategoryWork, output: OutputFolder, show: Callable[[Snapshot],
         work: the work on the category; its records so far are known.
         output: the output folder.
         show: called with each snapshot.
+        fail: called once, with the error, if the output does not answer for so long that the job has to end.
     """
     records = list(work.records.values())
     at = Snapshot(
@@ -197,8 +203,10 @@ def watched(work: CategoryWork, output: OutputFolder, show: Callable[[Snapshot],
     )
     began = time.monotonic()
 
+    finished, failed = threading.Event(), threading.Event()
+
     def look(at: Snapshot) -> Snapshot:
-        for record in work.look(output):
+        for record in work.look(output, failed):
             at = replace(
                 at,
                 done=at.done + 1,
@@ -209,14 +217,17 @@ def watched(work: CategoryWork, output: OutputFolder, show: Callable[[Snapshot],
             )
         return replace(at, elapsed_s=time.monotonic() - began)
 
-    finished = threading.Event()
-
     def poll() -> None:
         nonlocal at
         while not finished.wait(output.store.poll_s):
-            with contextlib.suppress(CurateError, OSError):  # the next look may succeed
+            try:
                 at = look(at)
-            if at.done < at.total:
+            except NoAnswerError as error:
+                fail(error)
+                return
+            except (CurateError, OSError):
+                pass  # the next look may succeed
+            if at.done < at.total and not failed.is_set():
                 with contextlib.suppress(OSError):  # nobody may read standard error any more
                     show(at)
 
@@ -224,7 +235,11 @@ def watched(work: CategoryWork, output: OutputFolder, show: Callable[[Snapshot],
     thread.start()
     try:
         yield
+    except BaseException:
+        failed.set()  # a look that is still being taken changes and shows nothing any more
+        raise
     finally:
         finished.set()
-        thread.join()
+        if not failed.is_set():
+            thread.join()
     show(look(at))

@@ -15,7 +15,7 @@ import msgspec
 from job.cluster.ray_folder import end_orphaned_rays
 from job.config.addresses import located
 from job.config.models import JobConfig
-from job.errors import CurateError, RefusedError, as_curate_error
+from job.errors import CurateError, DeniedError, RefusedError, as_curate_error
 from job.output.card import card
 from job.output.folder import CARD, LAST_RUN, MANIFEST, PLAN, OutputFolder
 from job.output.limits import check_damage, check_malformed
@@ -33,6 +33,7 @@ from job.source.fetch.cache import check_cache_room, missing_bytes
 from job.source.files import CategorySource
 from job.source.find.passed_over import PassedOver
 from job.source.hub_waits import hub_waits_said
+from job.storage.patience import end_patience, outages_said
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,7 +86,7 @@ def run_job(
     """
     if quiet:
         os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
-    with hub_waits_said(say):
+    with hub_waits_said(say), outages_said(say):
         return _run(config, fresh=fresh, quiet=quiet, say=say)
 
 
@@ -171,7 +172,7 @@ def prospects(
     """
     output = _output(config)
     before = output.plan()
-    with hub_waits_said(say):
+    with hub_waits_said(say), outages_said(say):
         sources = _checked_sources(config, output, before, passed_over, fresh=fresh, say=say)
     planned = {} if fresh else check_same_work(output, before, config, sources)
     found: list[Prospect] = []
@@ -248,10 +249,16 @@ def _noted(run: Run, owner: Owner, works: Sequence[CategoryWork]) -> Generator[N
     try:
         yield
     except BaseException as raised:
+        end_patience()
         if isinstance(raised, KeyboardInterrupt):
             error = "it was interrupted"
         else:
-            error = str(as_curate_error(raised) or f"{type(raised).__name__}: {raised}".removesuffix(": "))
+            known = as_curate_error(raised)
+            if isinstance(known, DeniedError):  # at the start it is wrong input
+                known = known.at_work()
+            error = str(known or f"{type(raised).__name__}: {raised}".removesuffix(": "))
+            if known is not None:
+                raise known from None
         raise
     finally:
         ended = msgspec.structs.replace(note, ended=time.time(), error=error)

@@ -29,6 +29,7 @@ from job.recipe.registry import make_recipe
 from job.source.fetch.cache import cache_folder
 from job.source.fetch.local_copies import is_streamed, local_copies
 from job.source.location import FileLocation
+from job.storage.patience import end_patience
 
 if TYPE_CHECKING:
     from job.cluster.workers import Workers
@@ -161,7 +162,7 @@ class _Round:
     """Partitions left of each category that has begun, at the last look."""
     _done_lately: dict[str, int] = field(default_factory=dict[str, int])
     """Partitions that were done between the last two looks; as many may have been done since."""
-    _too_many_malformed: list[CurateError] = field(default_factory=list[CurateError])
+    _failed: list[CurateError] = field(default_factory=list[CurateError])
 
     def curate(self, works: Sequence[CategoryWork], remaining: Mapping[str, Sequence[int]]) -> None:
         """Curates the categories. When one fails the others are stopped, and its error is raised."""
@@ -176,6 +177,10 @@ class _Round:
                 if later:
                     ahead = StoppableThread(functools.partial(self._locations, later))
             self._until(lambda: not self._at_work)
+        except BaseException as error:
+            if not isinstance(error, WorkersDiedError):  # after that one the run may go on
+                end_patience()
+            raise
         finally:
             begun: set[StoppableThread[Any]] = {*self._at_work, ahead}
             for thread in begun:
@@ -203,8 +208,8 @@ class _Round:
             for ended in self._at_work & wait({*self._at_work, *others}, _LOOK_S, FIRST_COMPLETED).done:
                 self._at_work.remove(ended)
                 ended.result()
-            if self._too_many_malformed:
-                raise self._too_many_malformed[0]
+            if self._failed:
+                raise self._failed[0]
 
     def _category(self, work: CategoryWork, locations: Sequence[FileLocation], todo: Sequence[int]) -> None:
         from job.pipeline import curate_category
@@ -212,7 +217,7 @@ class _Round:
         category = work.plan.category
         if todo:  # else an earlier round finished them all, and was stopped before it noticed
             show = functools.partial(self._show, work)
-            with watched(work, self.run.output, show), _in_few_words():
+            with watched(work, self.run.output, show, self._failed.append), _in_few_words():
                 reader = work.reader(locations)
                 curate_category(run=self.run, plan=work.plan, reader=reader, todo=todo, workers=self.workers)
         self._left[category] = 0
@@ -244,7 +249,7 @@ class _Round:
             try:
                 check_malformed(self.run.output, work.plan.category, work.in_order, limit)
             except CurateError as error:
-                self._too_many_malformed.append(error)
+                self._failed.append(error)
         self.display(at)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from job.errors import CurateError, UsageError
-from job.storage import filesystem
+from job.storage import filesystem, patience
 from job.storage.bucket import ObjectStore
 from tests.servers.s3 import S3, Fault, Request
 
@@ -82,12 +82,9 @@ def test_a_temporary_fault_is_retried(s3: S3, content: bytes, fault: Fault) -> N
 
 
 @pytest.fixture
-def of_little_patience(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Two attempts instead of six."""
-    monkeypatch.setattr(filesystem, "ATTEMPTS", 2)
-    filesystem._native.cache_clear()  # pyright: ignore[reportPrivateUsage]
-    yield
-    filesystem._native.cache_clear()  # pyright: ignore[reportPrivateUsage]
+def of_little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No waiting for a bucket beyond the client's own two attempts."""
+    monkeypatch.setattr(patience, "_REPEATS", 0)
 
 
 @pytest.mark.usefixtures("of_little_patience")
