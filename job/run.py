@@ -28,7 +28,7 @@ from job.plan.first_rows import check_first_rows
 from job.plan.sources import find_sources, newer_commit
 from job.plan.work import CategoryWork, Run, plan_work
 from job.recipe.protocol import describe
-from job.schedule import curate_categories
+from job.schedule import check_before_unpacking, curate_categories
 from job.source.fetch.cache import check_cache_room, missing_bytes
 from job.source.files import CategorySource
 from job.source.find.passed_over import PassedOver
@@ -50,6 +50,8 @@ class Outcome:
     """Other categories of the output that are not complete."""
     passed_over: PassedOver = field(default_factory=PassedOver)
     """What the source has that is not read."""
+    lost_nodes: tuple[str, ...] = ()
+    """A line about each node of a joined Ray that was lost meanwhile."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,6 +110,7 @@ def _run(config: JobConfig, *, fresh: bool, quiet: bool, say: Callable[[str], No
             if sentence := newer_commit(config, begun):
                 say(sentence)
         output.clear_temporary()
+        check_before_unpacking(output, [source for source in sources if source.category not in planned], say)
         works = [plan_work(config, source, planned.get(source.category), output.scratch, say) for source in sources]
         if planned:
             for work in works:
@@ -261,7 +264,8 @@ def _noted(run: Run, owner: Owner, works: Sequence[CategoryWork]) -> Generator[N
                 raise known from None
         raise
     finally:
-        ended = msgspec.structs.replace(note, ended=time.time(), error=error)
+        lost_nodes = run.lost_nodes or msgspec.UNSET
+        ended = msgspec.structs.replace(note, ended=time.time(), error=error, lost_nodes=lost_nodes)
         with contextlib.suppress(CurateError):  # the disk may be full
             run.output.write_json(LAST_RUN, ended)
         run.output.clear_temporary()
@@ -292,4 +296,10 @@ def _finish(run: Run, plan: Plan, works: Sequence[CategoryWork], new_partitions:
             output.write(CARD, card(manifest, plan.description))
             output.write_json(MANIFEST, manifest)
         output.clear_scratch()
-    return Outcome(manifest=manifest, plan=plan, new_partitions=new_partitions, unfinished=unfinished)
+    return Outcome(
+        manifest=manifest,
+        plan=plan,
+        new_partitions=new_partitions,
+        unfinished=unfinished,
+        lost_nodes=tuple(run.lost_nodes),
+    )

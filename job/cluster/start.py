@@ -10,6 +10,7 @@ import contextlib
 import logging
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Generator
 from typing import Any, Literal
@@ -18,6 +19,9 @@ from job.cluster.join import join
 from job.cluster.own_ray import check_shared_memory, own_ray
 from job.cluster.ray_internals import OF_OUR_OWN_RAY, tell_what_is_missing
 from job.cluster.workers import Reserved, Workers
+
+_joined: set[str] = set()
+"""Ray's ids of this process in each Ray that a run has joined. They may grow, unlike one that was there before."""
 
 
 def usable_cores() -> int:
@@ -50,12 +54,8 @@ def started_ray(
     address = os.environ.get("RAY_ADDRESS")
     import ray
 
-    if (given := ray.is_initialized()) or address:
-        if not given:
-            join(str(address), say)
-            _restore(on_sigterm)
-            _mute_ray_data()
-        with _joined_workers(workers, say, has_other_nodes=not given or _nodes() > 1) as joined:
+    if ray.is_initialized() or address:
+        with _joined_workers(workers, say, has_other_nodes=join_given_ray(say)) as joined:
             yield joined
         return
 
@@ -72,6 +72,36 @@ def started_ray(
             ray.remote(num_cpus=1)(_call).remote(prepare)
         tell_what_is_missing(OF_OUR_OWN_RAY, say)
         yield Workers(count=count, ray_options={"num_cpus": 1}, has_other_nodes=False, cpus=count)
+
+
+def is_ray_given() -> bool:
+    """Tells whether the job was given a Ray to join: by `RAY_ADDRESS`, or since this process has one already."""
+    if os.environ.get("RAY_ADDRESS"):
+        return True
+    return "ray" in sys.modules and sys.modules["ray"].is_initialized()
+
+
+def join_given_ray(say: Callable[[str], None]) -> bool:
+    """Joins the Ray that the job was given, unless this process has joined it already.
+
+    Args:
+        say: receives one line, since joining takes a while.
+
+    Returns:
+        Whether the job may get other nodes than this one.
+
+    Raises:
+        UsageError: if no Ray answers.
+    """
+    import ray
+
+    if not ray.is_initialized():
+        on_sigterm = signal.getsignal(signal.SIGTERM)
+        join(os.environ["RAY_ADDRESS"], say)
+        _restore(on_sigterm)
+        _mute_ray_data()
+        _joined.add(ray.get_runtime_context().get_job_id())
+    return ray.get_runtime_context().get_job_id() in _joined or _nodes() > 1
 
 
 @contextlib.contextmanager

@@ -36,6 +36,8 @@ class Run:
     """Tells this run from every other one, in the lock of the output folder."""
     recipe: RecipeDescription
     """The recipe that makes the items."""
+    lost_nodes: list[str] = field(default_factory=list[str])
+    """A line about each node of a joined Ray that was lost so far."""
 
 
 @dataclass(kw_only=True, slots=True)
