@@ -11,7 +11,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from job.cluster import joined
 from job.cluster.local.nodes import Cluster
 from tests.conftest import Curate
 from tests.whole.test_nodes import at_work, done, ended, started, until
@@ -65,8 +64,7 @@ def test_a_lost_node_is_said_at_once_at_the_end_and_in_the_status(
 def test_a_lost_head_ends_the_run_with_one_error(
     what: str, words: str, most_s: float, cluster: Cluster, jsonl_only: Path, tmp_path: Path, curate: Curate
 ) -> None:
-    """The control service alone, and the head's machine, which is the driver's too."""
-    assert joined._PATIENCE_S == 30.0  # pyright: ignore[reportPrivateUsage]
+    """Its control service hangs, or the whole head dies, which is on the driver's machine."""
     output = tmp_path / "out"
     run = started(cluster, "run", "--source", jsonl_only, "--output", output, *SLOW, RAY_ADDRESS=cluster.address)
     until(lambda: done(output) > 0, run)
@@ -76,7 +74,7 @@ def test_a_lost_head_ends_the_run_with_one_error(
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):
                 if process.name() == what and str(cluster.folder) in " ".join(process.cmdline()):
-                    process.kill()
+                    process.suspend()  # if it were killed, its node would end itself
     began = time.monotonic()
     _, err = ended(run, 1)
     took_s = time.monotonic() - began
@@ -85,6 +83,4 @@ def test_a_lost_head_ends_the_run_with_one_error(
     assert len(errors) == 2, err
     assert words in errors[0]
     assert errors[1] == "what was finished is kept: when Ray is up again, run the same command again to go on"
-    print(f"{what}: {took_s:.1f} s")  # noqa: T201
-    (tmp_path / f"{took_s:.1f}").touch()
     goes_on(jsonl_only, output, curate)
