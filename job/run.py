@@ -257,11 +257,10 @@ def _noted(run: Run, owner: Owner, works: Sequence[CategoryWork]) -> Generator[N
             error = "it was interrupted"
         else:
             known = as_curate_error(raised)
-            if isinstance(known, DeniedError):  # at the start it is wrong input
-                known = known.at_work()
-            error = str(known or f"{type(raised).__name__}: {raised}".removesuffix(": "))
-            if known is not None:
-                raise known from None
+            refused = known.at_work() if isinstance(known, DeniedError) else None  # at the start it is wrong input
+            error = str(refused or known or f"{type(raised).__name__}: {raised}".removesuffix(": "))
+            if refused is not None:
+                raise refused from None
         raise
     finally:
         lost_nodes = run.lost_nodes or msgspec.UNSET

@@ -57,6 +57,8 @@ class _State:
         self.told: dict[str, float] = {}
         """When it was last said of a bucket that it does not answer."""
         self.is_worker = False
+        self.runs = 0
+        """How many contexts of `outages_said` last."""
         self.ending = threading.Event()
         self.ends = 0.0
         """When the time of a run that is ending is used up, by the monotonic clock."""
@@ -74,11 +76,13 @@ def outages_said(say: Callable[[str], None]) -> Generator[None]:
     """
     _state.ending.clear()
     _state.outages.clear()
+    _state.runs += 1
     before, _state.say = _state.say, say
     try:
         yield
     finally:
         _state.say = before
+        _state.runs -= 1
         _state.ending.clear()
 
 
@@ -88,8 +92,11 @@ def outlast_outages() -> None:
 
 
 def end_patience() -> None:
-    """Ends all waiting, since the run is ending: what it still has to write or remove has a few seconds in all."""
-    if not _state.ending.is_set():
+    """Ends all waiting, since the run is ending: what it still has to write or remove has a few seconds in all.
+
+    That holds to the end of the context of `outages_said`; outside of one there is no run that could end.
+    """
+    if _state.runs and not _state.ending.is_set():
         _state.ends = time.monotonic() + _ENDING_S
         _state.ending.set()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from job.config.load import load_config
 from job.config.models import JobConfig
-from job.errors import CurateError, RefusedError
+from job.errors import CurateError, RefusedError, UsageError
 from job.output.folder import OutputFolder
 from job.output.records import Record
 from job.run import prospects, run_job
@@ -143,3 +144,30 @@ def test_a_damaged_partition_keeps_its_record_until_ray_is_there(
     output.write_json(output.record_name("Toys", 0), record)
     planned(config)
     assert output.records(plan.categories["Toys"]) == [record]
+
+
+@pytest.mark.usefixtures("_no_ray")
+@pytest.mark.parametrize("is_given", [True, False])
+def test_packed_files_that_other_nodes_would_not_see_are_refused_before_they_are_unpacked(
+    is_given: bool, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unseen(files: object, folders: dict[Path, str]) -> None:
+        raise UsageError(f"{next(iter(folders))} is not the same on node b")
+
+    monkeypatch.setattr("job.cluster.start.is_ray_given", lambda: is_given)
+    monkeypatch.setattr("job.cluster.start.join_given_ray", lambda _: True)
+    monkeypatch.setattr("job.cluster.shared_paths.check_all_nodes_see", unseen)
+    out = tmp_path / "out"
+    assert planned(job(source, out, categories=["Toys"])) == {"Toys": None}  # which is not packed
+    (source / "Books.jsonl.gz").write_bytes(gzip.compress((source / "Books.jsonl").read_bytes()))
+    (source / "Books.jsonl").unlink()
+    said: list[str] = []
+    with pytest.raises(CurateError) as raised:
+        run_job(job(source, out, categories=["Books"]), quiet=True, say=said.append)
+    unpacked = any(line.startswith("unpacking Books.jsonl.gz") for line in said)
+    if is_given:
+        assert (raised.value.exit_code, unpacked) == (2, False)
+        assert raised.value.message == f"{out}/_scratch is not the same on node b"
+        assert OutputFolder(out).scratch.exists() is False
+    else:
+        assert (raised.value.message, unpacked) == ("Ray did not start on this machine", True)

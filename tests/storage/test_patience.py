@@ -95,6 +95,12 @@ def test_the_end_of_a_run_ends_all_waiting(monkeypatch: pytest.MonkeyPatch, said
         assert Bucket(0.1)() == "answer"
 
 
+def test_without_a_run_there_is_none_that_could_end() -> None:
+    end_patience()
+    time.sleep(0.1)
+    assert patiently(BUCKET, lambda: "answer", lambda: None, lambda _: False) == "answer"
+
+
 def test_ctrl_c_ends_the_wait_for_an_answer() -> None:
     threading.Timer(0.2, _thread.interrupt_main).start()
     began = time.monotonic()
