@@ -110,12 +110,14 @@ def test_with_enough_left_the_next_category_is_only_fetched(
 def test_the_first_error_ends_the_others_and_is_the_one_that_is_said(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stopped = threading.Event()
+    begun, stopped = threading.Event(), threading.Event()
 
     def one_fails(**arguments: Any) -> None:
         if arguments["plan"].category == "Books":
+            assert begun.wait(30)  # else there would be nothing to stop
             raise CurateError("Books are wrong")
         try:
+            begun.set()
             for _ in range(1_000):
                 time.sleep(0.02)
         finally:
