@@ -50,6 +50,19 @@ class UsageError(CurateError):
     exit_code = 2
 
 
+class DeniedError(UsageError):
+    """A storage that refuses its credentials."""
+
+    def at_work(self) -> CurateError:
+        """Returns the error for a storage that has begun to refuse them while the job ran."""
+        what, _, advice = self.message.partition("\n")
+        return CurateError(f"{what}\nwhat was finished is kept; {advice}")
+
+
+class NoAnswerError(CurateError):
+    """A storage that has not answered for too long."""
+
+
 class DamagedFileError(UsageError):
     """A source file that cannot be read at all, found before work starts."""
 

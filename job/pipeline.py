@@ -25,6 +25,7 @@ import ray.data
 from ray.data import DataContext, TaskPoolStrategy
 
 from job.cluster.counting import Counter
+from job.cluster.nodes import on_live_nodes, this_node
 from job.cluster.workers import Workers
 from job.errors import WorkersDiedError
 from job.output.folder import OutputFolder
@@ -37,11 +38,13 @@ from job.sink import ShardSink
 from job.source.read.partitions import MAX_PARQUET_ROWS, Partition
 from job.source.read.reader import PartitionReader
 from job.source.read.rows import KEEP_PREFIX
+from job.storage.patience import outlast_outages
 
 _BLOCK_BYTES = 4 << 20
 """Bytes that a task gathers between two of its steps. Ray's default of 128 MiB would be all rows of a partition."""
 MAX_ATTEMPTS = 4
-"""Times that a partition is begun before the job ends, when its worker dies. Ray Data would retry for ever."""
+"""Times that a partition is begun before the job ends, when its worker dies. Ray Data would retry for ever.
+Those on a node that was lost do not count, since the partition has no part in that."""
 
 
 @contextlib.contextmanager
@@ -131,8 +134,10 @@ def read_partitions(
         output: the output folder, where partitions are marked as begun.
         counter: told that they are begun.
     """
+    outlast_outages()
     for index in pc.unique(named["partition"]).to_pylist():
-        if output.mark_running(category, index) > MAX_ATTEMPTS:
+        begun = output.mark_running(category, index, this_node())
+        if len(begun) > MAX_ATTEMPTS and len(on_live_nodes(begun)) > MAX_ATTEMPTS:
             raise WorkersDiedError(
                 f"{category}: partition {index}: its worker died {MAX_ATTEMPTS} times, as it does without memory\n"
                 "what was finished is kept: make memory free, or lower --workers, then run the same command again"

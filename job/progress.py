@@ -1,7 +1,7 @@
 """Progress: one interface with three displays, which are a live bar, a plain line every 10 s, and nothing.
 
-What is done is read from the partitions' records, so it is true however often a partition is begun, and works the same
-on a cluster. What is being worked on is told by the tasks themselves, and only a display depends on it.
+What is done is read from records, so it is true however often a partition is begun, and works the same on a cluster.
+What is being worked on is told by the tasks themselves, and only a display depends on it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from rich.text import Text
 from typing_extensions import override
 
 from job.cluster.counting import Inside
-from job.errors import CurateError
+from job.errors import CurateError, NoAnswerError
 from job.output.folder import OutputFolder
 from job.plan.work import CategoryWork
 from job.recipe.verdicts import KEPT, MALFORMED
@@ -49,7 +49,7 @@ class Snapshot:
     done: int = 0
     """Partitions."""
     num_rows: int = 0
-    """Rows of these, and of partitions that are being worked on."""
+    """Rows of these, and those of `rows_inside`."""
     rows_inside: int = 0
     """Rows of partitions that are being worked on."""
     num_items: int = 0
@@ -99,8 +99,7 @@ class Snapshot:
         if not self.has_begun:
             return f"{self.category}: {self.done} of {self.total} partitions · waiting for the first rows"
         left = f"{self.elapsed_s / self.new_share * (1 - self.share):,.0f} s left" if self.share < 1 else None
-        _, *states = self.states
-        words = [f"{self.done} of {self.total} partitions", *states, left]
+        words = [f"{self.done} of {self.total} partitions", *self.states[1:], left]
         return f"{self.category}: {' · '.join(word for word in words if word)}"
 
 
@@ -272,6 +271,7 @@ def watched(
     show: Callable[[Snapshot], None],
     inside: Callable[[], Mapping[int, Inside]] = dict[int, Inside],
     show_between: Callable[[Snapshot], None] = lambda _: None,
+    fail: Callable[[CurateError], object] = lambda _: None,
 ) -> Generator[None]:
     """Shows the progress of a category while the context lasts.
 
@@ -283,9 +283,10 @@ def watched(
         show: called with a snapshot after each look at the records.
         inside: returns how far the partitions are that are being worked on, by their numbers.
         show_between: called with a snapshot between two looks, which are seconds apart in a bucket.
+        fail: called once, with the error, if the output does not answer for so long that the job has to end.
     """
-    earlier = _snapshot(work, {})
-    began = time.monotonic()
+    earlier, began = _snapshot(work, {}), time.monotonic()
+    finished, failed = threading.Event(), threading.Event()
 
     def seen() -> Snapshot:
         nonlocal began
@@ -295,28 +296,35 @@ def watched(
             began = now
         return replace(at, new_rows=at.num_rows - earlier.num_rows, new_share=new_share, elapsed_s=now - began)
 
-    finished = threading.Event()
-
     def poll() -> None:
         looked = time.monotonic()
         while not finished.wait(_LOOK_S):
             showing = show_between
             if time.monotonic() - looked >= output.store.poll_s:
                 showing = show
-                with contextlib.suppress(CurateError, OSError):  # the next look may succeed
-                    work.look(output)
+                try:
+                    work.look(output, failed)
+                except NoAnswerError as error:
+                    fail(error)
+                    return
+                except (CurateError, OSError):
+                    pass  # the next look may succeed
                 looked = time.monotonic()
             at = seen()
-            if at.done < at.total:
+            if at.done < at.total and not failed.is_set():
                 showing(at)
 
     thread = threading.Thread(target=poll, daemon=True)
     thread.start()
     try:
         yield
+    except BaseException:
+        failed.set()  # a look that is still being taken changes and shows nothing any more
+        raise
     finally:
         finished.set()
-        thread.join()
+        if not failed.is_set():
+            thread.join()
     work.look(output)
     show(seen())
 
@@ -325,12 +333,11 @@ def _snapshot(work: CategoryWork, inside: Mapping[int, Inside]) -> Snapshot:
     """Adds up the records of a category, and what is known of the partitions without one."""
     records, partitions = dict(work.records), work.plan.partitions
     sizes = [max(partition.end - partition.start, 1) for partition in partitions]
-    sizes_done = [float(sizes[number]) for number in records]
-    rows_inside = 0
-    for number, at in inside.items():
-        if number not in records:
-            rows_inside += at.num_rows
-            sizes_done.append(min(max(at.position - partitions[number].start, 0), sizes[number]))
+    only_inside = {number: at for number, at in inside.items() if number not in records}
+    rows_inside = sum(at.num_rows for at in only_inside.values())
+    sizes_done = [sizes[number] for number in records]
+    for number, at in only_inside.items():
+        sizes_done.append(min(max(at.position - partitions[number].start, 0), sizes[number]))
     return Snapshot(
         work.plan.category,
         len(partitions),

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import logging
 import os
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,24 +15,26 @@ import msgspec
 from job.cluster.ray_folder import end_orphaned_rays
 from job.config.addresses import located
 from job.config.models import JobConfig
-from job.errors import CurateError, RefusedError, as_curate_error
+from job.errors import CurateError, DeniedError, RefusedError, as_curate_error
 from job.output.card import card
 from job.output.folder import CARD, LAST_RUN, MANIFEST, PLAN, OutputFolder
 from job.output.limits import check_damage, check_malformed
 from job.output.lock.owner import Owner
 from job.output.lock.ownership import check_owner, sole_owner
-from job.output.records import LastRun, Plan, Record
+from job.output.records import CategoryPlan, LastRun, Plan, Record
 from job.output.totals import Manifest, add_up, complete
-from job.plan.checks import check_room, check_same_content, check_same_work
+from job.plan.checks import binding_plan, check_room, check_same_content, check_same_work
 from job.plan.first_rows import check_first_rows
 from job.plan.sources import find_sources, newer_commit
 from job.plan.unchanged import has_other_version
 from job.plan.work import CategoryWork, Run, plan_work
 from job.recipe.protocol import describe
-from job.schedule import curate_categories
+from job.schedule import check_before_unpacking, curate_categories
 from job.source.fetch.cache import check_cache_room, check_cache_writable, missing_bytes
 from job.source.files import CategorySource
 from job.source.find.passed_over import PassedOver
+from job.source.hub_waits import hub_waits_said
+from job.storage.patience import end_patience, outages_said
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,6 +53,8 @@ class Outcome:
     """Whether the output was complete before, with this very manifest."""
     passed_over: PassedOver = field(default_factory=PassedOver)
     """What the source has that is not read."""
+    lost_nodes: tuple[str, ...] = ()
+    """A line about each node of a joined Ray that was lost meanwhile."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,23 +90,30 @@ def run_job(
         CurateError: its subclasses say what can go wrong.
     """
     if quiet:
-        logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it reports every wait
         os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
+    with hub_waits_said(say), outages_said(say):
+        return _run(config, fresh=fresh, quiet=quiet, say=say)
+
+
+def _run(config: JobConfig, *, fresh: bool, quiet: bool, say: Callable[[str], None]) -> Outcome:
     end_orphaned_rays()  # here, since a job that was killed at its very end needs no Ray to finish
     output = _output(config)
     before, passed_over = output.plan(), PassedOver()
     sources = _checked_sources(config, output, before, passed_over, fresh=fresh, say=say)
-    if not fresh and before is not None and (outcome := _complete_already(config, output, before, sources, say)):
+    begun = None if fresh else binding_plan(output, before)
+    if begun is not None and (outcome := _complete_already(config, output, begun, sources, say)):
         return replace(outcome, passed_over=passed_over)
     check_room(output, [])
     with sole_owner(output, say) as owner:
         before = output.plan()  # again, now that nobody else can change it
+        begun, planned = None, dict[str, CategoryPlan]()
         if not fresh:
-            check_same_work(output, before, config, sources)
-            if sentence := newer_commit(config, before):
+            planned = check_same_work(output, before, config, sources)
+            begun = binding_plan(output, before)
+            if sentence := newer_commit(config, begun):
                 say(sentence)
         output.clear_temporary()
-        planned = {} if fresh or before is None else dict(before.categories)
+        check_before_unpacking(output, [source for source in sources if source.category not in planned], say)
         works = [plan_work(config, source, planned.get(source.category), output.scratch, say) for source in sources]
         if planned:
             for work in works:
@@ -119,14 +129,12 @@ def run_job(
             output.remove_planned(before)
         if added := [work.plan.category for work in works if planned and work.plan.category not in planned]:
             say(f"{', '.join(added)} will be added to {output.root}, which has {', '.join(planned)}")
-        plan = _written_plan(config, output, None if fresh else before, works)
+        plan = _written_plan(config, output, begun, works)
         remaining = {work.plan.category: work.remaining() for work in works}
         run = Run(config=config, output=output, run_id=owner.run_id, recipe=plan.description)
         _return_memory()
         with _noted(run, owner, works):
             if any(remaining.values()):
-                for work in works:
-                    work.retry_damaged(output)
                 curate_categories(run, works, remaining, quiet=quiet, say=say)
                 check_owner(output, owner.run_id)
             outcome = _finish(run, plan, works, sum(map(len, remaining.values())))
@@ -137,11 +145,13 @@ def _written_plan(config: JobConfig, output: OutputFolder, before: Plan | None, 
     """Writes the plan, unless the output has it already; an output with work to do is not complete any more."""
     planned = before.categories if before else {}
     categories = {**planned, **{work.plan.category: work.plan for work in works}}
-    if before is None or categories.keys() != planned.keys() or any(work.remaining() for work in works):
+    digests = {name: category.digest for name, category in categories.items()}
+    is_same = before is not None and digests == {name: category.digest for name, category in planned.items()}
+    if not is_same or any(work.remaining() for work in works):
         output.store.remove([MANIFEST])
     if before is not None and categories == planned:
         return before
-    if before is not None and categories.keys() == planned.keys():  # files were touched or copied
+    if before is not None and is_same:  # files were touched or copied
         plan = msgspec.structs.replace(before, categories=categories)
         output.write_json(PLAN, plan)
         return plan
@@ -177,8 +187,9 @@ def prospects(
     """
     output = _output(config)
     before = output.plan()
-    sources = _checked_sources(config, output, before, passed_over, fresh=fresh, say=say)
-    planned = before.categories if before and not fresh else {}
+    with hub_waits_said(say), outages_said(say):
+        sources = _checked_sources(config, output, before, passed_over, fresh=fresh, say=say)
+    planned = {} if fresh else check_same_work(output, before, config, sources)
     found: list[Prospect] = []
     works: list[CategoryWork] = []
     for source in sources:
@@ -213,17 +224,17 @@ def _checked_sources(
     say: Callable[[str], None],
 ) -> list[CategorySource]:
     """Finds the sources, and makes every check that can be made before work starts."""
-    sources = find_sources(config, None if fresh else before, passed_over)
-    planned = before.categories if before else ()
-    output.check_links({*planned, *[source.category for source in sources]})
+    sources = find_sources(config, None if fresh else binding_plan(output, before), passed_over)
+    output.check_links({*(before.categories if before else ()), *[source.category for source in sources]})
+    planned: Mapping[str, CategoryPlan] = {}
     if not fresh:
-        check_same_work(output, before, config, sources)
+        planned = check_same_work(output, before, config, sources)
     elif before is None and not output.is_untouched():
         raise RefusedError(
             f"--fresh removes only what a plan names, and {output.root} has no plan.json\n"
             "nothing was touched; name another folder: --output DIR"
         )
-    check_first_rows(config, sources, () if fresh else planned, say)
+    check_first_rows(config, sources, planned, say)
     return sources
 
 
@@ -271,13 +282,19 @@ def _noted(run: Run, owner: Owner, works: Sequence[CategoryWork]) -> Generator[N
     try:
         yield
     except BaseException as raised:
+        end_patience()
         if isinstance(raised, KeyboardInterrupt):
             error = "it was interrupted"
         else:
-            error = str(as_curate_error(raised) or f"{type(raised).__name__}: {raised}".removesuffix(": "))
+            known = as_curate_error(raised)
+            refused = known.at_work() if isinstance(known, DeniedError) else None  # at the start it is wrong input
+            error = str(refused or known or f"{type(raised).__name__}: {raised}".removesuffix(": "))
+            if refused is not None:
+                raise refused from None
         raise
     finally:
-        ended = msgspec.structs.replace(note, ended=time.time(), error=error)
+        lost_nodes = run.lost_nodes or msgspec.UNSET
+        ended = msgspec.structs.replace(note, ended=time.time(), error=error, lost_nodes=lost_nodes)
         with contextlib.suppress(CurateError):  # the disk may be full
             run.output.write_json(LAST_RUN, ended)
         run.output.clear_temporary()
@@ -315,4 +332,5 @@ def _finish(run: Run, plan: Plan, works: Sequence[CategoryWork], new_partitions:
         new_partitions=new_partitions,
         unfinished=unfinished,
         was_complete=was_complete,
+        lost_nodes=tuple(run.lost_nodes),
     )

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from job.cluster.counting import Counts, Inside, counted_rows
 from job.cluster.stoppable import StoppableThread
 from job.errors import CurateError, WorkersDiedError, as_curate_error, causes
+from job.output.folder import OutputFolder
 from job.output.limits import check_malformed
 from job.plan.work import CategoryWork, Run
 from job.progress import Download, ShowProgress, Snapshot, progress_display, watched
@@ -29,7 +30,9 @@ from job.recipe.protocol import RecipeSettings
 from job.recipe.registry import make_recipe
 from job.source.fetch.cache import cache_folder
 from job.source.fetch.local_copies import is_streamed, local_copies
+from job.source.files import CategorySource
 from job.source.location import FileLocation
+from job.storage.patience import end_patience
 
 if TYPE_CHECKING:
     from job.cluster.workers import Workers
@@ -42,6 +45,8 @@ _STOP_S = 2.0
 """Seconds to wait for threads that were told to stop."""
 _SHOWN_S = 90.0
 """Seconds to wait until a shared disk shows the last records. NFS caches a folder for up to 60 s by default."""
+
+_UNPACKED = "where packed source files are unpacked (you can unpack them yourself)"
 
 
 def curate_categories(
@@ -64,12 +69,16 @@ def curate_categories(
     Raises:
         CurateError: the first one that ended a category. What was finished is kept.
     """
+    from job.cluster.joined import JoinedWatch
     from job.cluster.start import started_ray  # Ray is slow to import, and a complete output needs none
 
     # Ray Data is imported while Ray starts, which is mostly waiting.
     threading.Thread(target=_import_pipeline, daemon=True).start()
     config = run.config
-    with started_ray(config.workers, say, functools.partial(_prepare, config.recipe)) as workers:
+    with (
+        started_ray(config.workers, say, functools.partial(_prepare, config.recipe)) as workers,
+        JoinedWatch(workers, say, run.lost_nodes),
+    ):
         from job.cluster.ray_internals import without_actors
         from job.pipeline import data_settings
 
@@ -80,6 +89,8 @@ def curate_categories(
             workers = workers.at_most(config.source.max_hub_readers)
         settings_of_own_ray = contextlib.nullcontext() if workers.reserved else without_actors()
         with progress_display(quiet=quiet) as show, data_settings(), settings_of_own_ray:
+            for work in works:  # not before Ray is there: a record that is removed says what is damaged
+                work.retry_damaged(run.output)
             while True:
                 try:
                     with _counts(workers, quiet=quiet) as counts:
@@ -90,12 +101,21 @@ def curate_categories(
                         raise
                     workers = workers.at_most(workers.by_now() // 2)
                     say(f"{error.message.splitlines()[0]}; going on with {workers.count} at once")
-                    run.output.clear_running()
-                    for work in works:
-                        work.look(run.output)
-                    remaining = {work.plan.category: work.remaining() for work in works}
-                    for work in works:
-                        work.retry_damaged(run.output)
+                except _ClusterGrewError as error:
+                    workers = workers.at_most(config.source.max_hub_readers)
+                    say(f"{error}: {workers.count} of them read from the Hub at once, as source.max_hub_readers says")
+                remaining = _look_again(run, works)
+
+
+def _look_again(run: Run, works: Sequence[CategoryWork]) -> dict[str, list[int]]:
+    """Returns what is left to do after a round that did not end."""
+    run.output.clear_running()
+    for work in works:
+        work.look(run.output)
+    remaining = {work.plan.category: work.remaining() for work in works}
+    for work in works:
+        work.retry_damaged(run.output)
+    return remaining
 
 
 def _counts(workers: Workers, *, quiet: bool) -> contextlib.AbstractContextManager[Counts | None]:
@@ -142,15 +162,39 @@ def _check_nodes(run: Run, works: Sequence[CategoryWork]) -> None:
         if (path := file.location.local_path) is not None and not work.source.is_packed
     }
     if any(work.source.is_packed for work in works):
-        folders[output.scratch] = "where packed source files are unpacked (you can unpack them yourself)"
+        folders[output.scratch] = _UNPACKED
     if any(work.source.repository and not _is_streamed_by_many(work) for work in works):
         folders[cache_folder()] = "the Hugging Face cache (source.stream=true reads without it)"
     check_all_nodes_see(files, folders)
 
 
+def check_before_unpacking(output: OutputFolder, sources: Sequence[CategorySource], say: Callable[[str], None]) -> None:
+    """Checks that all nodes of a Ray that was given will see what is unpacked here, before that takes its time.
+
+    Args:
+        output: the output folder.
+        sources: categories that are not planned yet.
+        say: called with each line that a user should see.
+
+    Raises:
+        UsageError: when a node does not see it, or no Ray answers.
+    """
+    if not any(source.is_packed for source in sources):
+        return
+    from job.cluster.shared_paths import check_all_nodes_see
+    from job.cluster.start import is_ray_given, join_given_ray
+
+    if is_ray_given() and join_given_ray(say):
+        check_all_nodes_see({}, {output.scratch: _UNPACKED})
+
+
 def _is_streamed_by_many(work: CategoryWork) -> bool:
     config = work.config
     return is_streamed(work.source, stream=config.source.stream, limit=config.limit, has_other_nodes=True)
+
+
+class _ClusterGrewError(Exception):
+    """A joined Ray has more CPUs by now than may read from the Hub at once."""
 
 
 @dataclass(slots=True)
@@ -168,10 +212,13 @@ class _Round:
     """Partitions left of each category that has begun, at the last look."""
     _done_lately: dict[str, int] = field(default_factory=dict[str, int])
     """Partitions that were done between the last two looks; as many may have been done since."""
-    _too_many_malformed: list[CurateError] = field(default_factory=list[CurateError])
+    _failed: list[CurateError] = field(default_factory=list[CurateError])
+    _streams: bool = False
+    """Whether any category is read from the Hub in place."""
 
     def curate(self, works: Sequence[CategoryWork], remaining: Mapping[str, Sequence[int]]) -> None:
         """Curates the categories. When one fails the others are stopped, and its error is raised."""
+        self._streams = any(_is_streamed(work, self.workers) for work in works)
         ahead = StoppableThread(functools.partial(self._locations, works[0]))
         try:
             for work, later in itertools.zip_longest(works, works[1:]):
@@ -183,6 +230,10 @@ class _Round:
                 if later:
                     ahead = StoppableThread(functools.partial(self._locations, later))
             self._until(lambda: not self._at_work)
+        except BaseException as error:
+            if not isinstance(error, WorkersDiedError | _ClusterGrewError):  # after these the run may go on
+                end_patience()
+            raise
         finally:
             begun: set[StoppableThread[Any]] = {*self._at_work, ahead}
             for thread in begun:
@@ -210,8 +261,11 @@ class _Round:
             for ended in self._at_work & wait({*self._at_work, *others}, _LOOK_S, FIRST_COMPLETED).done:
                 self._at_work.remove(ended)
                 ended.result()
-            if self._too_many_malformed:
-                raise self._too_many_malformed[0]
+            if self._failed:
+                raise self._failed[0]
+            by_now = self.workers.by_now()
+            if by_now > max(self.workers.count, self.run.config.source.max_hub_readers) and self._streams:
+                raise _ClusterGrewError(f"this Ray has {by_now} CPUs by now")
 
     def _category(self, work: CategoryWork, locations: Sequence[FileLocation], todo: Sequence[int]) -> None:
         from job.pipeline import curate_category
@@ -222,7 +276,8 @@ class _Round:
             counts, counter, inside = self.counts, None, dict[int, Inside]
             if counts is not None:
                 counter, inside = counts.counter(category), functools.partial(counts.inside, category)
-            with watched(work, self.run.output, show, inside, self.display), _in_few_words():
+            seen = watched(work, self.run.output, show, inside, self.display, self._failed.append)
+            with seen, _in_few_words():
                 curate_category(
                     run=self.run,
                     plan=work.plan,
@@ -260,7 +315,7 @@ class _Round:
             try:
                 check_malformed(self.run.output, work.plan.category, work.in_order, limit)
             except CurateError as error:
-                self._too_many_malformed.append(error)
+                self._failed.append(error)
         self.display(at)
 
 

@@ -89,6 +89,7 @@ def outcome_lines(config: JobConfig, outcome: Outcome, width: int) -> Iterator[s
         yield "left out, as --skip-damaged-files says:"
         yield from damage_lines(damage)
     yield from outcome.passed_over.lines()
+    yield from outcome.lost_nodes
     if outcome.unfinished:
         yield (
             f"{', '.join(outcome.manifest.categories)} done; {named} is not complete: "

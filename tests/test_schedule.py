@@ -29,6 +29,7 @@ from job.run import run_job
 from job.source.files import CategorySource
 from job.storage.folder import Folder
 from tests.conftest import RAY_CORES
+from tests.servers.hub import Hub
 
 pytestmark = pytest.mark.usefixtures("shared_ray")
 
@@ -111,12 +112,14 @@ def test_with_enough_left_the_next_category_is_only_fetched(
 def test_the_first_error_ends_the_others_and_is_the_one_that_is_said(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stopped = threading.Event()
+    begun, stopped = threading.Event(), threading.Event()
 
     def one_fails(**arguments: Any) -> None:
         if arguments["plan"].category == "Books":
+            assert begun.wait(30)  # else there would be nothing to stop
             raise CurateError("Books are wrong")
         try:
+            begun.set()
             for _ in range(1_000):
                 time.sleep(0.02)
         finally:
@@ -211,6 +214,35 @@ def test_fewer_workers_than_a_joined_ray_has_are_kept_for_the_run_and_given_back
     run(source, tmp_path / "out", workers=2)
     assert sorted(path.name for path in most.iterdir()) == ["1", "2"]
     assert {group["state"] for group in placement_group_table().values()} == {"REMOVED"}
+
+
+def test_a_cluster_that_grows_keeps_to_the_readers_of_the_hub(
+    hub: Hub, catalogue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two CPUs at the start, as many as may read, and four when the work has begun."""
+    hub.put("owner/data", catalogue)
+    asked: list[tuple[int, bool]] = []
+    ray_nodes, curate_category = ray.nodes, pipeline.curate_category
+
+    def nodes() -> list[dict[str, Any]]:
+        return [{**node, "Resources": {"CPU": 4.0 if asked else 2.0}} for node in ray_nodes()]
+
+    def noted(**arguments: Any) -> None:
+        asked.append((arguments["workers"].count, "scheduling_strategy" in arguments["workers"].ray_options))
+        while len(asked) == 1:  # until it is stopped
+            time.sleep(0.02)
+        curate_category(**arguments)
+
+    monkeypatch.setattr(ray, "nodes", nodes)
+    monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 2.0})
+    monkeypatch.setattr(pipeline, "curate_category", noted)
+    settings = {"source.dataset": "owner/data", "source.stream": True, "source.max_hub_readers": 2, "workers": "all"}
+    config = load_config(None, {"categories": ["Appliances"], "output": str(tmp_path / "out"), **settings})
+    said: list[str] = []
+    outcome = run_job(config, quiet=True, say=said.append)
+    assert asked == [(2, False), (2, True)]
+    assert said == ["this Ray has 4 CPUs by now: 2 of them read from the Hub at once, as source.max_hub_readers says"]
+    assert outcome.manifest.num_rows == 7_000
 
 
 def test_a_disk_that_shows_late_what_others_have_written(

@@ -72,7 +72,9 @@ def run(
     outcome = run_job(job, fresh=fresh, quiet=silent, say=say)
     if as_json:
         result = msgspec.to_builtins(outcome.manifest)
-        more = {"new_partitions": outcome.new_partitions, "not_read": outcome.passed_over.names}
+        more: dict[str, object] = {"new_partitions": outcome.new_partitions, "not_read": outcome.passed_over.names}
+        if outcome.lost_nodes:
+            more["lost_nodes"] = outcome.lost_nodes
         typer.echo(json.dumps({**result, "output": job.output, **more}))
     elif not quiet:
         typer.echo(funnel_table(outcome.manifest, screen_width()))

@@ -10,6 +10,7 @@ import contextlib
 import logging
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Generator
 from typing import Any, Literal
@@ -25,6 +26,8 @@ from job.cluster.workers import Reserved, Workers
 
 _turn = threading.RLock()
 """Held while this process has a Ray of our own, or joins one: a process has one Ray at a time."""
+_joined: set[str] = set()
+"""Ray's ids of this process in each Ray that a run has joined. They may grow, unlike one that was there before."""
 
 
 @contextlib.contextmanager
@@ -53,13 +56,10 @@ def started_ray(
         import ray
 
         forbid_other_rays()
-        if (given := ray.is_initialized()) or address:
-            if not given:
-                join(str(address), say)
-                _restore(on_sigterm)
-                _mute_ray_data()
+        if ray.is_initialized() or address:
+            has_other_nodes = join_given_ray(say)
             turn.close()  # others may work on this Ray at the same time
-            with _joined_workers(workers, say, has_other_nodes=not given or _nodes() > 1) as joined:
+            with _joined_workers(workers, say, has_other_nodes=has_other_nodes) as joined:
                 yield joined
             return
 
@@ -110,6 +110,36 @@ def _taken_turn(say: Callable[[str], None]) -> Generator[None]:
         yield
     finally:
         _turn.release()
+
+
+def is_ray_given() -> bool:
+    """Tells whether the job was given a Ray to join: by `RAY_ADDRESS`, or since this process has one already."""
+    if os.environ.get("RAY_ADDRESS"):
+        return True
+    return "ray" in sys.modules and sys.modules["ray"].is_initialized()
+
+
+def join_given_ray(say: Callable[[str], None]) -> bool:
+    """Joins the Ray that the job was given, unless this process has joined it already.
+
+    Args:
+        say: receives one line, since joining takes a while.
+
+    Returns:
+        Whether the job may get other nodes than this one.
+
+    Raises:
+        UsageError: if no Ray answers.
+    """
+    import ray
+
+    if not ray.is_initialized():
+        on_sigterm = signal.getsignal(signal.SIGTERM)
+        join(os.environ["RAY_ADDRESS"], say)
+        _restore(on_sigterm)
+        _mute_ray_data()
+        _joined.add(ray.get_runtime_context().get_job_id())
+    return ray.get_runtime_context().get_job_id() in _joined or _nodes() > 1
 
 
 @contextlib.contextmanager

@@ -24,6 +24,9 @@ class Reserved:
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
         self._group: Any = None
+        self._is_gone = False
+        self.cpus_now: int | None = None
+        """The number of CPUs that this Ray has; None if nobody keeps it up to date."""
 
     def ray_options(self, count: int) -> dict[str, Any]:
         """Reserves CPUs, and releases those reserved before.
@@ -43,7 +46,13 @@ class Reserved:
             self._say(f"waiting until {count} CPUs of this Ray are free: others have some, or they are not there yet")
         return {"num_cpus": 1, "scheduling_strategy": PlacementGroupSchedulingStrategy(self._group)}
 
+    def give_up(self) -> None:
+        """Leaves everything as it is from now on, since the head does not answer."""
+        self._is_gone = True
+
     def _release(self) -> None:
+        if self._is_gone:
+            return
         from ray.util.placement_group import remove_placement_group
 
         if self._group is not None:
@@ -76,6 +85,8 @@ class Workers:
         """Returns the present number of workers. It grows with a joined Ray if all of its CPUs may work."""
         if self.reserved is None or "scheduling_strategy" in self.ray_options:
             return self.count
+        if self.reserved.cpus_now is not None:  # to ask would be to wait if the head has died
+            return max(self.count, self.reserved.cpus_now)
         import ray
 
         return max(self.count, int(ray.cluster_resources().get("CPU", 1)))

@@ -172,17 +172,26 @@ class OutputFolder:
         """Tells whether the folder is empty or does not exist."""
         return self.store.top() <= {*LEFT_OVER, LAST_RUN}
 
+    def has_begun(self, plan: CategoryPlan) -> bool:
+        """Tells whether anything was made of a category: it has a record, a shard or rejects."""
+        return any(self.store.sizes(f"{folder}/{plan.category}") for folder in ("_partitions", "data", "_rejects"))
+
     def has_left_over(self) -> bool:
         """Tells whether a run is working in the folder, or was killed in it."""
         return not LEFT_OVER.isdisjoint(self.store.top())
 
-    def mark_running(self, category: str, partition: int) -> int:
+    def mark_running(self, category: str, partition: int, where: str) -> list[str]:
         """Marks a partition as begun. A mark that cannot be written is no error.
 
+        Args:
+            category: its category.
+            partition: its number.
+            where: id of the node that begins it.
+
         Returns:
-            How many times it was begun without being finished, this time included.
+            Where it was begun each time without being finished, this time included.
         """
-        return self.store.mark(_mark_name(category, partition))
+        return self.store.mark(_mark_name(category, partition), where)
 
     def unmark_running(self, category: str, partition: int) -> None:
         """Removes the mark of a partition."""

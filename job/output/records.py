@@ -168,3 +168,5 @@ class LastRun(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds since 1970; None while it works, or when it was killed."""
     error: str | None = None
     """The error that ended it; None when all went well."""
+    lost_nodes: list[str] | UnsetType = UNSET
+    """A line about each node of a joined Ray that was lost meanwhile; unset without any."""

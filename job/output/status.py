@@ -43,6 +43,8 @@ def status_lines(root: Path | str) -> Iterator[str]:
         )
         rows, done, partitions = rows + rows_here, done + len(records), partitions + len(category.partitions)
     last = output.last_run()
+    if last is not None and last.lost_nodes:
+        yield from map(printable, last.lost_nodes)
     if owner is not None:
         yield f"a run is working on it: {printable(str(owner))}"
         if last is not None and last.ended is None:

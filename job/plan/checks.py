@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from job.config.models import JobConfig
 from job.errors import RefusedError, UsageError
 from job.output.folder import OutputFolder
-from job.output.records import Plan
+from job.output.records import CategoryPlan, Plan
 from job.plan.identity import changes, identity_of
 from job.plan.unchanged import compared, where_edited
 from job.plan.work import CategoryWork
@@ -15,9 +15,27 @@ from job.recipe.protocol import describe
 from job.source.files import CategorySource
 
 
+def binding_plan(output: OutputFolder, plan: Plan | None) -> Plan | None:
+    """Returns what of a plan a job has to keep to.
+
+    A run that ended before it made anything, since Ray did not start or something of its input was wrong, leaves a
+    plan. The next run may be another one.
+
+    Args:
+        output: the output folder.
+        plan: its plan.
+
+    Returns:
+        The plan; None when nothing was made of any of its categories.
+    """
+    if plan is None or not (output.manifest() or any(map(output.has_begun, plan.categories.values()))):
+        return None
+    return plan
+
+
 def check_same_work(
     output: OutputFolder, plan: Plan | None, config: JobConfig, sources: Sequence[CategorySource]
-) -> None:
+) -> dict[str, CategoryPlan]:
     """Compares a job with what the output folder is for.
 
     Args:
@@ -25,6 +43,10 @@ def check_same_work(
         plan: its plan.
         config: the job.
         sources: files of the categories wanted.
+
+    Returns:
+        The categories of the plan that the job goes on with. One of which nothing was made is planned anew if the
+        work on it has changed.
 
     Raises:
         RefusedError: when the work on a category has changed, the output has items of another recipe, or the folder
@@ -37,25 +59,31 @@ def check_same_work(
         now = describe(config.recipe.recipe_type())
     except ValueError as error:
         raise UsageError(str(error)) from None
-    if plan is None:
-        if not output.is_untouched():
+    begun = binding_plan(output, plan)
+    if begun is None:
+        if plan is None and not output.is_untouched():
             names = sorted(output.store.top())
             raise RefusedError(
                 f"{root} holds something else ({', '.join(names[:5])}), and no plan of this program\n"
                 "nothing was touched; name another folder: --output DIR"
             )
-        return
+        return {}
+    kept = dict(begun.categories)
     for source in sources:
-        planned = plan.categories.get(source.category)
+        planned = kept.get(source.category)
         if planned is not None and (changed := changes(planned.identity, identity_of(config, source))):
+            if not output.has_begun(planned):
+                del kept[source.category]
+                continue
             raise _changed(output, source.category, [*changed, *where_edited(planned, source, output.records(planned))])
-    then = plan.description
+    then = begun.description
     if (now.name, now.version, now.columns) != (then.name, then.version, then.columns):
         raise RefusedError(
             f"{root} has items of the recipe {then.name} (version {then.version}), and this job makes those of "
             f"{now.name} (version {now.version})\n"
             "nothing was touched; name another folder with --output DIR, or replace what is there with --fresh"
         )
+    return kept
 
 
 def check_same_content(output: OutputFolder, works: Sequence[CategoryWork], say: Callable[[str], None]) -> None:

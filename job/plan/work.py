@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,6 +38,8 @@ class Run:
     """Tells this run from every other one, in the lock of the output folder."""
     recipe: RecipeDescription
     """The recipe that makes the items."""
+    lost_nodes: list[str] = field(default_factory=list[str])
+    """A line about each node of a joined Ray that was lost so far."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -49,13 +52,19 @@ class CategoryWork:
     records: dict[int, Record] = field(default_factory=dict[int, Record])
     """Records that are known, by the number of their partition."""
 
-    def look(self, output: OutputFolder) -> list[Record]:
+    def look(self, output: OutputFolder, ended: threading.Event | None = None) -> list[Record]:
         """Reads the records that were written since the last look.
+
+        Args:
+            output: the output folder.
+            ended: set when nobody wants to know of them any more; then they are not kept either.
 
         Returns:
             These records.
         """
         found = output.records(self.plan, set(self.records))
+        if ended is not None and ended.is_set():
+            return []
         self.records.update((record.partition, record) for record in found)
         return found
 

@@ -100,13 +100,13 @@ class ObjectStore(Store):
             self.remove_folder(folder)
 
     @override
-    def mark(self, name: str) -> int:
+    def mark(self, name: str, line: str) -> list[str]:
         try:
-            content = (self.read(name) or b"") + b"."
+            content = (self.read(name) or b"") + f"{line}\n".encode()
             self.write(name, content)
         except CurateError:
-            return 1
-        return len(content)
+            return [line]
+        return content.decode().splitlines()
 
     @override
     def check_plain(self, folders: Iterable[str]) -> None:

@@ -1,7 +1,7 @@
 """Reads and writes files at addresses: S3 and Google Cloud Storage through pyarrow, all others through fsspec.
 
 Credentials, regions and endpoints come from the environment of the process that makes a request; only addresses are
-passed around. The clients retry after temporary errors, so an error that leaves this module was retried already.
+passed around. Requests are repeated after temporary errors, so an error that leaves this module was repeated already.
 
 An upload is one put of all bytes. If it fails, pyarrow's stream must be neither closed nor released: closing publishes
 what was sent so far under the final name. So does the destructor, which was seen to replace 25 MB with an empty file
@@ -19,23 +19,39 @@ import math
 import os
 import re
 import time
-from collections.abc import Generator
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import pyarrow as pa
 from pyarrow import fs
 
-from job.errors import CurateError, UsageError
+from job.errors import CurateError, DeniedError, NoAnswerError, UsageError
 from job.storage.aws_profile import about_keys, check_profile
+from job.storage.patience import GivenUpError, patiently
 
-ATTEMPTS = 6
-"""Number of attempts per request to S3, which take some 15 s in all; the client's default of 3 takes one or two."""
-REQUEST_TIMEOUT_S = 20.0
-_CONNECT_TIMEOUT_S = 5.0
-_GCS_RETRIES_S = 60
-_DENIED = re.compile(r"ACCESS_DENIED|INVALID_ACCESS_KEY|SIGNATURE_DOES_NOT_MATCH|EXPIRED|\b40[13]\b|permission", re.I)
+ATTEMPTS = 2
+"""Number of attempts that the client makes of one request to S3, or of one part of an upload."""
+REQUEST_TIMEOUT_S = 10.0
+"""Seconds for which a server may send nothing."""
+_CONNECT_TIMEOUT_S = 4.0
+_GCS_RETRIES_S = 5
+"""Seconds for which Google's client repeats a request."""
+_DENIED = re.compile(
+    r"ACCESS.?DENIED|INVALID.?ACCESS.?KEY|SIGNATURE.?DOES.?NOT.?MATCH|INVALID.?CLIENT.?TOKEN|INVALID.?TOKEN|EXPIRED|"
+    r"UNRECOGNIZED.?CLIENT|MISSING.?AUTHENTICATION|UNAUTHENTICATED|\b40[13]\b|permission|credential",
+    re.I,
+)
+_PASSES = re.compile(
+    r"NETWORK_CONNECTION|curlCode|SLOW_?DOWN|SERVICE_UNAVAILABLE|INTERNAL_FAILURE|THROTTLING|REQUEST_TIMEOUT|"
+    r"HTTP status (?:408|429|5\d\d)|\bUNAVAILABLE\b|DEADLINE_EXCEEDED|RESOURCE_EXHAUSTED|timed out",
+)
+"""Errors that may be gone after a while, in the clients' words."""
 _AWS_MESSAGE = re.compile(r"AWS Error .*", re.DOTALL)
+_NO_REASON = "HTTP status 400"
+"""What is known of a refusal if its answer has no body, as that to HEAD."""
 _KEPT = "what was finished is kept"
+
+_T = TypeVar("_T")
 
 _keep_alive = ctypes.pythonapi.Py_IncRef
 _release = ctypes.pythonapi.Py_DecRef
@@ -111,27 +127,58 @@ def _fsspec_of(filesystem: fs.FileSystem) -> Any:
     return filesystem.handler.fs if isinstance(filesystem, fs.PyFileSystem) else None
 
 
-@contextlib.contextmanager
-def _request(address: str) -> Generator[tuple[fs.FileSystem, str]]:
-    """Opens an address and turns the storage's errors into a CurateError. FileNotFoundError passes through."""
+def _asked(address: str, ask: Callable[[fs.FileSystem, str], _T]) -> _T:
+    """Makes a request, and turns the storage's errors into a CurateError. FileNotFoundError passes through.
+
+    Args:
+        address: where.
+        ask: makes the request; called with the file system and the path in it, perhaps several times.
+    """
     filesystem, path = open_filesystem(address)
     try:
-        yield filesystem, path
+        return patiently(
+            _bucket_of(address), lambda: ask(filesystem, path), lambda: filesystem.get_file_info(path), _passes
+        )
     except (FileNotFoundError, NotImplementedError, CurateError):
         raise
+    except GivenUpError as error:
+        words = _words(error.__cause__ or error)
+        raise NoAnswerError(
+            f"{address}: the storage cannot be used: {words}\n{_KEPT}: run the same command again to go on"
+        ) from None
     except Exception as error:
         if not isinstance(error, OSError | pa.ArrowException) and _fsspec_of(filesystem) is None:
             raise
-        raise _storage_error(error, address) from None
+        raise _storage_error(error, filesystem, address) from None
 
 
-def _storage_error(error: Exception, address: str) -> CurateError:
+def _bucket_of(address: str) -> str:
+    scheme, _, path = address.partition("://")
+    return f"{scheme}://{path.partition('/')[0]}"
+
+
+def _passes(error: Exception) -> bool:
+    if isinstance(error, FileNotFoundError | CurateError | GivenUpError):
+        return False
+    return isinstance(error, ConnectionError | TimeoutError) or bool(_PASSES.search(str(error)))
+
+
+def _words(error: BaseException) -> str:
     found = _AWS_MESSAGE.search(str(error))
-    words = " ".join((found[0] if found else str(error)).split()).rstrip(".") or type(error).__name__
+    return " ".join((found[0] if found else str(error)).split()).rstrip(".") or type(error).__name__
+
+
+def _storage_error(error: Exception, filesystem: fs.FileSystem, address: str) -> CurateError:
+    words = _words(error)
+    if _NO_REASON in words and isinstance(filesystem, fs.S3FileSystem):  # such as a token that has expired
+        try:
+            filesystem.get_file_info(fs.FileSelector(_bucket_of(address).partition("://")[2]))
+        except OSError as listing:
+            words = _words(listing)
     if _DENIED.search(words):
         lacking = about_keys() if address.startswith("s3://") else ""
-        return CurateError(
-            f"{address}: access denied: {words}{lacking}\n{_KEPT}; check the credentials in the environment "
+        return DeniedError(
+            f"{address}: access denied: {words}{lacking}\ncheck the credentials in the environment "
             "(AWS_ACCESS_KEY_ID and so on) on every node, and run the same command again"
         )
     return CurateError(f"{address}: the storage cannot be used: {words}\n{_KEPT}: run the same command again to go on")
@@ -139,7 +186,8 @@ def _storage_error(error: Exception, address: str) -> CurateError:
 
 def put(address: str, content: bytes) -> None:
     """Writes a file, whole or not at all. Raises CurateError if it cannot be written."""
-    with _request(address) as (filesystem, path):
+
+    def ask(filesystem: fs.FileSystem, path: str) -> None:
         if (other := _fsspec_of(filesystem)) is not None:
             try:
                 other.pipe_file(path, content)
@@ -153,19 +201,24 @@ def put(address: str, content: bytes) -> None:
         stream.close()
         _release(stream)
 
+    _asked(address, ask)
+
 
 def get(address: str) -> bytes | None:
     """Reads a file. Returns None if it does not exist; raises CurateError if it cannot be read."""
+
+    def ask(filesystem: fs.FileSystem, path: str) -> bytes:
+        if (other := _fsspec_of(filesystem)) is not None:
+            return other.cat_file(path)
+        with filesystem.open_input_file(path) as file:
+            size = file.size()
+            content = file.read_at(size, 0) if size else b""
+        if len(content) != size:
+            raise CurateError(f"{address}: {len(content):,} of {size:,} bytes came; run the same command again")
+        return content
+
     try:
-        with _request(address) as (filesystem, path):
-            if (other := _fsspec_of(filesystem)) is not None:
-                return other.cat_file(path)
-            with filesystem.open_input_file(path) as file:
-                size = file.size()
-                content = file.read_at(size, 0) if size else b""
-            if len(content) != size:
-                raise CurateError(f"{address}: {len(content):,} of {size:,} bytes came; run the same command again")
-            return content
+        return _asked(address, ask)
     except (FileNotFoundError, IsADirectoryError):
         return None
 
@@ -177,17 +230,19 @@ def get_range(address: str, start: int, end: int) -> bytes:
         FileNotFoundError: if the file does not exist.
         CurateError: if it cannot be read.
     """
-    with _request(address) as (filesystem, path):
+
+    def ask(filesystem: fs.FileSystem, path: str) -> bytes:
         if (other := _fsspec_of(filesystem)) is not None:
             return other.cat_file(path, start=start, end=end)
         with filesystem.open_input_file(path) as file:
             return file.read_at(end - start, start)
 
+    return _asked(address, ask)
+
 
 def file_info(address: str) -> fs.FileInfo | None:
     """Returns what the storage knows of a file, None if it does not exist. Raises CurateError if the request fails."""
-    with _request(address) as (filesystem, path):
-        found = filesystem.get_file_info(path)
+    found = _asked(address, lambda filesystem, path: filesystem.get_file_info(path))
     return found if found.type == fs.FileType.File else None
 
 
@@ -206,12 +261,15 @@ def version_of(address: str) -> str:
         FileNotFoundError: if the file does not exist.
         CurateError: if the request fails.
     """
-    with _request(address) as (filesystem, path):
+
+    def ask(filesystem: fs.FileSystem, path: str) -> str:
         if (other := _fsspec_of(filesystem)) is not None:
             return other.ukey(path)
         with filesystem.open_input_file(path) as file:
             known = {key.lower(): value for key, value in (file.metadata() or {}).items()}
-    return (known.get("etag") or repr(sorted(known.items())).encode()).decode()
+        return (known.get("etag") or repr(sorted(known.items())).encode()).decode()
+
+    return _asked(address, ask)
 
 
 def age_s(address: str) -> float:
@@ -220,12 +278,15 @@ def age_s(address: str) -> float:
     Returns:
         Infinity if the file does not exist, or the storage does not know.
     """
+
+    def ask(filesystem: fs.FileSystem, path: str) -> float:
+        if (other := _fsspec_of(filesystem)) is not None:
+            return time.time() - other.modified(path).timestamp()
+        found = filesystem.get_file_info(path)
+        return time.time() - found.mtime.timestamp() if found.mtime else math.inf
+
     try:
-        with _request(address) as (filesystem, path):
-            if (other := _fsspec_of(filesystem)) is not None:
-                return time.time() - other.modified(path).timestamp()
-            found = filesystem.get_file_info(path)
-            return time.time() - found.mtime.timestamp() if found.mtime else math.inf
+        return _asked(address, ask)
     except (FileNotFoundError, NotImplementedError):
         return math.inf
 
@@ -243,40 +304,43 @@ def list_folder(address: str, *, recursive: bool = False) -> dict[str, int | Non
     Raises:
         CurateError: if it cannot be listed.
     """
-    with _request(address) as (filesystem, path):
+
+    def ask(filesystem: fs.FileSystem, path: str) -> dict[str, int | None]:
         if (other := _fsspec_of(filesystem)) is not None:
             other.invalidate_cache()
         found = filesystem.get_file_info(fs.FileSelector(path, recursive=recursive, allow_not_found=True))
-    root = path.strip("/") + "/"
-    return {
-        each.path.strip("/").removeprefix(root): each.size if each.type == fs.FileType.File else None for each in found
-    }
+        root = path.strip("/") + "/"
+        return {
+            each.path.strip("/").removeprefix(root): each.size if each.type == fs.FileType.File else None
+            for each in found
+        }
+
+    return _asked(address, ask)
 
 
 def remove(address: str) -> None:
     """Removes a file if it exists. Raises CurateError if it cannot be removed."""
-    with contextlib.suppress(FileNotFoundError), _request(address) as (filesystem, path):
-        filesystem.delete_file(path)
+    with contextlib.suppress(FileNotFoundError):
+        _asked(address, lambda filesystem, path: filesystem.delete_file(path))
 
 
 def remove_folder(address: str) -> None:
     """Removes everything below an address. Raises CurateError if it cannot be removed."""
-    with contextlib.suppress(FileNotFoundError), _request(address) as (filesystem, path):
+
+    def ask(filesystem: fs.FileSystem, path: str) -> None:
         if filesystem.get_file_info(path).type == fs.FileType.Directory:
             filesystem.delete_dir(path)
+
+    with contextlib.suppress(FileNotFoundError):
+        _asked(address, ask)
 
 
 def check_usable(address: str) -> None:
     """Raises UsageError if an address cannot be listed, or its bucket does not exist."""
-    try:
-        found = list_folder(address)
-        filesystem, path = open_filesystem(address)
-        bucket = path.partition("/")[0]
-        if not found and isinstance(filesystem, fs.S3FileSystem):
-            with contextlib.suppress(OSError):  # some users may list a bucket, but not ask for its properties
-                if filesystem.get_file_info(bucket).type == fs.FileType.NotFound:
-                    raise UsageError(f"{address}: there is no bucket {bucket}\ncreate it, or correct the address")
-    except CurateError as error:
-        if "access denied" in error.message:
-            raise UsageError(error.message.replace(f"{_KEPT}; ", "")) from None
-        raise
+    found = list_folder(address)
+    filesystem, path = open_filesystem(address)
+    bucket = path.partition("/")[0]
+    if not found and isinstance(filesystem, fs.S3FileSystem):
+        with contextlib.suppress(OSError):  # some users may list a bucket, but not ask for its properties
+            if filesystem.get_file_info(bucket).type == fs.FileType.NotFound:
+                raise UsageError(f"{address}: there is no bucket {bucket}\ncreate it, or correct the address")

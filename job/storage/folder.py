@@ -136,15 +136,16 @@ class Folder(Store):
             return float("inf")
 
     @override
-    def mark(self, name: str) -> int:
+    def mark(self, name: str, line: str) -> list[str]:
         path = self._root / name
         try:
             self._make_below(path.parent)
-            with path.open("a") as mark:
-                mark.write(".")
-                return mark.tell()
+            with path.open("a+") as mark:
+                mark.write(f"{line}\n")
+                mark.seek(0)
+                return mark.read().splitlines()
         except OSError:
-            return 1
+            return [line]
 
     @override
     def check_plain(self, folders: Iterable[str]) -> None:

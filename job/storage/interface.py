@@ -72,8 +72,8 @@ class Store(ABC):
         """Returns the seconds since a file was written; infinity if it does not exist."""
 
     @abstractmethod
-    def mark(self, name: str) -> int:
-        """Adds one to a counter in a file and returns it. A file that cannot be written counts as 1."""
+    def mark(self, name: str, line: str) -> list[str]:
+        """Adds a line to a file and returns all its lines; this line alone if the file cannot be written."""
 
     @abstractmethod
     def check_plain(self, folders: Iterable[str]) -> None:

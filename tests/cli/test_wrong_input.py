@@ -8,8 +8,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from job.storage import patience
 from tests.cli.conftest import refused
 from tests.conftest import Curate, is_root, tree
+from tests.servers.s3 import S3
 
 
 def write_parquet(path: Path, **columns: pa.Array) -> None:
@@ -101,3 +103,34 @@ def test_an_output_on_a_full_disk_is_refused(
 
 def test_an_output_that_cannot_be_written_is_refused(small: Path, curate: Curate) -> None:
     refused(curate("run", "--source", small, "--output", "/proc/out"), "/proc", "--output DIR")
+
+
+@pytest.mark.parametrize("refused_part", ["source", "output", "lock"])
+def test_keys_that_a_bucket_refuses_are_wrong_input(refused_part: str, small: Path, s3: S3, curate: Curate) -> None:
+    """Exit code 2 and one message, wherever it is noticed before work starts, and in each command."""
+    s3.bucket("bucket")
+    s3.fault = lambda request: 403 if refused_part != "lock" or request.method == "PUT" else None
+    source = "s3://bucket/in" if refused_part == "source" else small
+    result = curate("run", "--source", source, "--output", "s3://bucket/out")
+    assert (result.exit_code, result.out) == (2, "")
+    first, second = result.err.splitlines()
+    assert first.startswith("error: s3://bucket/")
+    assert ": access denied: AWS Error ACCESS_DENIED during " in first
+    assert second.startswith("check the credentials in the environment (AWS_ACCESS_KEY_ID and so on)")
+    if refused_part == "output":
+        for command in ("status", "verify", "rejects"):
+            assert curate(command, "s3://bucket/out").exit_code == 2
+
+
+def test_a_bucket_that_never_answers_is_said_at_once_and_given_up(
+    small: Path, s3: S3, curate: Curate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "_FIRST_PATIENCE_S", 1.0)
+    monkeypatch.setattr(patience, "_state", patience._State())  # pyright: ignore[reportPrivateUsage]
+    s3.fault = lambda _: "cut"
+    result = curate("run", "--source", small, "--output", "s3://bucket/out")
+    assert result.exit_code == 1
+    said, first, second = result.err.splitlines()
+    assert said == "s3://bucket does not answer: trying again for 1 s"
+    assert first.startswith("error: s3://bucket/out/plan.json: the storage cannot be used: AWS Error NETWORK_CONN")
+    assert second.endswith("run the same command again to go on")

@@ -21,7 +21,7 @@ SECRET = "a-key-that-nobody-may-see"
 
 Fault = int | str | None
 """A status code, or `cut` (the connection breaks while the request is sent), `half` (of the response arrives), `late`
-(by 1 s), `lost` (the request is done, and the response is cut); None for no fault."""
+(by 1 s), `lost` (the request is done, and the response is cut), `silent` (no answer for a minute); or None."""
 
 _HOP_BY_HOP = {"transfer-encoding", "connection", "date", "server", "content-length", "expect"}
 
@@ -156,8 +156,8 @@ def _proxy(s3: S3, held: socket.socket) -> Generator[None]:
                 self._hang_up()
                 return
             body = self._body()
-            if fault == "late":
-                time.sleep(1)
+            if fault in {"late", "silent"}:
+                time.sleep(1 if fault == "late" else 60)
             if isinstance(fault, int):
                 self._send(fault, [], b"")
                 return

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from job.errors import CurateError, UsageError
-from job.storage import filesystem
+from job.storage import filesystem, patience
 from job.storage.bucket import ObjectStore
 from tests.servers.s3 import S3, Fault, Request
 
@@ -50,7 +50,8 @@ def test_a_store_returns_what_was_written(root: str) -> None:
     assert store.sizes("x") == {"x/one": 2}
     assert store.sizes("none") == {}
     assert list(store.read_all(["three", "none", "x/y/two"])) == [b"333", None, b""]
-    assert [store.mark("marks/1"), store.mark("marks/1"), store.mark("marks/2")] == [1, 2, 1]
+    marks = [store.mark(f"marks/{name}", line) for name, line in ((1, "a"), (1, "b"), (2, "c"))]
+    assert marks == [["a"], ["a", "b"], ["c"]]
     assert store.age_s("three") < 60
     assert store.age_s("none") == float("inf")
     store.remove(["x/one", "none"])
@@ -81,12 +82,9 @@ def test_a_temporary_fault_is_retried(s3: S3, content: bytes, fault: Fault) -> N
 
 
 @pytest.fixture
-def of_little_patience(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Two attempts instead of six."""
-    monkeypatch.setattr(filesystem, "ATTEMPTS", 2)
-    filesystem._native.cache_clear()  # pyright: ignore[reportPrivateUsage]
-    yield
-    filesystem._native.cache_clear()  # pyright: ignore[reportPrivateUsage]
+def of_little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No waiting for a bucket beyond the client's own two attempts."""
+    monkeypatch.setattr(patience, "_REPEATS", 0)
 
 
 @pytest.mark.usefixtures("of_little_patience")

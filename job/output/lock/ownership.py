@@ -27,9 +27,12 @@ from job.output.lock.disk import FileLock
 from job.output.lock.lease import Lease
 from job.output.lock.owner import Owner, machine_id, owner_in, read_lock
 from job.storage.bucket import ObjectStore
+from job.storage.patience import end_patience
 
 BEAT_S = 5.0
 """Seconds between two heartbeats."""
+_LAST_BEAT_S = 5.0
+"""Seconds to wait for a heartbeat that is being written when the run ends."""
 _RETRY_S = 2.0
 """Seconds before a submitted job tries again to take the lock."""
 SUBMITTED = "RAY_JOB_CONFIG_JSON_ENV_VAR"
@@ -101,9 +104,12 @@ def sole_owner(output: OutputFolder, say: Callable[[str], None] = lambda _: None
     thread.start()
     try:
         yield me
+    except BaseException:
+        end_patience()
+        raise
     finally:
         ended.set()
-        thread.join()
+        thread.join(_LAST_BEAT_S)
         with contextlib.suppress(OSError, CurateError):
             if owner_in(read_lock(output)) == me:
                 output.store.remove([LOCK])
