@@ -31,7 +31,7 @@ app = typer.Typer(
 
 _COMMANDS = {
     "Curate": [running.run, machine.sample, machine.config],
-    "Look at an output": [outputs.show, outputs.status, outputs.rejects, outputs.verify],
+    "Look at an output": [outputs.show, outputs.status, outputs.rejects, outputs.verify, outputs.diff],
     "Use a Ray cluster": [running.submit, running.stop],
     "Know your machine": [machine.bench, machine.doctor],
 }
@@ -49,6 +49,7 @@ _EXAMPLES = {
         "curate status --address http://HEAD:8265",
         "curate status --address http://HEAD:8265 --job-id ID --follow",
     ],
+    "diff": ["curate diff out/first out/second", "curate diff out/first s3://my-bucket/items --json --exit-code"],
     "submit": ["curate submit my-job.yaml --address http://HEAD:8265"],
     "stop": ["curate stop ID --address http://HEAD:8265"],
     "bench": ["curate bench --workers 1,2 --baseline no-ray", "curate bench configs/sample.yaml --repeat 5"],
