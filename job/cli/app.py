@@ -10,6 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from job.cli import machine, outputs, running
+from job.cli.unknown import Command
 from job.errors import CurateError, as_curate_error, printable
 from job.signals import INTERRUPTED, only_follows
 
@@ -64,7 +65,7 @@ def _epilog(name: str) -> str | None:
 
 for _panel, _functions in _COMMANDS.items():
     for _function in _functions:
-        app.command(rich_help_panel=_panel, epilog=_epilog(_function.__name__))(_function)
+        app.command(cls=Command, rich_help_panel=_panel, epilog=_epilog(_function.__name__))(_function)
 
 
 def _print_version(is_asked: bool) -> None:  # noqa: FBT001 (typer passes it by position)

@@ -7,7 +7,7 @@ import copy
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pydantic
 import yaml
@@ -178,6 +178,20 @@ def _problems(error: pydantic.ValidationError, location: tuple[int | str, ...] =
             yield {**problem, "loc": where}
 
 
+def config_keys() -> dict[str, bool]:
+    """Returns every key that a config can have, with dots between its sections, and whether its values are yes or no.
+
+    Keys of all built-in recipes are among them. A section is no key.
+    """
+    sections = [("", JobConfig), ("source.", SourceConfig), *[("recipe.", recipe) for recipe in RECIPES.values()]]
+    return {
+        f"{prefix}{name}": bool in (field.annotation, *get_args(field.annotation))
+        for prefix, section in sections
+        for name, field in section.model_fields.items()
+        if name not in ("source", "recipe")
+    }
+
+
 def _keys_by_section(settings: Mapping[str, Any]) -> dict[tuple[int | str, ...], list[str]]:
     """Returns the keys that each section of a config can have."""
     given = settings.get("recipe")
@@ -213,7 +227,8 @@ def _describe(problem: Any, keys: Mapping[tuple[int | str, ...], list[str]], adv
     message = _EXPECTED.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
     message += f"; {advice}" if advice else ""
     given = problem["input"]
-    found = f" (found: {_shortened(without_secrets(repr(given)))})" if not isinstance(given, dict) else ""
+    text = "nothing" if given is None else _shortened(without_secrets(repr(given)))
+    found = f" (found: {text})" if not isinstance(given, dict) else ""
     return f"{key + ': ' if key else ''}{message}{found}"
 
 
