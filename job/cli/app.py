@@ -23,10 +23,11 @@ app = typer.Typer(
     ),
     epilog=(
         "Exit codes: 0 done, 1 failed, 2 wrong usage, config or input, 3 too many malformed rows, "
-        "4 refused because the output belongs to another job or run, 130 interrupted"
+        "4 refused because the output belongs to another job or run, 130 interrupted\n\n"
+        "Example:\n"
+        "curate run --source out/catalogue --output out/first"
     ),
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
@@ -45,6 +46,9 @@ _EXAMPLES = {
     "sample": ["curate sample out/toys --rows 5000 --category Toys --form jsonl"],
     "config": ["curate config > my-job.yaml", "curate config configs/sample.yaml"],
     "show": ["curate show out/first 0 7"],
+    "rejects": ["curate rejects out/first"],
+    "verify": ["curate verify out/first"],
+    "doctor": ["curate doctor"],
     "status": [
         "curate status out/first",
         "curate status --address http://HEAD:8265",
@@ -57,10 +61,10 @@ _EXAMPLES = {
 }
 
 
-def _epilog(name: str) -> str | None:
+def _epilog(name: str) -> str:
     """Returns the examples that end a command's help."""
-    examples = _EXAMPLES.get(name)
-    return "\n".join(["Examples:", *examples]) if examples else None
+    examples = _EXAMPLES[name]
+    return "\n".join(["Example:" if len(examples) == 1 else "Examples:", *examples])
 
 
 for _panel, _functions in _COMMANDS.items():
@@ -96,7 +100,7 @@ def _fail(error: CurateError) -> NoReturn:
 def main() -> None:
     """Runs the command. A `CurateError` is printed as one message; an unknown error keeps its traceback."""
     try:
-        app()
+        app(prog_name="curate")
     except SystemExit as ending:
         if ending.code == INTERRUPTED and not only_follows():  # typer's exit code for Ctrl-C
             kept = "; what was finished is kept: run the same command again to go on" if "run" in sys.argv[1:2] else ""

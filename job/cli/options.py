@@ -8,20 +8,29 @@ from typing import Annotated, Any
 
 import typer
 
+from job.cli import completion
 from job.config.load import load_config, parse_assignment
 from job.config.models import JobConfig
 from job.errors import UsageError
 
 OutputArgument = Annotated[str, typer.Argument(metavar="OUT", help="Output folder or address.")]
 ConfigArgument = Annotated[
-    Path | None, typer.Argument(metavar="CONFIG", help="YAML file with settings; see `curate config`.")
+    Path | None,
+    typer.Argument(
+        metavar="CONFIG", help="YAML file with settings; see `curate config`.", autocompletion=completion.configs
+    ),
 ]
 Source = Annotated[
     str | None,
     typer.Option(metavar="PATH", help="Folder, file or address to read from, such as s3://BUCKET/FOLDER."),
 ]
 Category = Annotated[
-    list[str] | None, typer.Option(metavar="NAME", help="Category to read; repeat the option for more.")
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        help="Category to read; repeat the option for more.",
+        autocompletion=completion.categories,
+    ),
 ]
 Output = Annotated[
     str | None,
@@ -31,7 +40,12 @@ Workers = Annotated[str | None, typer.Option(metavar="N", help="Number of CPU co
 Limit = Annotated[int | None, typer.Option(metavar="N", help="Read only the first N rows of each category.")]
 Assign = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Set any key of the config, such as recipe.max_price=50."),
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Set any key of the config, such as recipe.max_price=50.",
+        autocompletion=completion.keys,
+    ),
 ]
 Fresh = Annotated[
     bool, typer.Option("--fresh", metavar="", help="Start over: remove the files that the output's own plan lists.")

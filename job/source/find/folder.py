@@ -39,6 +39,17 @@ def find_categories(
         raise UsageError(f"cannot be read: {error.filename or root}: {plain_reason(error)}") from None
 
 
+def category_names(root: Path) -> list[str]:
+    """Returns the names of the categories in a folder. No file is looked into.
+
+    Raises:
+        UsageError: if a category's files do not fit together; see `choose_files`.
+    """
+    names = _names(root) if root.is_dir() else ()
+    found = choose_files(names, (), str(root), look_further=lambda: _further_names(root), has_rows=lambda _: True)
+    return [files.category for files in found]
+
+
 def _find(
     root: Path, wanted: Sequence[str], columns: Collection[str], passed_over: PassedOver | None
 ) -> list[CategorySource]:
