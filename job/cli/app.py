@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from job.cli import machine, outputs, running
+from job.cli import catalogue, machine, outputs, running
 from job.cli.unknown import Command
 from job.errors import CurateError, as_curate_error, printable
 from job.signals import INTERRUPTED, only_follows
@@ -32,7 +32,7 @@ app = typer.Typer(
 )
 
 _COMMANDS = {
-    "Curate": [running.run, machine.sample, machine.config],
+    "Curate": [running.run, catalogue.categories, machine.sample, machine.config],
     "Look at an output": [outputs.show, outputs.status, outputs.rejects, outputs.verify, outputs.diff],
     "Use a Ray cluster": [running.submit, running.stop],
     "Know your machine": [machine.bench, machine.doctor],
@@ -43,6 +43,7 @@ _EXAMPLES = {
         "curate run configs/appliances.yaml --workers 2",
         "curate run --category Toys_and_Games --limit 1000 --dry-run",
     ],
+    "categories": ["curate categories", "curate categories --source out/catalogue --json"],
     "sample": ["curate sample out/toys --rows 5000 --category Toys --form jsonl"],
     "config": ["curate config > my-job.yaml", "curate config configs/sample.yaml"],
     "show": ["curate show out/first 0 7"],

@@ -6,6 +6,9 @@ have, and how much, only the Hub knows.
 
 from __future__ import annotations
 
+DATASET = "McAuley-Lab/Amazon-Reviews-2023"
+"""Its name on the Hub."""
+
 CATEGORIES = (
     *("All_Beauty", "Amazon_Fashion", "Appliances", "Arts_Crafts_and_Sewing", "Automotive", "Baby_Products"),
     *("Beauty_and_Personal_Care", "Books", "CDs_and_Vinyl", "Cell_Phones_and_Accessories"),
