@@ -102,8 +102,9 @@ def diff(
     """
     from job.output.diff.compare import compare
     from job.output.diff.text import difference_lines
+    from job.progress import counted
 
-    difference = compare(first, second, examples)
+    difference = compare(first, second, examples, lambda total: counted("items", total))
     if as_json:
         typer.echo(json.dumps(msgspec.json.decode(msgspec.json.encode(difference))))  # NaN is null in JSON
     else:

@@ -91,7 +91,7 @@ class MadeOutput:
         """
         its = identity(category, **settings)
         schema = items_schema(self._description, its.keep_columns)
-        shards = list(shards)
+        shards = [*shards]
         count = len(shards) + unfinished
         partitions = [Partition(0, number, number + 1) for number in range(count)]
         plan = CategoryPlan(

@@ -6,7 +6,9 @@ that are left over every item. Nothing but plan, records and shards is read, so 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,7 @@ from job.output.diff.changes import (
 )
 from job.output.diff.items import ItemsDifference, ItemsSide, compare_items
 from job.output.folder import OutputFolder, open_output
-from job.output.records import CategoryPlan, Plan, Record
+from job.output.records import CategoryPlan, Damage, Plan, Record
 from job.output.shard import items_schema
 from job.output.totals import add_funnels
 from job.recipe.verdicts import KEPT
@@ -59,7 +61,7 @@ class CategoryDifference(msgspec.Struct, frozen=True, kw_only=True):
     repository: list[KeyChange] = []
     files: list[FileChange] = []
     damaged: list[KeyChange] = []
-    """What is left out because its file is damaged: why, by the name of the file."""
+    """What is left out because its file is damaged: why, by the name of the file and the first byte or row."""
     columns: list[KeyChange] = []
     """Types of item columns, by name."""
     num_rows: Pair | None = None
@@ -113,8 +115,12 @@ class _Side:
         return Output(
             output=str(self.output.root),
             complete=is_done and self.output.manifest() is not None,
-            num_items=sum(record.funnel.get(KEPT, 0) for found in self.records.values() for record in found),
+            num_items=sum(map(self.num_items, self.records)),
         )
+
+    def num_items(self, category: str) -> int:
+        """Returns how many items of a category are done."""
+        return sum(record.funnel.get(KEPT, 0) for record in self.records.get(category, []))
 
     def items(self, category: CategoryPlan | None) -> ItemsSide:
         """Returns where the items of a category are, and what columns they have."""
@@ -129,13 +135,25 @@ class _Side:
         )
 
 
-def compare(a: Path | str, b: Path | str, num_examples: int = 3) -> Difference:
+def _uncounted(total: int) -> AbstractContextManager[Callable[[int], None]]:
+    """Shows no progress."""
+    del total
+    return contextlib.nullcontext(lambda _: None)
+
+
+def compare(
+    a: Path | str,
+    b: Path | str,
+    num_examples: int = 3,
+    counting: Callable[[int], AbstractContextManager[Callable[[int], None]]] = _uncounted,
+) -> Difference:
     """Compares two outputs.
 
     Args:
         a: path or address of the first one, which the difference starts from.
         b: path or address of the second one.
         num_examples: how many examples to give, at most, of each kind of difference in a category.
+        counting: called with the number of items of both; what it gives is called with how many are compared.
 
     Returns:
         What is different. Categories that are not finished are compared as far as their plans go.
@@ -146,12 +164,22 @@ def compare(a: Path | str, b: Path | str, num_examples: int = 3) -> Difference:
     """
     left, right = _opened(a), _opened(b)
     config = list(changed_keys(left.plan.config, right.plan.config))
-    names = {**left.plan.categories, **right.plan.categories}
-    categories = {name: _compare_category(name, left, right, config, num_examples) for name in names}
+    summaries = left.summary, right.summary
+    categories: dict[str, CategoryDifference] = {}
+    done = 0
+    with counting(sum(each.num_items for each in summaries)) as report:
+        for name in {**left.plan.categories, **right.plan.categories}:
+
+            def report_read(count: int, before: int = done) -> None:
+                report(before + count)
+
+            categories[name] = _compare_category(name, left, right, config, num_examples, report_read)
+            done += left.num_items(name) + right.num_items(name)
+            report(done)
     is_equal: bool | None = all(each.is_equal for each in categories.values())
     if is_equal and not all(each.is_compared for each in categories.values()):
         is_equal = None
-    return Difference(a=left.summary, b=right.summary, equal=is_equal, config=config, categories=categories)
+    return Difference(a=summaries[0], b=summaries[1], equal=is_equal, config=config, categories=categories)
 
 
 def _opened(root: Path | str) -> _Side:
@@ -160,7 +188,12 @@ def _opened(root: Path | str) -> _Side:
 
 
 def _compare_category(
-    name: str, left: _Side, right: _Side, config: Sequence[KeyChange], num_examples: int
+    name: str,
+    left: _Side,
+    right: _Side,
+    config: Sequence[KeyChange],
+    num_examples: int,
+    report: Callable[[int], None],
 ) -> CategoryDifference:
     plans = [side.plan.categories.get(name) for side in (left, right)]
     found = [side.records.get(name, []) for side in (left, right)]
@@ -174,7 +207,7 @@ def _compare_category(
         compared["repository"] = changed_repository(before.identity, now.identity)
         compared["files"] = changed_files(before.identity, now.identity)
         left_out = [
-            {damage.file: damage.cause for damage in plan.damage(records)}
+            {_place(damage): damage.cause for damage in plan.damage(records)}
             for plan, records in zip((before, now), found, strict=True)
         ]
         compared["damaged"] = list(changed_keys(left_out[0], left_out[1]))
@@ -190,8 +223,12 @@ def _compare_category(
         compared["funnel"] = {
             verdict: _pair([funnel.get(verdict, 0) for funnel in funnels]) for verdict in {**funnels[0], **funnels[1]}
         }
-        compared["items"] = compare_items(sides[0], sides[1], num_examples)
+        compared["items"] = compare_items(sides[0], sides[1], num_examples, report)
     return CategoryDifference(done=_pair([len(records) for records in found]), partitions=_pair(partitions), **compared)
+
+
+def _place(damage: Damage) -> str:
+    return damage.file if damage.start is None else f"{damage.file}:{damage.start}"
 
 
 def _is_told(change: KeyChange, told: set[tuple[str, str]]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -134,13 +134,16 @@ class ItemsSide:
         return [found[place] for place in places]
 
 
-def compare_items(a: ItemsSide, b: ItemsSide, num_examples: int) -> ItemsDifference:
+def compare_items(
+    a: ItemsSide, b: ItemsSide, num_examples: int, report: Callable[[int], None] = lambda _: None
+) -> ItemsDifference:
     """Compares the items of a category.
 
     Args:
         a: the first output's; it has no columns when the output has no such category.
         b: the second output's.
         num_examples: how many examples to give of each kind, at most.
+        report: called with how many items of both have been read.
 
     Raises:
         CurateError: when a shard cannot be read.
@@ -162,10 +165,12 @@ def compare_items(a: ItemsSide, b: ItemsSide, num_examples: int) -> ItemsDiffere
         return ItemsDifference(same=same, gone=left[0], added=left[1], changed=0, id=named, examples=examples)
     with tempfile.TemporaryDirectory(prefix="curate-diff-") as folder:
         parts = Parts(Path(folder), max(left), len(shared))
+        read = 0
         for name, side, those in zip("ab", (a, b), shards, strict=True):
             for shard in those:
                 if _kept(side.records[shard]):
                     parts.add(name, hashed(side.table(shard, shared), shared, named, shard))
+                    report(read := read + _kept(side.records[shard]))
         found = _Found(num_examples, len(shared))
         for part in parts.differences():
             found.add(part.gone, part.added, part.before, part.after, part.num_repeated)

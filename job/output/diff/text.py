@@ -113,7 +113,7 @@ def _items_lines(items: ItemsDifference) -> Iterator[str]:
         yield f"  items: the same {items.same:,}"
         return
     yield f"  items: {items.gone:,} gone, {items.added:,} added, {items.changed:,} changed, {items.same:,} the same"
-    if items.id is None:
+    if items.id is None and items.gone and items.added:
         yield "    no column identifies items in both: a changed one is one gone and one added"
     elif items.without_id:
         yield f"    {items.without_id:,} of those gone or added have no {items.id}: they may have only changed"
