@@ -226,6 +226,14 @@ def big_shards(count: int, change: float) -> Iterator[pa.Table]:
         yield pa.table(columns, schema=items_schema(DESCRIPTION))
 
 
+def test_a_shard_that_is_there_twice_is_not_the_same_as_once(tmp_path: Path) -> None:
+    a = made(tmp_path / "a", ITEMS[:2], ITEMS[:2], ITEMS[2:3])
+    b = made(tmp_path / "b", ITEMS[:2], ITEMS[2:3])
+    items = toys(compare(a, b)).items
+    assert items is not None
+    assert (items.same, items.gone, items.added, items.changed) == (3, 2, 0, 0)
+
+
 def test_config_settings_source_and_counts_that_differ_are_shown(tmp_path: Path) -> None:
     repository = [Repository("owner/name", letter * 40) for letter in "ab"]
     files = [
