@@ -11,7 +11,9 @@ import platform
 import re
 import shlex
 import sys
-from collections.abc import Iterable, Iterator
+import types
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
 _UNPRINTABLE = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -180,16 +182,44 @@ def quoted(path: object) -> str:
     return shlex.quote(f"./{text}" if text.startswith("-") else text)
 
 
-def nearest(name: str, names: Iterable[str]) -> str:
+def nearest(
+    name: str, names: Iterable[str], *, cutoff: float = 0.5, shown: Mapping[str, str] = types.MappingProxyType({})
+) -> str:
     """Suggests the valid names that are most similar to a wrong one.
 
     Args:
         name: what the user typed.
         names: the valid names.
+        cutoff: how similar they have to be, from 0 to 1.
+        shown: what to show in place of a name.
 
     Returns:
         `; did you mean X or Y?`, or an empty string when no name is similar.
     """
-    by_lower_case = {valid.lower(): valid for valid in names}
-    found = difflib.get_close_matches(name.lower(), by_lower_case, n=3, cutoff=0.5)
+    by_lower_case = {valid.lower(): shown.get(valid, valid) for valid in names}
+    found = difflib.get_close_matches(name.lower(), by_lower_case, n=3, cutoff=cutoff)
     return f"; did you mean {' or '.join(by_lower_case[match] for match in found)}?" if found else ""
+
+
+def nearest_path(path: Path) -> Path | None:
+    """Finds the existing path that is most similar to a wrong one, by the name of each folder on the way.
+
+    Args:
+        path: what the user typed, which does not exist.
+
+    Returns:
+        The path, relative if the wrong one is; None when no path is similar.
+    """
+    found = Path(path.anchor)
+    for name in path.parts[1:] if path.anchor else path.parts:
+        if not (found / name).exists():
+            try:
+                names = {each.name.lower(): each.name for each in found.iterdir()}
+            except OSError:
+                return None
+            similar = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5)
+            if not similar:
+                return None
+            name = names[similar[0]]
+        found /= name
+    return found

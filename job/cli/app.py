@@ -8,7 +8,8 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from job.cli import machine, outputs, running
+from job.cli import catalogue, machine, outputs, running
+from job.cli.unknown import Command
 from job.errors import CurateError, as_curate_error, printable
 from job.signals import INTERRUPTED, only_follows
 from job.streams.standard import error_document
@@ -22,16 +23,17 @@ app = typer.Typer(
     ),
     epilog=(
         "Exit codes: 0 done, 1 failed, 2 wrong usage, config or input, 3 too many malformed rows, "
-        "4 refused because the output belongs to another job or run, 130 interrupted"
+        "4 refused because the output belongs to another job or run, 130 interrupted\n\n"
+        "Example:\n"
+        "curate run --source out/catalogue --output out/first"
     ),
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
 _COMMANDS = {
-    "Curate": [running.run, machine.sample, machine.config],
-    "Look at an output": [outputs.show, outputs.status, outputs.rejects, outputs.verify],
+    "Curate": [running.run, catalogue.categories, machine.sample, machine.config],
+    "Look at an output": [outputs.show, outputs.status, outputs.rejects, outputs.verify, outputs.diff],
     "Use a Ray cluster": [running.submit, running.stop],
     "Know your machine": [machine.bench, machine.doctor],
 }
@@ -41,29 +43,34 @@ _EXAMPLES = {
         "curate run configs/appliances.yaml --workers 2",
         "curate run --category Toys_and_Games --limit 1000 --dry-run",
     ],
+    "categories": ["curate categories", "curate categories --source out/catalogue --json"],
     "sample": ["curate sample out/toys --rows 5000 --category Toys --form jsonl"],
     "config": ["curate config > my-job.yaml", "curate config configs/sample.yaml"],
     "show": ["curate show out/first 0 7"],
+    "rejects": ["curate rejects out/first"],
+    "verify": ["curate verify out/first"],
+    "doctor": ["curate doctor"],
     "status": [
         "curate status out/first",
         "curate status --address http://HEAD:8265",
         "curate status --address http://HEAD:8265 --job-id ID --follow",
     ],
+    "diff": ["curate diff out/first out/second", "curate diff out/first s3://my-bucket/items --json --exit-code"],
     "submit": ["curate submit my-job.yaml --address http://HEAD:8265"],
     "stop": ["curate stop ID --address http://HEAD:8265"],
     "bench": ["curate bench --workers 1,2 --baseline no-ray", "curate bench configs/sample.yaml --repeat 5"],
 }
 
 
-def _epilog(name: str) -> str | None:
+def _epilog(name: str) -> str:
     """Returns the examples that end a command's help."""
-    examples = _EXAMPLES.get(name)
-    return "\n".join(["Examples:", *examples]) if examples else None
+    examples = _EXAMPLES[name]
+    return "\n".join(["Example:" if len(examples) == 1 else "Examples:", *examples])
 
 
 for _panel, _functions in _COMMANDS.items():
     for _function in _functions:
-        app.command(rich_help_panel=_panel, epilog=_epilog(_function.__name__))(_function)
+        app.command(cls=Command, rich_help_panel=_panel, epilog=_epilog(_function.__name__))(_function)
 
 
 def _print_version(is_asked: bool) -> None:  # noqa: FBT001 (typer passes it by position)
@@ -98,7 +105,7 @@ def _print_document(error: str, exit_code: int) -> None:
 def main() -> None:
     """Runs the command. A `CurateError` is printed as one message; an unknown error keeps its traceback."""
     try:
-        app()
+        app(prog_name="curate")
     except SystemExit as ending:
         if ending.code == INTERRUPTED and not only_follows():  # typer's exit code for Ctrl-C
             kept = "; what was finished is kept: run the same command again to go on" if "run" in sys.argv[1:2] else ""

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from job.cli import completion
 from job.cli.options import ConfigArgument
 from job.cli.printing import print_notice
 from job.config.addresses import is_address, without_secrets
@@ -23,10 +24,21 @@ def sample(
     rows: Annotated[int, typer.Option(metavar="N", help="Number of rows in all.")] = 20_000,
     seed: Annotated[int, typer.Option(metavar="N", help="Random seed: the same seed gives the same bytes.")] = 0,
     category: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Category to make; repeat the option for more.")
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Category to make; repeat the option for more.",
+            autocompletion=completion.categories,
+        ),
     ] = None,
     file_format: Annotated[
-        str, typer.Option("--form", metavar="FORMAT", help="File format: jsonl, parquet or both.")
+        str,
+        typer.Option(
+            "--form",
+            metavar="FORMAT",
+            help="File format: jsonl, parquet or both.",
+            autocompletion=completion.forms,
+        ),
     ] = "both",
 ) -> None:
     """Make a sample catalogue of invented listings.
@@ -62,14 +74,22 @@ def config(path: ConfigArgument = None) -> None:
 
 def bench(
     config: Annotated[
-        Path | None, typer.Argument(metavar="CONFIG", help="YAML file whose first category is read.")
+        Path | None,
+        typer.Argument(
+            metavar="CONFIG", help="YAML file whose first category is read.", autocompletion=completion.configs
+        ),
     ] = None,
     rows: Annotated[
         int | None, typer.Option(metavar="N", help="Without a config: number of rows of the sample catalogue to read.")
     ] = None,
     file_format: Annotated[
         str | None,
-        typer.Option("--form", metavar="FORMAT", help="Without a config: file format to read: parquet, jsonl or both."),
+        typer.Option(
+            "--form",
+            metavar="FORMAT",
+            help="Without a config: file format to read: parquet, jsonl or both.",
+            autocompletion=completion.forms,
+        ),
     ] = None,
     workers: Annotated[
         str | None, typer.Option(metavar="N,N,...", help="Numbers of workers to try, such as 1,2,4.")

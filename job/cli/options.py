@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from job.cli import completion
 from job.config.load import load_config, parse_assignment
 from job.config.models import JobConfig
 from job.errors import UsageError
 
 OutputArgument = Annotated[str, typer.Argument(metavar="OUT", help="Output folder or address.")]
 ConfigArgument = Annotated[
-    Path | None, typer.Argument(metavar="CONFIG", help="YAML file with settings; see `curate config`.")
+    Path | None,
+    typer.Argument(
+        metavar="CONFIG", help="YAML file with settings; see `curate config`.", autocompletion=completion.configs
+    ),
 ]
 Source = Annotated[
     str | None,
     typer.Option(metavar="PATH", help="Folder, file or address to read from, such as s3://BUCKET/FOLDER."),
 ]
 Category = Annotated[
-    list[str] | None, typer.Option(metavar="NAME", help="Category to read; repeat the option for more.")
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        help="Category to read; repeat the option for more.",
+        autocompletion=completion.categories,
+    ),
 ]
 Output = Annotated[
     str | None,
@@ -31,7 +41,12 @@ Workers = Annotated[str | None, typer.Option(metavar="N", help="Number of CPU co
 Limit = Annotated[int | None, typer.Option(metavar="N", help="Read only the first N rows of each category.")]
 Assign = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Set any key of the config, such as recipe.max_price=50."),
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Set any key of the config, such as recipe.max_price=50.",
+        autocompletion=completion.keys,
+    ),
 ]
 Fresh = Annotated[
     bool, typer.Option("--fresh", metavar="", help="Start over: remove the files that the output's own plan lists.")
@@ -78,9 +93,8 @@ def read_job(
     Raises:
         UsageError: when there is nothing to read, or a value is wrong.
     """
-    overrides: dict[str, Any] = dict(parse_assignment(text) for text in assign or [])
     given = {"source.path": source, "categories": category or None, "output": output, "limit": limit}
-    overrides |= {key: value for key, value in given.items() if value is not None}
+    overrides = _overrides(given, assign)
     if skip_damaged_files:
         overrides["skip_damaged_files"] = True
     if workers is not None:
@@ -90,5 +104,27 @@ def read_job(
             "nothing to read: name a config, --source DIR or --category NAME\n"
             "to try it with invented listings: curate sample DIR"
         )
-    typed = {key: text for key, _, text in (each.partition("=") for each in assign or [])}
-    return load_config(config, overrides, typed)
+    return load_config(config, overrides, _typed(assign))
+
+
+def read_config(config: Path | None, given: Mapping[str, Any], assign: list[str] | None) -> JobConfig:
+    """Reads the config of a command that may go without a source.
+
+    Args:
+        config: the config file; None for the defaults.
+        given: values of options by key of the config; None where one is not given.
+        assign: `--set`, as `KEY=VALUE`. The other options win over it.
+
+    Raises:
+        UsageError: when a value is wrong.
+    """
+    return load_config(config, _overrides(given, assign), _typed(assign))
+
+
+def _overrides(given: Mapping[str, Any], assign: list[str] | None) -> dict[str, Any]:
+    overrides: dict[str, Any] = dict(parse_assignment(text) for text in assign or [])
+    return overrides | {key: value for key, value in given.items() if value is not None}
+
+
+def _typed(assign: list[str] | None) -> dict[str, str]:
+    return {key: text for key, _, text in (each.partition("=") for each in assign or [])}

@@ -1,9 +1,11 @@
-"""Commands that look at an output: `show`, `status`, `rejects`, `verify`."""
+"""Commands that look at an output: `show`, `status`, `rejects`, `verify`, `diff`."""
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 
+import msgspec
 import typer
 
 from job.cli.options import OutputArgument
@@ -89,3 +91,35 @@ def verify(
         for line in check_source(*open_output(out), print_notice):
             print_line(line)
     typer.echo(verify_output(out))
+
+
+def diff(
+    first: Annotated[str, typer.Argument(metavar="A", help="Folder or address of the first output.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="Folder or address of the second output.")],
+    examples: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Number of items to show of each kind of difference.")
+    ] = 3,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", metavar="", help="End with exit code 1 unless the outputs are equal.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", metavar="", help="Print one JSON object and nothing else.")
+    ] = False,
+) -> None:
+    """Show what is different between two outputs.
+
+    Compare their configs, source files, counts and items. A category that is
+    not finished is compared without its counts and items.
+    """
+    from job.output.diff.compare import compare
+    from job.output.diff.text import difference_lines
+    from job.progress import counted
+
+    difference = compare(first, second, examples, lambda total: counted("items", total))
+    if as_json:
+        typer.echo(json.dumps(msgspec.json.decode(msgspec.json.encode(difference))))  # NaN is null in JSON
+    else:
+        for line in difference_lines(difference):
+            typer.echo(line)
+    if exit_code and not difference.equal:
+        raise typer.Exit(1)

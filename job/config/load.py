@@ -7,7 +7,7 @@ import copy
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pydantic
 import yaml
@@ -20,6 +20,8 @@ from job.errors import UsageError, nearest, printable, quoted
 from job.recipe.registry import DEFAULT, RECIPES
 
 _PROBLEMS_SHOWN = 10
+_SIMILAR = 0.75
+"""Least similarity, from 0 to 1, of a mistyped key to one in another section, which is then offered in its place."""
 _FOUND_CHARS = 200
 """Characters of a wrong value that its message shows."""
 
@@ -178,6 +180,20 @@ def _problems(error: pydantic.ValidationError, location: tuple[int | str, ...] =
             yield {**problem, "loc": where}
 
 
+def config_keys() -> dict[str, bool]:
+    """Returns every key that a config can have, with dots between its sections, and whether its values are yes or no.
+
+    Keys of all built-in recipes are among them. A section is no key.
+    """
+    sections = [("", JobConfig), ("source.", SourceConfig), *[("recipe.", recipe) for recipe in RECIPES.values()]]
+    return {
+        f"{prefix}{name}": bool in (field.annotation, *get_args(field.annotation))
+        for prefix, section in sections
+        for name, field in section.model_fields.items()
+        if name not in ("source", "recipe")
+    }
+
+
 def _keys_by_section(settings: Mapping[str, Any]) -> dict[tuple[int | str, ...], list[str]]:
     """Returns the keys that each section of a config can have."""
     given = settings.get("recipe")
@@ -207,14 +223,27 @@ def _describe(problem: Any, keys: Mapping[tuple[int | str, ...], list[str]], adv
     *section, name = problem["loc"] or [""]
     key = printable(".".join(map(str, problem["loc"])))
     if problem["type"] == "extra_forbidden":
-        right = [".".join(map(str, (*other, name))) for other, known in keys.items() if other and name in known]
-        hint = f"; did you mean {right[0]}?" if right else nearest(str(name), keys.get(tuple(section), []))
-        return f"{key}: unknown key{hint}"
+        return f"{key}: unknown key{_hint(tuple(section), str(name).replace('-', '_'), keys)}"
     message = _EXPECTED.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
     message += f"; {advice}" if advice else ""
     given = problem["input"]
-    found = f" (found: {_shortened(without_secrets(repr(given)))})" if not isinstance(given, dict) else ""
+    text = "nothing" if given is None else _shortened(without_secrets(repr(given)))
+    found = f" (found: {text})" if not isinstance(given, dict) else ""
     return f"{key + ': ' if key else ''}{message}{found}"
+
+
+def _hint(section: tuple[int | str, ...], name: str, keys: Mapping[tuple[int | str, ...], list[str]]) -> str:
+    """Suggests keys for an unknown one; at the top also those of every section, since the section may be missing."""
+    right = [".".join(map(str, (*other, name))) for other, known in keys.items() if other and name in known]
+    if right:
+        return f"; did you mean {right[0]}?"
+    known = keys.get(section, [])
+    if section:
+        return nearest(name, known)
+    if similar := nearest(name, known, cutoff=_SIMILAR):
+        return similar
+    inner = {key: ".".join(map(str, (*other, key))) for other, names in keys.items() if other for key in names}
+    return nearest(name, inner, cutoff=_SIMILAR, shown=inner) or nearest(name, known)
 
 
 def _shortened(text: str) -> str:

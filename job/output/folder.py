@@ -16,7 +16,8 @@ import pyarrow as pa
 
 from job.config.addresses import located
 from job.config.names import check_category
-from job.errors import CurateError, RefusedError, UsageError, nearest, printable, quoted
+from job.errors import CurateError, RefusedError, UsageError, quoted
+from job.output.nearby import PLAN, outputs_around, similar_output
 from job.output.records import VERSION, CategoryPlan, LastRun, Plan, Record
 from job.output.sealed import intact, sealed, unsealed
 from job.output.shard import table_in
@@ -24,7 +25,7 @@ from job.output.totals import Manifest
 from job.recipe.protocol import check_description
 from job.storage.store import open_store
 
-PLAN, MANIFEST, CARD, LAST_RUN, LOCK = "plan.json", "manifest.json", "README.md", "_run.json", "_lock"
+MANIFEST, CARD, LAST_RUN, LOCK = "manifest.json", "README.md", "_run.json", "_lock"
 _WITH_CATEGORIES = ("data", "_rejects", "_partitions", "_running")
 LEFT_OVER = {"_tmp", "_scratch", "_running", LOCK}
 """Names that a killed run leaves behind, for the next run to remove."""
@@ -263,19 +264,13 @@ def open_output(root: Path | str) -> tuple[OutputFolder, Plan]:
     output = OutputFolder(root) if isinstance(root, Path) else output_at(root)
     plan = output.plan()
     if plan is None and not output.store.exists():
-        raise UsageError(f"there is no such folder: {output.root}{_nearest_to(output.root)}")
+        raise UsageError(f"there is no such folder: {output.root}{similar_output(output.root)}")
     if plan is None:
         raise UsageError(
-            f"{output.root} is no output of this program: it has no plan.json\n"
+            f"{output.root} is no output of this program: it has no plan.json{outputs_around(output.root)}\n"
             "to make one: curate run --source FOLDER --output DIR"
         )
     return output, plan
-
-
-def _nearest_to(root: Path | str) -> str:
-    if isinstance(root, str) or not root.parent.is_dir():
-        return ""
-    return nearest(root.name, [printable(path.name) for path in root.parent.iterdir()])
 
 
 class _Versioned(msgspec.Struct):

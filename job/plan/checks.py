@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from job.config.models import JobConfig
-from job.errors import RefusedError, UsageError
+from job.errors import RefusedError, UsageError, quoted
+from job.output.diff.changes import changes
 from job.output.folder import OutputFolder
 from job.output.records import CategoryPlan, Plan
-from job.plan.identity import changes, identity_of
+from job.plan.identity import identity_of
 from job.plan.unchanged import compared, where_edited
 from job.plan.work import CategoryWork
 from job.recipe.protocol import describe
@@ -80,8 +81,7 @@ def check_same_work(
     if (now.name, now.version, now.columns) != (then.name, then.version, then.columns):
         raise RefusedError(
             f"{root} has items of the recipe {then.name} (version {then.version}), and this job makes those of "
-            f"{now.name} (version {now.version})\n"
-            "nothing was touched; name another folder with --output DIR, or replace what is there with --fresh"
+            f"{now.name} (version {now.version})\n{_advice(output)}"
         )
     return kept
 
@@ -107,8 +107,18 @@ def check_same_content(output: OutputFolder, works: Sequence[CategoryWork], say:
 
 def _changed(output: OutputFolder, category: str, changed: Sequence[str]) -> RefusedError:
     return RefusedError(
-        f"{output.root} has {category} from another job; changed since: {'; '.join(changed)}\n"
-        "nothing was touched; name another folder with --output DIR, or replace what is there with --fresh"
+        f"{output.root} has {category} from another job; changed since: {'; '.join(changed)}\n{_advice(output)}"
+    )
+
+
+def _advice(output: OutputFolder) -> str:
+    """Returns what to type when the output has items of another job."""
+    advice = "nothing was touched; name another folder with --output DIR, or replace what is there with --fresh"
+    if output.manifest() is None:
+        return advice
+    return (
+        f"{advice}\nto see what the change does to the items, run it with --output DIR, then: "
+        f"curate diff {quoted(output.root)} DIR"
     )
 
 

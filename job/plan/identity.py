@@ -1,11 +1,7 @@
-"""What decides the bytes of a category's shards, and what has changed when it differs."""
+"""What decides the bytes of a category's shards."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from typing import Any
-
-import msgspec
 import pyarrow as pa
 
 from job.config.models import JobConfig
@@ -29,26 +25,3 @@ def identity_of(config: JobConfig, source: CategorySource) -> Identity:
         partition_rule=RULE,
         versions={"recipe": recipe.version, **recipe.fingerprints, "pyarrow": pa.__version__},
     )
-
-
-def changes(before: Identity, now: Identity) -> list[str]:
-    """Returns what differs between two identities, in words."""
-    return list(_changes("", msgspec.to_builtins(before), msgspec.to_builtins(now)))
-
-
-def _changes(key: str, before: Any, now: Any) -> Generator[str]:
-    if isinstance(before, dict) and isinstance(now, dict):
-        for name in {**before, **now}:
-            yield from _changes(f"{key}.{name}".lstrip("."), before.get(name), now.get(name))
-    elif before != now and key == "files":
-        then = {file[0]: file[1:] for file in before}
-        for name, size, digest in now:
-            if name not in then:
-                yield f"{name} is new"
-            elif then[name] != [size, digest]:
-                same = f"{name} has {size:,} bytes as before, but others"
-                yield same if then[name][0] == size else f"{name} was {then[name][0]:,} bytes, is {size:,}"
-        gone = then.keys() - {file[0] for file in now}
-        yield from (f"{name} is gone" for name in sorted(gone))
-    elif before != now:
-        yield f"{key} was {before}, is {now}"

@@ -79,15 +79,6 @@ def test_the_help_names_every_command_and_exit_code(curate: Curate) -> None:
     assert re.findall(r"(?:^|, )(\d+) ", codes) == ["0", "1", "2", "3", "4", "130"]
 
 
-def test_the_examples_in_the_help_are_understood() -> None:
-    shown = [str(vars(typer.main.get_command(app))["help"]), *[command.epilog or "" for command in COMMANDS.values()]]
-    examples = [line for text in shown for line in text.splitlines() if line.startswith("curate ")]
-    assert len(examples) > 10
-    for example in examples:
-        _, name, *arguments = shlex.split(example.partition(" > ")[0])
-        COMMANDS[name].make_context(name, arguments)
-
-
 @pytest.mark.parametrize("options", [[], ["--dry-run"]], ids=["run", "dry run"])
 def test_ctrl_c_prints_a_json_document_as_other_errors_do(
     options: list[str], tmp_path: Path, curate: Curate, monkeypatch: pytest.MonkeyPatch
@@ -102,3 +93,21 @@ def test_ctrl_c_prints_a_json_document_as_other_errors_do(
     assert (result.exit_code, json.loads(result.out)) == (130, {"error": said, "exit_code": 130})
     assert result.err.strip() == said
     assert curate("run", "--source", tmp_path, "--output", tmp_path / "out", *options).out == ""
+
+
+def examples_in(text: str) -> list[list[str]]:
+    """Returns the words of each command shown in a help, without `curate`."""
+    shown = [line for line in text.splitlines() if line.strip().startswith("curate ")]
+    return [shlex.split(line.partition(" > ")[0])[1:] for line in shown]
+
+
+@pytest.mark.parametrize("name", [None, *COMMANDS])
+def test_each_help_ends_with_an_example_that_the_program_takes(name: str | None, curate: Curate) -> None:
+    result = curate(*([] if name is None else [name]), "--help")
+    last = result.out.rstrip().splitlines()[-1]
+    (words,) = examples_in(last)
+    assert words[0] in COMMANDS
+    assert name in (None, words[0])
+    for command, *arguments in examples_in(str(vars(typer.main.get_command(app))["help"]) + "\n" + result.out):
+        if "--help" not in arguments:
+            COMMANDS[command].make_context(command, arguments)

@@ -28,6 +28,13 @@ def test_a_printed_config_is_read_back_as_it_was(tmp_path: Path, monkeypatch: py
     [
         ({"recipe.min_prise": 1}, "recipe.min_prise: unknown key; did you mean min_price"),
         ({"min_price": 1}, "min_price: unknown key; did you mean recipe.min_price?"),
+        ({"min-price": 1}, "min-price: unknown key; did you mean recipe.min_price?"),
+        ({"max_prize": 1}, "max_prize: unknown key; did you mean recipe.max_price?"),
+        ({"tokeniser": "x"}, "tokeniser: unknown key; did you mean recipe.tokenizer?"),
+        ({"field": {}}, "field: unknown key; did you mean source.fields?"),
+        ({"category": "x"}, "category: unknown key; did you mean categories?"),
+        ({"keep_column": "x"}, "keep_column: unknown key; did you mean keep_columns?"),
+        ({"recipe.max-price": 1}, "recipe.max-price: unknown key; did you mean recipe.max_price?"),
         ({"recipe.min_price": "x"}, "recipe.min_price: must be a number (found: 'x')"),
         ({"recipe.name": "prize-prompt"}, "recipe: unknown recipe 'prize-prompt'; known recipes: price-prompt"),
         ({"recipe.name": ["x"]}, "recipe: unknown recipe ['x']; known recipes: price-prompt"),

@@ -121,7 +121,7 @@ def test_a_bucket_that_is_complete_is_left_alone_and_begun_anew_only_with_fresh(
     refused = run(curate, "parquet")
     assert (refused.exit_code, refused.err.splitlines()[0]) == (
         4,
-        f"error: {OUT} has Appliances from another job; changed since: limit was 10, is None",
+        f"error: {OUT} has Appliances from another job; changed since: limit was 10, is not set",
     )
     assert "4 partitions, 0 done" in run(curate, "parquet", "--fresh", "--dry-run").out
     assert {request.method for request in bucket.requests} == {"GET", "HEAD"}

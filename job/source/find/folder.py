@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 from job.config.addresses import on_hub
-from job.errors import UsageError, nearest, plain_reason, printable, quoted
+from job.errors import UsageError, nearest, nearest_path, plain_reason, printable, quoted
 from job.source.fetch.first_bytes import has_row
 from job.source.files import CategorySource, SourceFile
 from job.source.find.assign import DEPTH, JSONL_FOLDER, category_of_folder, is_usual_folder, name_of_source
@@ -39,16 +39,29 @@ def find_categories(
         raise UsageError(f"cannot be read: {error.filename or root}: {plain_reason(error)}") from None
 
 
+def category_names(root: Path) -> list[str]:
+    """Returns the names of the categories in a folder. No file is looked into.
+
+    Raises:
+        UsageError: if a category's files do not fit together; see `choose_files`.
+    """
+    names = _names(root) if root.is_dir() else ()
+    found = choose_files(names, (), str(root), look_further=lambda: _further_names(root), has_rows=lambda _: True)
+    return [files.category for files in found]
+
+
 def _find(
     root: Path, wanted: Sequence[str], columns: Collection[str], passed_over: PassedOver | None
 ) -> list[CategorySource]:
     if not root.exists():
-        parent = root.parent
-        names = [printable(path.name) for path in parent.iterdir()] if parent.is_dir() else []
-        raise UsageError(
-            f"source not found: {root}{nearest(root.name, names)}\n"
-            f"{on_hub(str(root))}to make a sample: curate sample {quoted(root)}"
-        )
+        found = nearest_path(root)
+        if found is None:
+            hint, advice = "", f"{on_hub(str(root))}to make a sample: curate sample {quoted(root)}"
+        else:  # what was typed is a slip, so no command repeats it
+            names = [printable(path.name) for path in root.parent.iterdir()] if root.parent.is_dir() else []
+            hint = nearest(root.name, names) or f"; did you mean {printable(str(found))}?"
+            advice = f"to read that: --source {quoted(printable(str(found)))}"
+        raise UsageError(f"source not found: {root}{hint}\n{advice}")
     resolved = root.resolve()
     if not root.is_dir():
         _check_is_file(root)

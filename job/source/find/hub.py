@@ -6,9 +6,10 @@ looks up the token (HF_TOKEN, or `hf auth login`) for each request; it is stored
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -17,24 +18,27 @@ from job.source.fetch.cache import cached_commit, cached_file, cached_files, rem
 from job.source.fetch.first_bytes import has_row
 from job.source.files import CategorySource, FileIdentity, Repository, SourceFile
 from job.source.find.assign import name_of_source
-from job.source.find.layout import choose_files
+from job.source.find.layout import CategoryFiles, choose_files
 from job.source.find.passed_over import PassedOver
 from job.source.find.shard_names import parse_name
 from job.source.hub_errors import hub_error, invalid_token, not_cached, request_headers
 from job.source.hub_file import HubFile
 from job.source.location import FileLocation
 
+_MAX_RETRIES = 5
+"""Number of retries of a request, which take 23 s in all if nobody answers; the client's own default."""
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 """Form of a file's hash, which becomes the name of a file in the cache."""
 
 
-def resolve(dataset: str, revision: str) -> Repository:
+def resolve(dataset: str, revision: str, max_retries: int = _MAX_RETRIES) -> Repository:
     """Finds the commit that a revision is.
 
     Args:
         dataset: the name of the repository.
         revision: a branch, a tag or a commit.
+        max_retries: how often to ask again when the Hub does not answer.
 
     Returns:
         The repository at that commit. While HF_HUB_OFFLINE is set, at the commit that the cache remembers.
@@ -53,7 +57,7 @@ def resolve(dataset: str, revision: str) -> Repository:
             raise not_cached(f"{dataset} at {revision}")
         return Repository(dataset, commit)
     url = f"{_endpoint()}/api/datasets/{dataset}/revision/{quote(revision, safe='')}"
-    answer, _ = _request(url, f"{dataset} at {revision}")
+    answer, _ = _request(url, f"{dataset} at {revision}", max_retries)
     commit = answer.get("sha") if isinstance(answer, dict) else None
     if not isinstance(commit, str) or not _COMMIT.fullmatch(commit):
         raise CurateError(
@@ -111,15 +115,22 @@ def find_categories(
             for category in chosen
             if (last := parse_name(category.names[-1])) and last.shards and last.shards.count is None
         ]
-    return [
-        CategorySource(
-            category=category.category,
-            file_format=category.file_format,
-            files=tuple(_source_file(repository, files[name]) for name in category.names),
-            repository=repository,
-        )
-        for category in chosen
-    ]
+    return [_category_source(repository, category, files) for category in chosen]
+
+
+def cached_categories(repository: Repository, names: Sequence[str]) -> list[CategorySource]:
+    """Returns the categories whose files are in the cache. No request is made.
+
+    Args:
+        repository: the repository at one commit.
+        names: the categories to look for, each by itself, since others may be incomplete; if empty, all that are there.
+    """
+    files = {file.name: file for file in cached_files(repository)}
+    found: list[CategoryFiles] = []
+    for wanted in [[name] for name in names] or [[]]:
+        with contextlib.suppress(UsageError):
+            found += choose_files(files, wanted, repository.dataset, prefer_whole=True)
+    return [_category_source(repository, category, files) for category in found]
 
 
 def planned_category(category: str, repository: Repository, files: Sequence[FileIdentity]) -> CategorySource:
@@ -134,6 +145,17 @@ def planned_category(category: str, repository: Repository, files: Sequence[File
         category=category,
         file_format="parquet" if files[0].name.lower().endswith(".parquet") else "jsonl",
         files=tuple(_source_file(repository, file) for file in files),
+        repository=repository,
+    )
+
+
+def _category_source(
+    repository: Repository, category: CategoryFiles, files: Mapping[str, FileIdentity]
+) -> CategorySource:
+    return CategorySource(
+        category=category.category,
+        file_format=category.file_format,
+        files=tuple(_source_file(repository, files[name]) for name in category.names),
         repository=repository,
     )
 
@@ -177,7 +199,7 @@ def _not_the_hub(what: str) -> CurateError:
     )
 
 
-def _request(url: str, what: str) -> tuple[Any, str | None]:
+def _request(url: str, what: str, max_retries: int = _MAX_RETRIES) -> tuple[Any, str | None]:
     """Sends a request to the Hub's API. Returns the answer, and the address of the next page if there is one."""
     import httpx2
     from huggingface_hub import constants
@@ -185,7 +207,13 @@ def _request(url: str, what: str) -> tuple[Any, str | None]:
     from huggingface_hub.utils import hf_raise_for_status, http_backoff
 
     try:
-        response = http_backoff("GET", url, headers=request_headers(), timeout=constants.HF_HUB_DOWNLOAD_TIMEOUT)
+        response = http_backoff(
+            "GET",
+            url,
+            headers=request_headers(),
+            timeout=constants.HF_HUB_DOWNLOAD_TIMEOUT,
+            max_retries=max_retries,
+        )
         hf_raise_for_status(response)
         return response.json(), response.links.get("next", {}).get("url")
     except (GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError) as error:

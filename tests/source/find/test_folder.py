@@ -278,8 +278,29 @@ def test_a_source_that_is_not_there_names_the_nearest(tmp_path: Path) -> None:
     put(tmp_path / "catalogue", "Books.jsonl")
     message = refused(tmp_path / "catalog")
     assert f"source not found: {tmp_path / 'catalog'}; did you mean catalogue?" in message
-    assert f"curate sample {tmp_path / 'catalog'}" in message
+    assert message.endswith(f"\nto read that: --source {tmp_path / 'catalogue'}")
     assert "source not found" in refused(tmp_path / "neither/nor")
+
+
+@pytest.mark.parametrize("typed", ["out/catalog", "otu/catalogue", "otu/catlogue", "out/Catalogues"])
+def test_no_command_repeats_a_slip_in_the_name_of_a_source(
+    tmp_path: Path, typed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path / "out/catalogue", "Books.jsonl")
+    monkeypatch.chdir(tmp_path)
+    first, *commands = refused(Path(typed)).splitlines()
+    assert first.startswith(f"source not found: {typed}; did you mean ")
+    assert commands == ["to read that: --source out/catalogue"]
+
+
+def test_a_source_with_no_similar_name_may_be_on_the_hub_or_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert refused(Path("someone/listings")).splitlines()[1:] == [
+        "for the data set on the Hub: --set source.dataset=someone/listings --category NAME",
+        "to make a sample: curate sample someone/listings",
+    ]
 
 
 def test_a_folder_without_catalogue_files_says_what_was_looked_for(tmp_path: Path) -> None:
