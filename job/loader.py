@@ -9,8 +9,10 @@ For a big category, `dataset()` gives a Ray Dataset instead, and `output` is the
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
+import types
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -76,23 +78,27 @@ class ItemLoader:
             given["source.path"] = str(source)
         self._settings = {**(settings or {}), **given}
 
-    def load(self, workers: int | Literal["all"] = "all") -> list[Item]:
+    def load(self, workers: int | Literal["all"] = "all") -> list[Any]:
         """Makes the items, or takes those that are made already.
 
         Args:
             workers: how many cores may work at once.
 
         Returns:
-            All of them, in the order of the source. They are in memory: some 2 KB each.
+            All of them, in the order of the source. They are in memory: some 2 KB each. Items of another recipe than
+            the default one have its columns as attributes.
 
         Raises:
             CurateError: see `run_job`.
         """
-        columns = ["title", "price", "category", "token_count", "prompt"]
-        items: list[Item] = []
+        columns = [field.name for field in dataclasses.fields(Item)]
+        items: list[Any] = []
         for name in self._shards(workers):
-            table = OutputFolder(self.output).table(name, columns)
-            items += map(Item, *[table[name].to_pylist() for name in columns])
+            table = OutputFolder(self.output).table(name)
+            if {*columns} <= {*table.column_names}:
+                items += map(Item, *[table[name].to_pylist() for name in columns])
+            else:
+                items += [types.SimpleNamespace(**row) for row in table.to_pylist()]
         return items
 
     def dataset(self, workers: int | Literal["all"] = "all") -> ray.data.Dataset:

@@ -21,7 +21,7 @@ def identity_of(config: JobConfig, source: CategorySource) -> Identity:
         category=source.category,
         repository=source.repository,
         files=[file.identity for file in source.files],
-        recipe=config.recipe.model_dump(mode="json"),
+        recipe=config.recipe.identity(),
         keep_columns=list(config.keep_columns),
         limit=config.limit,
         max_row_bytes=config.max_row_bytes,
@@ -40,6 +40,8 @@ def _changes(key: str, before: Any, now: Any) -> Generator[str]:
     if isinstance(before, dict) and isinstance(now, dict):
         for name in {**before, **now}:
             yield from _changes(f"{key}.{name}".lstrip("."), before.get(name), now.get(name))
+    elif before != now and key == "versions.code":
+        yield f"the recipe's code (SHA-256 was {before}..., is {now}...)"
     elif before != now and key == "files":
         then = {file[0]: file[1:] for file in before}
         for name, size, digest in now:

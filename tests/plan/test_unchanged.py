@@ -43,7 +43,9 @@ def row(number: int, word: str = "steel") -> dict[str, Any]:
     return {
         "parent_asin": f"B{number:09d}",
         "title": f"Item {number:05d}",
-        "description": [f"Made of {word} in {number:05d} pieces, each of which was checked by hand before it left. " * 8],
+        "description": [
+            f"Made of {word} in {number:05d} pieces, each of which was checked by hand before it left. " * 8
+        ],
         "features": [],
         "details": "{}",
         "price": "12.50",
@@ -60,9 +62,7 @@ def parquet(path: Path, words: dict[int, str] | None = None, group: int = 3_000,
     table = pa.Table.from_pylist(rows).cast(SCHEMA)
     for name, values in columns.items():
         table = table.append_column(name, [values])
-    pq.write_table(
-        table, path, row_group_size=group, compression="none", use_dictionary=False, write_statistics=False
-    )
+    pq.write_table(table, path, row_group_size=group, compression="none", use_dictionary=False, write_statistics=False)
 
 
 def curated(source: Path | str, output: Path | str, **settings: object) -> Outcome:
@@ -91,9 +91,7 @@ def toys(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, Path]:
     return old, new
 
 
-def test_an_edit_that_keeps_size_and_ends_is_refused(
-    toys: tuple[Path, Path], tmp_path: Path, curate: Curate
-) -> None:
+def test_an_edit_that_keeps_size_and_ends_is_refused(toys: tuple[Path, Path], tmp_path: Path, curate: Curate) -> None:
     old, new = toys
     out = tmp_path / "out"
     count = len(curated(old.parent, out).plan.categories["Toys"].partitions)
