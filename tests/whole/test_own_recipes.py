@@ -152,9 +152,8 @@ def test_nothing_that_an_output_says_is_ever_imported(
 ) -> None:
     """A plan that names a file which leaves a mark when it is imported."""
     out, mark = tmp_path / "out", tmp_path / "mark"
-    assert (
-        curate("run", "--source", catalogue, "--output", out, "--quiet", "--limit", 100, *named(recipe)).exit_code == 0
-    )
+    arguments = ("run", "--source", catalogue, "--output", out, "--quiet", "--limit", 100)
+    assert curate(*arguments, *named(recipe)).exit_code == 0
     evil = tmp_path / "evil.py"
     evil.write_text(f"open({str(mark)!r}, 'w').close()\n")
     (tmp_path / "evil_package.py").write_text(evil.read_text())
