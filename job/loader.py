@@ -10,8 +10,10 @@ For a big category, `dataset()` gives a Ray Dataset instead, and `output` is the
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 import sys
+import types
 import warnings
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -86,7 +88,7 @@ class ItemLoader:
             given["source.path"] = str(source)
         self._settings = {**(settings or {}), **given}
 
-    def load(self, workers: int | Literal["all"] = "all", *, fresh: bool = False) -> list[Item]:
+    def load(self, workers: int | Literal["all"] = "all", *, fresh: bool = False) -> list[Any]:
         """Makes the items, or takes those that are made already.
 
         Args:
@@ -94,17 +96,21 @@ class ItemLoader:
             fresh: make them anew, in place of what the output's own plan names.
 
         Returns:
-            All of them, in the order of the source. They are in memory: some 2 KB each.
+            All of them, in the order of the source. They are in memory: some 2 KB each. Items of another recipe than
+            the default one have its columns as attributes.
 
         Raises:
             CurateError: see `run_job`.
         """
-        columns = ["title", "price", "category", "token_count", "prompt"]
-        items: list[Item] = []
+        columns = [field.name for field in dataclasses.fields(Item)]
+        items: list[Any] = []
         with _for_python():
             for name in self._shards(workers, fresh=fresh):
-                table = OutputFolder(self.output).table(name, columns)
-                items += map(Item, *[table[name].to_pylist() for name in columns])
+                table = OutputFolder(self.output).table(name)
+                if {*columns} <= {*table.column_names}:
+                    items += map(Item, *[table[name].to_pylist() for name in columns])
+                else:
+                    items += [types.SimpleNamespace(**row) for row in table.to_pylist()]
         return items
 
     def dataset(self, workers: int | Literal["all"] = "all", *, fresh: bool = False) -> ray.data.Dataset:

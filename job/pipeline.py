@@ -31,8 +31,8 @@ from job.errors import WorkersDiedError
 from job.output.folder import OutputFolder
 from job.output.records import CategoryPlan
 from job.plan.work import Run
+from job.recipe.judging import judged_rows
 from job.recipe.protocol import RecipeSettings
-from job.recipe.registry import make_recipe
 from job.recipe.verdicts import KEPT
 from job.sink import ShardSink
 from job.source.read.partitions import MAX_PARQUET_ROWS, Partition
@@ -59,6 +59,7 @@ def data_settings() -> Generator[None]:
     # Without its reservation Ray Data submits all tasks at once, and Ray itself starts the next one as soon as a CPU is
     # free: of two CPUs of a joined Ray, 1.5 were busy on average, and 1.0 with the reservation.
     context.op_resource_reservation_enabled = False
+    context.raise_original_map_exception = True  # else a recipe's error arrives as "UDF failed", without its cause
     context.execution_no_progress_timeout_s = -1  # others may use a joined Ray's CPUs for longer than its half hour
     with DataContext.current(context), warnings.catch_warnings():
         # Until Ray 2.64 there is no other way to pass a placement group.
@@ -105,7 +106,7 @@ def curate_category(
         **workers.ray_options,
     )
     judged = rows.map_batches(
-        functools.partial(judge_batch, settings=run.config.recipe, counter=counter),
+        functools.partial(judge_batch, settings=run.config.recipe, places=_places(plan), counter=counter),
         batch_size=batch_size,
         batch_format="pyarrow",
         zero_copy_batch=True,
@@ -147,12 +148,25 @@ def read_partitions(
         yield from reader.read(index, partitions[index])
 
 
-def judge_batch(rows: pa.Table, settings: RecipeSettings, counter: Counter | None = None) -> pa.Table:
+def _places(plan: CategoryPlan) -> Mapping[int, str]:
+    """Returns what a message calls a position in each partition."""
+    unit = "row" if plan.file_format == "parquet" else "byte"
+    names = [file.name for file in plan.identity.files]
+    return {number: f"{names[cut.file]}, {unit}" for number, cut in enumerate(plan.partitions)}
+
+
+def judge_batch(
+    rows: pa.Table,
+    settings: RecipeSettings,
+    places: Mapping[int, str] | None = None,
+    counter: Counter | None = None,
+) -> pa.Table:
     """Lets the recipe judge the rows of a batch that the reader has not judged already.
 
     Args:
         rows: rows as the readers yield them.
         settings: settings of the recipe.
+        places: for messages, the file of each partition and the unit of a position in it.
         counter: told which rows were judged.
 
     Returns:
@@ -163,7 +177,12 @@ def judge_batch(rows: pa.Table, settings: RecipeSettings, counter: Counter | Non
     judged_already = rows.filter(pc.is_valid(rows["verdict"]))
     if judged_already.num_rows:
         rows = rows.filter(pc.is_null(rows["verdict"]))
-    judged = make_recipe(settings).judge(rows)
+
+    def place(index: int) -> str:
+        partition, position = (rows[name][index].as_py() for name in ("partition", "position"))
+        return f"{(places or {}).get(partition, f'partition {partition}, position')} {position:,}"
+
+    judged = judged_rows(rows, settings, place)
     is_kept = pc.equal(judged["verdict"], KEPT)
     result = rows.select(["partition", "position", "cause", "raw"])
     for name in rows.column_names:

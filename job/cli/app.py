@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from job.cli import catalogue, machine, outputs, running
+from job.cli import catalogue, machine, outputs, recipes, running
 from job.cli.unknown import Command
 from job.errors import CurateError, as_curate_error, printable
 from job.signals import INTERRUPTED, only_follows
@@ -33,6 +33,7 @@ app = typer.Typer(
 
 _COMMANDS = {
     "Curate": [running.run, catalogue.categories, machine.sample, machine.config],
+    "Make a recipe": [recipes.recipes, recipes.try_],
     "Look at an output": [outputs.show, outputs.status, outputs.rejects, outputs.verify, outputs.diff],
     "Use a Ray cluster": [running.submit, running.stop],
     "Know your machine": [machine.bench, machine.doctor],
@@ -46,6 +47,12 @@ _EXAMPLES = {
     "categories": ["curate categories", "curate categories --source out/catalogue --json"],
     "sample": ["curate sample out/toys --rows 5000 --category Toys --form jsonl"],
     "config": ["curate config > my-job.yaml", "curate config configs/sample.yaml"],
+    "recipes": ["curate recipes", "curate recipes new my_recipe.py"],
+    "try": [
+        "curate try configs/sample.yaml",
+        "curate try --source out/catalogue --category Appliances --row 17",
+        "curate try my-job.yaml --id B07XXXXXXX",
+    ],
     "show": ["curate show out/first 0 7"],
     "rejects": ["curate rejects out/first"],
     "verify": ["curate verify out/first"],
@@ -70,7 +77,8 @@ def _epilog(name: str) -> str:
 
 for _panel, _functions in _COMMANDS.items():
     for _function in _functions:
-        app.command(cls=Command, rich_help_panel=_panel, epilog=_epilog(_function.__name__))(_function)
+        _name = _function.__name__.removesuffix("_")  # `try` is a word of Python
+        app.command(_name, cls=Command, rich_help_panel=_panel, epilog=_epilog(_name))(_function)
 
 
 def _print_version(is_asked: bool) -> None:  # noqa: FBT001 (typer passes it by position)

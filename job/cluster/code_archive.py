@@ -22,6 +22,8 @@ LOCK_NAME = "requirements.lock"
 _PACKAGE = Path(__file__).parents[1]
 _LOCKS = (_PACKAGE / LOCK_NAME, _PACKAGE.parent / "scripts" / LOCK_NAME)
 """Paths of the lock: in an installed program, and in a working copy."""
+_RECIPES = "recipes"
+"""Folder of the archive that holds a recipe of the user's own."""
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -39,12 +41,31 @@ def write_code_archive(path: Path, config: JobConfig | None = None, *, with_lock
     code = _PACKAGE.rglob("*.py")
     files = {f"{_PACKAGE.name}/{source.relative_to(_PACKAGE).as_posix()}": source.read_bytes() for source in code}
     if config is not None:
-        files[CONFIG_NAME] = dump_config(config).encode()
+        files |= _recipe_files(config)
+        files[CONFIG_NAME] = dump_config(_with_recipe_inside(config)).encode()
     if with_lock:
         files[LOCK_NAME] = _lock().encode()
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in sorted(files.items()):
             archive.writestr(zipfile.ZipInfo(name, _EPOCH), content, zipfile.ZIP_DEFLATED)
+
+
+def _recipe_files(config: JobConfig) -> dict[str, bytes]:
+    """Returns the files of a recipe of the user's own, by their names in the archive."""
+    code = config.recipe.code
+    if code is None or code.is_package:
+        return {}
+    folder = f"{_RECIPES}/{Path(code.where).name}" if code.is_folder else _RECIPES
+    return {f"{folder}/{name}": content for name, content in code.files}
+
+
+def _with_recipe_inside(config: JobConfig) -> JobConfig:
+    """Returns a config that names the user's own recipe where it lies in the archive, beside the config."""
+    code = config.recipe.code
+    if code is None or code.is_package:
+        return config
+    recipe = config.recipe.model_copy(update={"name": f"{_RECIPES}/{code.name}"})
+    return config.model_copy(update={"recipe": recipe})
 
 
 def _lock() -> str:

@@ -17,7 +17,8 @@ from job.config.addresses import without_secrets
 from job.config.models import JobConfig, SourceConfig
 from job.config.yaml_file import YAML_MISTAKES, number_in, parse_yaml, quoted_at, read_settings
 from job.errors import UsageError, nearest, printable, quoted
-from job.recipe.registry import DEFAULT, RECIPES
+from job.recipe.custom.code import is_custom, located_from
+from job.recipe.registry import DEFAULT, RECIPES, settings_type
 
 _PROBLEMS_SHOWN = 10
 _SIMILAR = 0.75
@@ -48,12 +49,14 @@ def load_config(
     where = "the command line" if path is None else str(path)
     settings = {} if path is None else read_settings(Path(path))
     overrides = dict(overrides or {})
+    _locate_recipe(settings, Path() if path is None else Path(path).parent)
     if overrides.keys() & {"source.path", "source.dataset", "source.load_dataset"}:
         before = settings.get("source")
         kept = ("fields", "stream", "max_hub_readers")
         settings["source"] = {key: before[key] for key in kept if key in before} if isinstance(before, dict) else {}
     for key, value in overrides.items():
         _override(settings, key, value)
+    _locate_recipe(settings, Path())
     try:
         return _validated(settings)
     except pydantic.ValidationError as error:
@@ -114,6 +117,13 @@ def _override(settings: dict[str, Any], key: str, value: Any) -> None:
             raise UsageError(f"--set {key}: {section} has no keys below it")
         settings = inner
     settings[last] = value
+
+
+def _locate_recipe(settings: Mapping[str, Any], folder: Path) -> None:
+    """Makes the path of a user's own recipe absolute, which the file that names it gives relative to itself."""
+    recipe = settings.get("recipe")
+    if isinstance(recipe, dict) and is_custom(recipe.get("name")):
+        recipe["name"] = located_from(recipe["name"], folder)
 
 
 def _validated(settings: dict[str, Any]) -> JobConfig:
@@ -198,7 +208,9 @@ def _keys_by_section(settings: Mapping[str, Any]) -> dict[tuple[int | str, ...],
     """Returns the keys that each section of a config can have."""
     given = settings.get("recipe")
     name = given.get("name", DEFAULT) if isinstance(given, dict) else DEFAULT
-    recipe = RECIPES[name if isinstance(name, str) and name in RECIPES else DEFAULT]
+    recipe: type[BaseModel] = RECIPES[DEFAULT]
+    with contextlib.suppress(ValueError):
+        recipe = settings_type(name)
     sections: dict[tuple[int | str, ...], type[BaseModel]] = {
         (): JobConfig,
         ("recipe",): recipe,

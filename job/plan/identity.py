@@ -17,7 +17,7 @@ def identity_of(config: JobConfig, source: CategorySource) -> Identity:
         category=source.category,
         repository=source.repository,
         files=[file.identity for file in source.files],
-        recipe=config.recipe.model_dump(mode="json"),
+        recipe=config.recipe.identity(),
         keep_columns=list(config.keep_columns),
         limit=config.limit,
         max_row_bytes=config.max_row_bytes,

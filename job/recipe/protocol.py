@@ -22,6 +22,8 @@ from job.recipe.verdicts import CUT_OFF, END, KEPT, MALFORMED
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from job.recipe.custom.code import RecipeCode
+
 CATEGORY = "category"
 """Name of the first column of every item, which the program adds."""
 
@@ -36,6 +38,13 @@ class RecipeSettings(BaseModel, frozen=True):
 
     name: str
     """The recipe."""
+
+    code: ClassVar[RecipeCode | None] = None
+    """Source code of a user's own recipe; None for those of the program."""
+
+    def identity(self) -> dict[str, Any]:
+        """Returns what enters the identity of the work: all settings, and a name that says nothing of this machine."""
+        return self.model_dump(mode="json")
 
     @classmethod
     def recipe_type(cls) -> type[Recipe]:
@@ -124,7 +133,8 @@ class Recipe(Protocol):
     """Makes items of rows. Class attributes describe it; an instance has settings and does the work.
 
     A recipe may have a class method `first_rows(first: FirstRows) -> Finding | None`, which looks at the first rows of
-    a category before work starts.
+    a category before work starts; and a method `explain(row: pa.Table) -> Sequence[str]`, which says for one row what
+    each step found, with the number that decided.
     """
 
     name: ClassVar[str]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from job.recipe.course_2024.prompt import test_prompt
 from job.recipe.course_2024.settings import Course2024Settings
+from job.recipe.custom.code import is_custom
 from job.recipe.protocol import Recipe, RecipeDescription, RecipeSettings, Roles
 
 DEFAULT = "price-prompt"
@@ -47,13 +47,25 @@ def settings_type(name: object) -> type[RecipeSettings]:
     """
     if isinstance(name, str) and name in RECIPES:
         return RECIPES[name]
-    raise ValueError(f"unknown recipe {name!r}; known recipes: {', '.join(RECIPES)}")
+    if isinstance(name, str) and is_custom(name):
+        from job.recipe.custom.load import custom_settings
+
+        return custom_settings(name)
+    raise ValueError(
+        f"unknown recipe {name!r}; known recipes: {', '.join(RECIPES)}; your own: FILE.py:CLASS or package.module:CLASS"
+    )
 
 
-@functools.cache
 def make_recipe(settings: RecipeSettings) -> Recipe:
     """Makes the recipe that a config asks for, once per process and settings."""
-    return settings.recipe_type()(settings)
+    made = _made.get(type(settings))
+    if made is None or made[0] != settings:
+        made = _made[type(settings)] = (settings, settings.recipe_type()(settings))
+    return made[1]
+
+
+_made: dict[type[RecipeSettings], tuple[RecipeSettings, Recipe]] = {}
+"""The recipe made last of each type. Settings of users' own recipes may hold lists, which cannot be hashed."""
 
 
 def question(description: RecipeDescription, item: Mapping[str, Any]) -> str | None:
@@ -70,3 +82,8 @@ def question(description: RecipeDescription, item: Mapping[str, Any]) -> str | N
         return description.prompt.format(**item)
     made_by_code = TEST_PROMPTS.get(description.name)
     return made_by_code(item) if made_by_code else None
+
+
+def summaries() -> dict[str, str]:
+    """Returns the recipes by name, each in one sentence."""
+    return {name: str(settings.recipe_type().described_as.get("summary", "")) for name, settings in RECIPES.items()}

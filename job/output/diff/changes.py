@@ -22,6 +22,8 @@ class KeyChange(msgspec.Struct, frozen=True, kw_only=True):
     b: Any
 
     def __str__(self) -> str:
+        if self.key == "versions.code" and self.a and self.b:
+            return f"the recipe's code (SHA-256 was {self.a}..., is {self.b}...)"
         return f"{self.key} was {shown(self.a)}, is {shown(self.b)}"
 
 

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from job.recipe.course_2024 import text as rules
+from job.recipe.course_2024.explain import explained
 from job.recipe.course_2024.first_rows import first_finding
 from job.recipe.course_2024.prompt import OPENING, PRICE_PREFIX
 from job.recipe.course_2024.reasons import DropReason
@@ -152,6 +153,10 @@ class Course2024:
         )
         columns = [verdict, identifier, title, prices, prompts, token_counts]
         return pa.table(columns, schema=_JUDGED_SCHEMA)
+
+    def explain(self, row: pa.Table) -> list[str]:
+        """Says what each step finds in a row; see `Recipe`."""
+        return list(explained(row, self._settings, self._tokenizer))
 
     def _texts(self, rows: pa.Table, indices: pa.Array) -> Iterator[tuple[str, str]]:
         """Yields title and contents of some rows, without details where these would be cut off again."""

@@ -1,0 +1,50 @@
+"""What each step of the course's recipe of 2024 finds in one row, for those who wonder about a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+
+from job.recipe.course_2024 import text as rules
+from job.recipe.course_2024.settings import Course2024Settings
+from job.recipe.inputs import json_source_name
+from job.recipe.price import PriceDrop, judge_price
+from job.recipe.tokenizer import Tokenizer
+
+_CHARS_PER_TOKEN = 7
+"""Characters of the contents that are kept for each token kept; see RECIPE step 4."""
+
+
+def explained(row: pa.Table, settings: Course2024Settings, tokenizer: Tokenizer) -> Iterator[str]:
+    """Yields a line for each step, up to the one that drops the row.
+
+    Args:
+        row: one row, as `Recipe.judge` takes it.
+        settings: settings of the recipe.
+        tokenizer: counts the tokens.
+    """
+    values = row.to_pylist()[0]
+    price = judge_price(values["price"], settings.min_price, settings.max_price)
+    needed = f"{settings.min_price} to {settings.max_price} needed"
+    yield f"price: {values['price']!r}, {needed}" + (" (no number)" if price == PriceDrop.MISSING else "")
+    if isinstance(price, PriceDrop):
+        return
+    title = values["title"]
+    yield "title: missing" if title is None else f"title: {len(title):,} characters"
+    if title is None:
+        return
+    source = json_source_name("details")
+    if source in values:
+        details = None if values[source] is None else rules.details_text(values[source])
+    else:
+        details = values["details"]
+    description, features = ("\n".join(values[name] or []) for name in ("description", "features"))
+    contents = rules.contents(description, features, details)
+    yield f"contents: {len(contents):,} characters, more than {settings.min_chars:,} needed"
+    if len(contents) <= settings.min_chars:
+        return
+    text = rules.scrub(title) + "\n" + rules.scrub(contents[: _CHARS_PER_TOKEN * settings.max_tokens])
+    yield f"scrubbed text: {len(text):,} characters"
+    count = tokenizer.count(text)
+    yield f"tokens: {count:,}, more than {settings.min_tokens:,} needed; the first {settings.max_tokens:,} are kept"
