@@ -167,7 +167,7 @@ def test_records_are_looked_for_as_rarely_as_the_storage_wants_and_rows_are_show
     looks: list[int] = []
     after, between = list[Snapshot](), list[Snapshot]()
     work: Any = Work()
-    work.look = lambda _: looks.append(1)
+    work.look = lambda *_: looks.append(1)
     output: Any = SimpleNamespace(store=SimpleNamespace(poll_s=0.5))
     rows = itertools.count(1)
     inside = lambda: {1: Inside(next(rows), 1_500)}  # noqa: E731

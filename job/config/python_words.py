@@ -17,6 +17,8 @@ COMMANDS = (
     "sample",
     "config",
     "categories",
+    "recipes",
+    "try",
     "show",
     "status",
     "rejects",

@@ -16,7 +16,7 @@ from job.config.python_words import COMMANDS, in_python
 PACKAGE = Path(job.__file__).parent
 FOR_COMMANDS = {"cli", "bench", "show.py", "signals.py", "__main__.py", "cluster/submit", "cluster/local"}
 """What Python cannot reach."""
-OTHER_PROGRAMS = {"--shm-size", "--install", "--block", "--head"}
+OTHER_PROGRAMS = {"--shm-size", "--ulimit", "--pids-limit", "--install", "--block", "--head"}
 """Options of programs such as docker, and the one of `curate submit` that its own message explains."""
 
 
@@ -119,5 +119,5 @@ def test_no_message_tells_python_what_to_type_in_a_shell() -> None:
 
 
 def test_every_command_stays_a_command() -> None:
-    names = {str(command.callback.__name__) for command in app.registered_commands if command.callback}
+    names = {str(command.name) for command in app.registered_commands if command.callback}
     assert names <= {*COMMANDS}

@@ -28,7 +28,7 @@ from tests.output.made import identity
         (
             {"files": [FileIdentity("x", 1000, "1")]},
             {"files": [FileIdentity("x", 1000, "2")]},
-            "x was 1,000 bytes, is 1,000 others",
+            "x has 1,000 bytes as before, but others",
         ),
         ({"files": [FileIdentity("x", 1000, "1")]}, {"files": [FileIdentity("x", 2, "1")]}, "x was 1,000 bytes, is 2"),
     ],

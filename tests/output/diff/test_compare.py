@@ -260,7 +260,7 @@ def test_config_settings_source_and_counts_that_differ_are_shown(tmp_path: Path)
         "Toys:",
         "  source:",
         f"    repository: owner/name at {'a' * 40} → owner/name at {'b' * 40}",
-        "    y was 20 bytes, is 20 others",
+        "    y has 20 bytes as before, but others",
         "    z is new",
         "    x is gone",
         "  settings:",

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from job.config.load import load_config
-from job.errors import RefusedError, UsageError
+from job.errors import CurateError, RefusedError, UsageError
 from job.run import Outcome, run_job
 from job.source.files import CategorySource
 from job.source.find.load_dataset import loaded_category
@@ -180,7 +180,7 @@ def test_what_could_not_be_written_whole_is_not_taken(
     arguments = {"path": "json", "data_files": str(tmp_path / "rows.json")}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(datasets.Dataset, "to_parquet", to_parquet)
-        with pytest.raises(OSError, match="No space left"):
+        with pytest.raises(CurateError, match="the disk is full"):
             loaded_category(arguments, ["Kettles"])
     assert list((cache / "curate").iterdir()) == []
     assert rows_of(loaded_category(arguments, ["Kettles"])) == goods(NUM_ROWS)
