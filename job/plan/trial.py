@@ -25,6 +25,7 @@ from job.recipe.verdicts import CUT_OFF, END, KEPT, MALFORMED
 from job.source.fetch.local_copies import nearest_location, unpacked
 from job.source.files import CategorySource
 from job.source.location import FileLocation, LocalFile
+from job.source.read.footer import read_footer
 from job.source.read.jsonl import JsonlReader
 from job.source.read.parquet import ParquetReader
 from job.source.read.rows import RowLayout
@@ -192,8 +193,8 @@ def _jsonl(layout: RowLayout, location: FileLocation) -> Iterator[pa.Table]:
 
 
 def _parquet(layout: RowLayout, location: FileLocation) -> Iterator[pa.Table]:
-    metadata = location.parquet_metadata()
-    yield from _without_messages(ParquetReader(layout).read(location, 0, 0, metadata.num_rows, metadata))
+    footer = read_footer(location)
+    yield from _without_messages(ParquetReader(layout).read(location, 0, 0, footer.num_rows, footer))
 
 
 def _without_messages(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
