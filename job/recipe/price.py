@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import enum
 
+from job.recipe.unicode import UNICODE_14, UnicodeVersion
+
 
 class PriceDrop(enum.StrEnum):
     """Why a price drops its row."""
@@ -12,13 +14,16 @@ class PriceDrop(enum.StrEnum):
     OUT_OF_RANGE = "price_out_of_range"
 
 
-def judge_price(text: str | None, lowest: float, highest: float) -> float | PriceDrop:
+def judge_price(
+    text: str | None, lowest: float, highest: float, unicode: UnicodeVersion = UNICODE_14
+) -> float | PriceDrop:
     """Reads a price as the course's loader does: it takes whatever Python's `float()` takes.
 
     Args:
         text: the price as text; None when there is none.
         lowest: the lowest price to keep, in dollars, included.
         highest: the highest price to keep, in dollars, included.
+        unicode: which characters are digits; `float` takes those of every script.
 
     Returns:
         The price in dollars, or why the row is dropped. NaN is out of range.
@@ -26,7 +31,7 @@ def judge_price(text: str | None, lowest: float, highest: float) -> float | Pric
     if not text:
         return PriceDrop.MISSING
     try:
-        price = float(text)
+        price = unicode.number(text)
     except ValueError:
         return PriceDrop.MISSING
     return price if lowest <= price <= highest else PriceDrop.OUT_OF_RANGE
