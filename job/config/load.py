@@ -17,7 +17,7 @@ from job.config.addresses import without_secrets
 from job.config.models import JobConfig, SourceConfig
 from job.config.yaml_file import YAML_MISTAKES, number_in, parse_yaml, quoted_at, read_settings
 from job.errors import UsageError, nearest, printable, quoted
-from job.recipe.registry import DEFAULT, RECIPES
+from job.recipe.registry import DEFAULT, settings_type
 
 _PROBLEMS_SHOWN = 10
 _FOUND_CHARS = 200
@@ -181,8 +181,10 @@ def _problems(error: pydantic.ValidationError, location: tuple[int | str, ...] =
 def _keys_by_section(settings: Mapping[str, Any]) -> dict[tuple[int | str, ...], list[str]]:
     """Returns the keys that each section of a config can have."""
     given = settings.get("recipe")
-    name = given.get("name", DEFAULT) if isinstance(given, dict) else DEFAULT
-    recipe = RECIPES[name if isinstance(name, str) and name in RECIPES else DEFAULT]
+    recipe = settings_type(DEFAULT)
+    if isinstance(given, dict):
+        with contextlib.suppress(ValueError):
+            recipe = settings_type(given.get("name", DEFAULT))
     sections: dict[tuple[int | str, ...], type[BaseModel]] = {
         (): JobConfig,
         ("recipe",): recipe,

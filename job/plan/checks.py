@@ -11,6 +11,7 @@ from job.output.records import Plan
 from job.plan.identity import changes, identity_of
 from job.plan.work import CategoryWork
 from job.recipe.protocol import describe
+from job.recipe.registry import current_name
 from job.source.files import CategorySource
 
 
@@ -52,7 +53,7 @@ def check_same_work(
                 "nothing was touched; name another folder with --output DIR, or replace what is there with --fresh"
             )
     then = plan.description
-    if (now.name, now.version, now.columns) != (then.name, then.version, then.columns):
+    if (now.name, now.version, now.columns) != (current_name(then.name), then.version, then.columns):
         raise RefusedError(
             f"{root} has items of the recipe {then.name} (version {then.version}), and this job makes those of "
             f"{now.name} (version {now.version})\n"

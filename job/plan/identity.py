@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from job.config.models import JobConfig
 from job.output.records import Identity
+from job.recipe.registry import current_name
 from job.source.files import CategorySource
 from job.source.read.partitions import RULE
 
@@ -21,7 +22,7 @@ def identity_of(config: JobConfig, source: CategorySource) -> Identity:
         category=source.category,
         repository=source.repository,
         files=[file.identity for file in source.files],
-        recipe=config.recipe.model_dump(mode="json"),
+        recipe=config.recipe.identity(),
         keep_columns=list(config.keep_columns),
         limit=config.limit,
         max_row_bytes=config.max_row_bytes,
@@ -33,7 +34,14 @@ def identity_of(config: JobConfig, source: CategorySource) -> Identity:
 
 def changes(before: Identity, now: Identity) -> list[str]:
     """Returns what differs between two identities, in words."""
-    return list(_changes("", msgspec.to_builtins(before), msgspec.to_builtins(now)))
+    return list(_changes("", _with_current_name(before), _with_current_name(now)))
+
+
+def _with_current_name(identity: Identity) -> dict[str, Any]:
+    found = msgspec.to_builtins(identity)
+    if isinstance(name := found["recipe"].get("name"), str):
+        found["recipe"]["name"] = current_name(name)
+    return found
 
 
 def _changes(key: str, before: Any, now: Any) -> Generator[str]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import msgspec
+import pydantic
 from pydantic import BaseModel, ConfigDict
 
 from job.recipe.inputs import Kind, json_source_name, kind_of
@@ -34,8 +35,20 @@ class RecipeSettings(BaseModel, frozen=True):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
 
+    old_names: ClassVar[tuple[str, ...]] = ()
+    """Names that the recipe had before, the first of all first. Configs and outputs may have any of them."""
+
     name: str
     """The recipe."""
+
+    @pydantic.field_validator("name", mode="before")
+    @classmethod
+    def _current_name(cls, name: object) -> object:
+        return cls.model_fields["name"].default if name in cls.old_names else name
+
+    def identity(self) -> dict[str, Any]:
+        """Returns what of the settings decides the items. A recipe with a new name keeps its first one here."""
+        return self.model_dump(mode="json") | ({"name": self.old_names[0]} if self.old_names else {})
 
     @classmethod
     def recipe_type(cls) -> type[Recipe]:

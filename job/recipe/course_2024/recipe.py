@@ -70,7 +70,7 @@ class Course2024:
         tokenizer: counts and cuts tokens; the one that the settings name, unless a test has its own.
     """
 
-    name: ClassVar = "price-prompt"
+    name: ClassVar = "course-2024"
     version: ClassVar = 1
     inputs: ClassVar = pa.schema(
         [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import pydantic
 from pydantic import Field
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 class Course2024Settings(RecipeSettings, frozen=True):
     """What makes a row an item."""
 
-    name: Literal["price-prompt"] = "price-prompt"
+    old_names: ClassVar = ("price-prompt",)
+
+    name: Literal["course-2024"] = "course-2024"
     """The recipe."""
     min_price: Annotated[float, Field(allow_inf_nan=False)] = 0.5
     """The lowest price kept, in dollars, included."""
