@@ -3,8 +3,28 @@
 from __future__ import annotations
 
 import enum
+from typing import Annotated
 
+import pydantic
+from pydantic import Field
+
+from job.recipe.protocol import RecipeSettings
 from job.recipe.unicode import UNICODE_14, UnicodeVersion
+
+
+class PriceRange(RecipeSettings, frozen=True):
+    """Settings of a recipe that needs a price."""
+
+    min_price: Annotated[float, Field(allow_inf_nan=False)] = 0.5
+    """The lowest price kept, in dollars, included."""
+    max_price: Annotated[float, Field(allow_inf_nan=False)] = 999.49
+    """The highest price kept, in dollars, included."""
+
+    @pydantic.model_validator(mode="after")
+    def _range(self) -> PriceRange:
+        if self.min_price > self.max_price:
+            raise ValueError(f"min_price {self.min_price} is above max_price {self.max_price}: nothing would be kept")
+        return self
 
 
 class PriceDrop(enum.StrEnum):

@@ -8,12 +8,13 @@ from typing import Any
 
 from job.recipe.course_2024.prompt import test_prompt
 from job.recipe.course_2024.settings import Course2024Settings
+from job.recipe.course_2025.settings import Course2025Settings
 from job.recipe.protocol import Recipe, RecipeDescription, RecipeSettings, Roles
 
 DEFAULT = "course-2024"
 """Name of the recipe of a config that names none."""
 
-RECIPES: dict[str, type[RecipeSettings]] = {DEFAULT: Course2024Settings}
+RECIPES: dict[str, type[RecipeSettings]] = {DEFAULT: Course2024Settings, "course-2025": Course2025Settings}
 """Settings of each recipe, by the name that a config gives."""
 
 TEST_PROMPTS: dict[str, Callable[[Mapping[str, Any]], str]] = {DEFAULT: lambda item: test_prompt(item["prompt"])}
