@@ -131,7 +131,8 @@ def _measure_kernel(request: Request, scratch: Path, say: Callable[[str], None])
         source = config_source(request.output / "input", scratch, request.source, say)
     source.warm()
     say(f"measuring the kernel: {source.name}")
-    return list(kernel_lines(list(measure_kernel(make_work_input(source), scratch))))
+    overrides = {} if request.recipe is None else {"recipe.name": request.recipe}
+    return list(kernel_lines(list(measure_kernel(make_work_input(source), scratch, overrides))))
 
 
 def _source(request: Request, origin: Path | int, scratch: Path, say: Callable[[str], None]) -> BenchSource:

@@ -12,6 +12,7 @@ from typing import Literal
 from job.bench.baselines.method import BASELINES, PARQUET_BASELINES
 from job.cluster.allowed import usable_cores
 from job.errors import UsageError, cannot_be_written, nearest
+from job.recipe.registry import settings_type
 
 FileFormat = Literal["parquet", "jsonl"]
 
@@ -43,6 +44,8 @@ class Request:
     """Names from `BASELINES`."""
     kernel: bool
     """Whether to measure only the stages of the work, in one process."""
+    recipe: str | None
+    """Name of the recipe whose stages to measure on a sample catalogue; None for the default. A config has its own."""
     memory_rows: tuple[int, ...]
     """Numbers of rows at which to measure only the peak memory; empty to measure time."""
     output: Path
@@ -58,6 +61,7 @@ def read_request(
     repeat: int,
     baselines: Sequence[str],
     kernel: bool,
+    recipe: str | None = None,
     memory: str | None,
     output: Path,
 ) -> Request:
@@ -71,6 +75,7 @@ def read_request(
         repeat: the number of times that each method runs.
         baselines: the names of the baselines to compare with.
         kernel: whether to measure only the stages.
+        recipe: the name of the recipe whose stages to measure; None for the config's, or the default.
         memory: numbers of rows separated by commas; None to measure time.
         output: the folder for results.
 
@@ -82,6 +87,13 @@ def read_request(
         raise UsageError("a config names its input itself: leave out --rows, --form and --memory, or the config")
     if kernel and (memory is not None or baselines or workers is not None):
         raise UsageError("--kernel measures one process: leave out --workers, --baseline and --memory")
+    if recipe is not None:
+        if config is not None or not kernel:
+            raise UsageError("--recipe goes with --kernel alone: for all else, name the recipe in a config")
+        try:
+            settings_type(recipe)
+        except ValueError as error:
+            raise UsageError(f"--recipe: {error}") from None
     if memory is not None and (baselines or rows is not None):
         raise UsageError("--memory measures `curate run` at its own numbers of rows: leave out --baseline and --rows")
     if file_format is not None and file_format not in _FILE_FORMATS:
@@ -107,6 +119,7 @@ def read_request(
         repeat=repeat,
         baselines=tuple(dict.fromkeys(baselines)),
         kernel=kernel,
+        recipe=recipe,
         memory_rows=memory_rows,
         output=output.absolute(),
     )

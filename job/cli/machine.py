@@ -108,6 +108,9 @@ def bench(
     kernel: Annotated[
         bool, typer.Option("--kernel", metavar="", help="Measure the rows/s of each stage on one core instead.")
     ] = False,
+    recipe: Annotated[
+        str | None, typer.Option(metavar="NAME", help="With --kernel, without a config: recipe, such as course-2025.")
+    ] = None,
     memory: Annotated[
         str | None,
         typer.Option(metavar="ROWS", help="Measure peak memory instead, at numbers of rows such as 100000,1000000."),
@@ -128,6 +131,7 @@ def bench(
         repeat=repeat,
         baselines=baseline or [],
         kernel=kernel,
+        recipe=recipe,
         memory=memory,
         output=output,
     )

@@ -207,10 +207,10 @@ def config_keys() -> dict[str, bool]:
 def _keys_by_section(settings: Mapping[str, Any]) -> dict[tuple[int | str, ...], list[str]]:
     """Returns the keys that each section of a config can have."""
     given = settings.get("recipe")
-    name = given.get("name", DEFAULT) if isinstance(given, dict) else DEFAULT
-    recipe: type[BaseModel] = RECIPES[DEFAULT]
-    with contextlib.suppress(ValueError):
-        recipe = settings_type(name)
+    recipe: type[BaseModel] = settings_type(DEFAULT)
+    if isinstance(given, dict):
+        with contextlib.suppress(ValueError):
+            recipe = settings_type(given.get("name", DEFAULT))
     sections: dict[tuple[int | str, ...], type[BaseModel]] = {
         (): JobConfig,
         ("recipe",): recipe,

@@ -13,6 +13,7 @@ from job.plan.identity import identity_of
 from job.plan.unchanged import compared, where_edited
 from job.plan.work import CategoryWork
 from job.recipe.protocol import describe
+from job.recipe.registry import current_name
 from job.source.files import CategorySource
 
 
@@ -78,7 +79,7 @@ def check_same_work(
                 continue
             raise _changed(output, source.category, [*changed, *where_edited(planned, source, output.records(planned))])
     then = begun.description
-    if (now.name, now.version, now.columns) != (then.name, then.version, then.columns):
+    if (now.name, now.version, now.columns) != (current_name(then.name), then.version, then.columns):
         raise RefusedError(
             f"{root} has items of the recipe {then.name} (version {then.version}), and this job makes those of "
             f"{now.name} (version {now.version})\n{_advice(output)}"

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import msgspec
+import pydantic
 from pydantic import BaseModel, ConfigDict
 
 from job.recipe.inputs import Kind, json_source_name, kind_of
@@ -36,15 +37,26 @@ class RecipeSettings(BaseModel, frozen=True):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
 
+    old_names: ClassVar[tuple[str, ...]] = ()
+    """Names that the recipe had before, the first of all first. Configs and outputs may have any of them."""
+
     name: str
     """The recipe."""
 
     code: ClassVar[RecipeCode | None] = None
     """Source code of a user's own recipe; None for those of the program."""
 
+    @pydantic.field_validator("name", mode="before")
+    @classmethod
+    def _current_name(cls, name: object) -> object:
+        return cls.model_fields["name"].default if name in cls.old_names else name
+
     def identity(self) -> dict[str, Any]:
-        """Returns what enters the identity of the work: all settings, and a name that says nothing of this machine."""
-        return self.model_dump(mode="json")
+        """Returns what enters the identity of the work: all settings, and a name that says nothing of this machine.
+
+        A recipe with a new name keeps its first one here.
+        """
+        return self.model_dump(mode="json") | ({"name": self.old_names[0]} if self.old_names else {})
 
     @classmethod
     def recipe_type(cls) -> type[Recipe]:

@@ -7,13 +7,14 @@ from typing import Any
 
 from job.recipe.course_2024.prompt import test_prompt
 from job.recipe.course_2024.settings import Course2024Settings
+from job.recipe.course_2025.settings import Course2025Settings
 from job.recipe.custom.code import is_custom
 from job.recipe.protocol import Recipe, RecipeDescription, RecipeSettings, Roles
 
-DEFAULT = "price-prompt"
+DEFAULT = "course-2024"
 """Name of the recipe of a config that names none."""
 
-RECIPES: dict[str, type[RecipeSettings]] = {DEFAULT: Course2024Settings}
+RECIPES: dict[str, type[RecipeSettings]] = {DEFAULT: Course2024Settings, "course-2025": Course2025Settings}
 """Settings of each recipe, by the name that a config gives."""
 
 TEST_PROMPTS: dict[str, Callable[[Mapping[str, Any]], str]] = {DEFAULT: lambda item: test_prompt(item["prompt"])}
@@ -39,14 +40,19 @@ UNDESCRIBED = RecipeDescription(
 """Description that holds for plans without one: of the only recipe there was then. It stays as it is for good."""
 
 
+def current_name(name: str) -> str:
+    """Returns the name that a recipe has today; a recipe that the program does not know keeps its own."""
+    return next((current for current, settings in RECIPES.items() if name in settings.old_names), name)
+
+
 def settings_type(name: object) -> type[RecipeSettings]:
-    """Finds a recipe's settings by the recipe's name.
+    """Finds a recipe's settings by the recipe's name, or by one that it had before.
 
     Raises:
         ValueError: when there is no such recipe.
     """
-    if isinstance(name, str) and name in RECIPES:
-        return RECIPES[name]
+    if isinstance(name, str) and (current := current_name(name)) in RECIPES:
+        return RECIPES[current]
     if isinstance(name, str) and is_custom(name):
         from job.recipe.custom.load import custom_settings
 
@@ -80,7 +86,7 @@ def question(description: RecipeDescription, item: Mapping[str, Any]) -> str | N
     """
     if description.prompt is not None:
         return description.prompt.format(**item)
-    made_by_code = TEST_PROMPTS.get(description.name)
+    made_by_code = TEST_PROMPTS.get(current_name(description.name))
     return made_by_code(item) if made_by_code else None
 
 

@@ -214,8 +214,11 @@ def test_memory_is_measured(tmp_path: Path, curate: Curate) -> None:
     assert all(3e8 < peak.peak_bytes.median < 3e9 for peak in memory.peaks)
 
 
-def test_the_kernel_is_measured_stage_by_stage_in_both_file_formats(output: Path, curate: Curate) -> None:
-    result = curate("bench", "--kernel", "--rows", 400, "--output", output)
+@pytest.mark.parametrize(("words", "functions"), [([], "course_2024"), (["--recipe", "course-2025"], "course_2025")])
+def test_the_kernel_is_measured_stage_by_stage_in_both_file_formats(
+    output: Path, curate: Curate, words: list[str], functions: str
+) -> None:
+    result = curate("bench", "--kernel", "--rows", 400, *words, "--output", output)
     assert result.exit_code == 0, result.err
     lines = [line.split() for line in result.out.splitlines()[2:]]
     for file_format in ("jsonl", "parquet"):
@@ -225,7 +228,7 @@ def test_the_kernel_is_measured_stage_by_stage_in_both_file_formats(output: Path
             if file_format in line
         }
         assert {"read", "judge", "commit", "Parquet bytes", "content digest", "all of it"} <= stages.keys()
-        assert any(name.startswith("course_2024.text.") for name in stages)
+        assert any(name.startswith(f"{functions}.text.") for name in stages)
         for rows, *_, rows_per_s, _ in stages.values():
             assert rows == "400"
             assert float(rows_per_s.replace(",", "")) > 0

@@ -113,3 +113,15 @@ def test_wrong_ways_to_name_a_row(small: Path, curate: Curate, arguments: tuple[
     result = curate("try", "--source", small, *arguments)
     assert result.exit_code == 2
     assert said in result.err
+
+
+def test_the_steps_of_the_recipe_of_2025(small: Path, curate: Curate) -> None:
+    for number in range(30):
+        arguments = ("--source", small, "--category", "Books", "--row", number, "--set", "recipe.name=course-2025")
+        out = curate("try", *arguments).out
+        verdict = out.partition("verdict: ")[2].split("\n")[0]
+        last = out.partition("verdict: ")[0].splitlines()[-1].strip()
+        step = {"price_missing": "price", "price_out_of_range": "price", "title_missing": "title"}
+        assert last.startswith(step.get(verdict, "text: ")), out
+        if verdict in ("kept", "text_too_short"):
+            assert (int(last.split()[1].replace(",", "")) >= 600) == (verdict == "kept")

@@ -5,16 +5,13 @@
 
 from __future__ import annotations
 
-import gzip
 import itertools
 import json
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
@@ -25,12 +22,9 @@ from job.recipe.course_2024.recipe import Course2024
 from job.recipe.course_2024.settings import Course2024Settings
 from job.recipe.registry import make_recipe
 from job.recipe.verdicts import KEPT
-from job.source.location import LocalFile
-from job.source.read.jsonl import JsonlReader
-from job.source.read.parquet import ParquetReader
 from tests.paths import REAL
 from tests.recipe import plain
-from tests.source.hub_form import row_layout
+from tests.recipe.listings import DETAILS, DETAILS_JSON, Row, in_chunks, lines_of, read_jsonl, read_parquet, table
 
 DEFAULTS = Course2024Settings()
 QUESTION = "How much does this cost to the nearest dollar?\n\n"
@@ -38,22 +32,6 @@ PLAIN_WORD = "wood "
 """One token and five characters."""
 DENSE = "a1a1a1 "
 """Six tokens and seven characters."""
-
-Row = dict[str, Any]
-
-COLUMNS = [
-    ("title", pa.string()),
-    ("parent_asin", pa.string()),
-    ("price", pa.string()),
-    ("description", pa.list_(pa.string())),
-    ("features", pa.list_(pa.string())),
-]
-DETAILS = pa.schema([*COLUMNS, ("details", pa.string())])
-DETAILS_JSON = pa.schema([*COLUMNS, ("details_json", pa.string())])
-
-
-def table(rows: Sequence[Row], schema: pa.Schema = DETAILS) -> pa.Table:
-    return pa.Table.from_pylist(list(rows), schema=schema)
 
 
 def judged(rows: pa.Table, config: Course2024Settings = DEFAULTS) -> list[plain.Judgement]:
@@ -486,20 +464,11 @@ def test_the_rows_drawn_get_every_verdict_and_reach_every_limit() -> None:
     assert min(seen.values()) >= 5, seen
 
 
-def in_chunks(rows: Sequence[Row], cuts: Sequence[int]) -> pa.Table:
-    """Makes a table of chunks that lie within larger arrays, as slices do."""
-    chunks = [
-        table([listing("before"), *rows[begin:end], listing("after")]).slice(1, end - begin)
-        for begin, end in itertools.pairwise([0, *cuts, len(rows)])
-    ]
-    return pa.concat_tables(chunks)
-
-
 @settings(max_examples=50, deadline=None)
 @given(rows=st.lists(rows_of_text(), min_size=1, max_size=5), data=st.data())
 def test_chunks_do_not_change_an_answer(rows: list[Row], data: st.DataObject) -> None:
     cuts = sorted(data.draw(st.lists(st.integers(0, len(rows)), min_size=1, max_size=4)))
-    chunked = in_chunks(rows, cuts)
+    chunked = in_chunks(rows, cuts, listing("beside"))
     assert chunked["title"].num_chunks == len(cuts) + 1
     assert judged(chunked) == [plain.judge(row, DEFAULTS) for row in rows]
 
@@ -580,30 +549,12 @@ def test_details_that_are_json_text_in_jsonl_are_used_as_they_stand(tmp_path: Pa
 # Real rows
 
 
-def lines_of(name: str) -> list[bytes]:
-    return gzip.decompress((REAL / name).read_bytes()).splitlines()
-
-
 @pytest.fixture(scope="module")
 def expected() -> list[dict[str, Any]]:
     """What is to come of each real row."""
     if not REAL.is_dir():
         pytest.skip("the real rows are not on this machine")
     return [json.loads(line) for line in lines_of("expected.jsonl.gz")]
-
-
-def read_jsonl(path: Path, lines: Sequence[bytes]) -> pa.Table:
-    path.write_bytes(b"\n".join(lines) + b"\n")
-    *tables, _ = JsonlReader(row_layout()).read(LocalFile(path), 0, 0, path.stat().st_size)
-    return pa.concat_tables(tables)
-
-
-def read_parquet(path: Path, rows: Sequence[Row]) -> pa.Table:
-    """Writes rows in the Hub's Parquet form and reads them."""
-    texts = [row | {"price": str(row["price"]), "details": json.dumps(row["details"])} for row in rows]
-    pq.write_table(pa.Table.from_pylist(texts, schema=DETAILS), path, row_group_size=1000)
-    *tables, _ = ParquetReader(row_layout()).read(LocalFile(path), 0, 0, len(rows))
-    return pa.concat_tables(tables)
 
 
 @pytest.fixture(scope="module", params=["jsonl", "parquet"])

@@ -58,7 +58,7 @@ def columns(*names: str) -> pa.Schema:
 
 
 def test_the_course_s_recipe_is_what_plans_without_a_description_were_made_by() -> None:
-    assert describe(Course2024) == UNDESCRIBED
+    assert describe(Course2024) == msgspec.structs.replace(UNDESCRIBED, name="course-2024")  # renamed since
 
 
 def test_a_recipe_need_not_say_more_than_its_inputs_reasons_and_columns() -> None:

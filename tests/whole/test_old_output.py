@@ -47,6 +47,17 @@ def test_an_old_output_is_complete_and_left_as_it_is(old: Path, curate: Curate) 
     assert tree(old) == before
 
 
+@pytest.mark.parametrize("name", ["price-prompt", "course-2024"])
+def test_an_old_output_is_of_the_same_job_under_either_name_of_its_recipe(old: Path, curate: Curate, name: str) -> None:
+    before = tree(old)
+    result = curate(*command(old), "--set", f"recipe.name={name}")
+    assert result.exit_code == 0, result.err
+    assert result.out.splitlines()[-1].startswith("complete already: 43 items")
+    assert tree(old) == before
+    other = curate(*command(old), "--set", "recipe.name=course-2025")
+    assert (other.exit_code, "recipe.name was course-2024, is course-2025" in other.err) == (4, True)
+
+
 def test_an_old_output_is_intact_and_shown(old: Path, curate: Curate) -> None:
     assert curate("verify", old).out == "intact: 13 files, 43 items\n"
     shown = curate("show", old, 3)

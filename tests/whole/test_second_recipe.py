@@ -152,7 +152,7 @@ def test_an_output_has_items_of_one_recipe(jsonl: Path, tmp_path: Path, curate: 
     assert curate("run", "--source", jsonl, "--output", out, *SETTINGS).exit_code == 0
     refused = curate("run", "--source", catalogue, "--output", out)
     assert refused.exit_code == 4
-    assert "has items of the recipe labels (version 7), and this job makes those of price-prompt" in refused.err
+    assert "has items of the recipe labels (version 7), and this job makes those of course-2024" in refused.err
 
 
 def test_what_it_lacks_is_said_before_work_starts(

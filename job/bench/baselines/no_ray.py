@@ -10,11 +10,11 @@ import contextlib
 import dataclasses
 import importlib
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -72,18 +72,20 @@ class Kernel:
                 yield judge_batch(rows.slice(start, size), self.config.recipe)
 
 
-def make_kernel(work_input: WorkInput, file_format: str, output: Path) -> Kernel:
+def make_kernel(work_input: WorkInput, file_format: str, output: Path, more: Mapping[str, Any] | None = None) -> Kernel:
     """Plans the category as the job does.
 
     Args:
         work_input: the work to do.
         file_format: the format of the files to read.
         output: the output folder.
+        more: other values of the config by dotted key.
 
     Returns:
         A kernel for the category's partitions.
     """
     overrides = {
+        **(more or {}),
         "source.path": work_input.source_paths[file_format],
         "categories": [work_input.category],
         "output": str(output),

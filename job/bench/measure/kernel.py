@@ -14,7 +14,7 @@ import importlib
 import pkgutil
 import time
 import types
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -59,15 +59,16 @@ class CallTime:
     elapsed_s: float = 0.0
 
 
-def measure_kernel(work_input: WorkInput, output: Path) -> Iterator[Stage]:
+def measure_kernel(work_input: WorkInput, output: Path, overrides: Mapping[str, Any]) -> Iterator[Stage]:
     """Yields the stages, one file format after the other.
 
     Args:
         work_input: the source and the rules.
         output: a folder for the outputs, one per file format.
+        overrides: values of the config by dotted key.
     """
     for file_format in work_input.source_paths:
-        yield from _stages(file_format, make_kernel(work_input, file_format, output / file_format))
+        yield from _stages(file_format, make_kernel(work_input, file_format, output / file_format, overrides))
 
 
 def _stages(file_format: str, kernel: Kernel) -> Iterator[Stage]:

@@ -10,6 +10,7 @@ import msgspec
 
 from job.config.addresses import without_secrets
 from job.output.records import Identity
+from job.recipe.registry import current_name
 from job.source.files import FileIdentity, Repository
 
 
@@ -72,10 +73,18 @@ def changed_keys(a: Mapping[str, Any], b: Mapping[str, Any], section: str = "") 
             yield KeyChange(key=key, a=before, b=now)
 
 
+def _builtins(identity: Identity) -> dict[str, Any]:
+    """Returns an identity as plain values, with the name that its recipe has today."""
+    found = msgspec.to_builtins(identity)
+    if isinstance(name := found["recipe"].get("name"), str):
+        found["recipe"]["name"] = current_name(name)
+    return found
+
+
 def changed_settings(a: Identity, b: Identity) -> list[KeyChange]:
     """Returns what differs of the settings that decide a category's items: everything but its source."""
     left, right = [
-        {name: value for name, value in msgspec.to_builtins(each).items() if name not in ("files", "repository")}
+        {name: value for name, value in _builtins(each).items() if name not in ("files", "repository")}
         for each in (a, b)
     ]
     return list(changed_keys(left, right))

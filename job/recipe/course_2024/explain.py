@@ -9,8 +9,9 @@ import pyarrow as pa
 from job.recipe.course_2024 import text as rules
 from job.recipe.course_2024.settings import Course2024Settings
 from job.recipe.inputs import json_source_name
-from job.recipe.price import PriceDrop, judge_price
+from job.recipe.listing import explained_first
 from job.recipe.tokenizer import Tokenizer
+from job.recipe.unicode import UNICODE_14
 
 _CHARS_PER_TOKEN = 7
 """Characters of the contents that are kept for each token kept; see RECIPE step 4."""
@@ -25,15 +26,10 @@ def explained(row: pa.Table, settings: Course2024Settings, tokenizer: Tokenizer)
         tokenizer: counts the tokens.
     """
     values = row.to_pylist()[0]
-    price = judge_price(values["price"], settings.min_price, settings.max_price)
-    needed = f"{settings.min_price} to {settings.max_price} needed"
-    yield f"price: {values['price']!r}, {needed}" + (" (no number)" if price == PriceDrop.MISSING else "")
-    if isinstance(price, PriceDrop):
+    is_candidate = yield from explained_first(values, settings, UNICODE_14)
+    if not is_candidate:
         return
     title = values["title"]
-    yield "title: missing" if title is None else f"title: {len(title):,} characters"
-    if title is None:
-        return
     source = json_source_name("details")
     if source in values:
         details = None if values[source] is None else rules.details_text(values[source])

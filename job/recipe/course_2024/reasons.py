@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 
+from job.recipe import listing
 from job.recipe.price import PriceDrop
 
 
@@ -12,6 +13,6 @@ class DropReason(enum.StrEnum):
 
     PRICE_MISSING = PriceDrop.MISSING.value
     PRICE_OUT_OF_RANGE = PriceDrop.OUT_OF_RANGE.value
-    TITLE_MISSING = "title_missing"
+    TITLE_MISSING = listing.TITLE_MISSING
     TEXT_TOO_SHORT = "text_too_short"
     TOO_FEW_TOKENS = "too_few_tokens"

@@ -19,15 +19,17 @@ import pyarrow.compute as pc
 
 from job.recipe.course_2024 import text as rules
 from job.recipe.course_2024.explain import explained
-from job.recipe.course_2024.first_rows import first_finding
 from job.recipe.course_2024.prompt import OPENING, PRICE_PREFIX
 from job.recipe.course_2024.reasons import DropReason
 from job.recipe.course_2024.settings import Course2024Settings
 from job.recipe.course_2024.words import Head, WordTokenizer
-from job.recipe.inputs import Kind, json_source_name, recipe_input
-from job.recipe.price import PriceDrop, judge_price, whole_dollars
+from job.recipe.first_rows import first_finding
+from job.recipe.inputs import json_source_name
+from job.recipe.listing import INPUTS, first_verdicts
+from job.recipe.price import whole_dollars
 from job.recipe.protocol import Finding, FirstRows, Roles
 from job.recipe.tokenizer import LLAMA3_VOCABULARY_SHA256, Tokenizer, load_tokenizer
+from job.recipe.unicode import UNICODE_14
 from job.recipe.verdicts import KEPT
 
 _LONG_TITLE_CHARS = 2_000
@@ -71,18 +73,9 @@ class Course2024:
         tokenizer: counts and cuts tokens; the one that the settings name, unless a test has its own.
     """
 
-    name: ClassVar = "price-prompt"
+    name: ClassVar = "course-2024"
     version: ClassVar = 1
-    inputs: ClassVar = pa.schema(
-        [
-            recipe_input("title", Kind.TEXT, required=True),
-            recipe_input("parent_asin", Kind.ANY_AS_TEXT),
-            recipe_input("price", Kind.NUMBER_AS_TEXT, required=True),
-            recipe_input("description", Kind.TEXTS),
-            recipe_input("features", Kind.TEXTS),
-            recipe_input("details", Kind.JSON),
-        ]
-    )
+    inputs: ClassVar = INPUTS
     drop_reasons: ClassVar[Iterable[str]] = DropReason
     item_schema: ClassVar = pa.schema(
         [
@@ -118,25 +111,10 @@ class Course2024:
     def judge(self, rows: pa.Table) -> pa.Table:
         """Judges each row of a batch; see `Recipe.judge`."""
         settings, size = self._settings, rows.num_rows
-        verdicts: list[str] = [KEPT] * size
+        verdicts, candidates = first_verdicts(rows, settings, UNICODE_14)
         prices: list[float | None] = [None] * size
         prompts: list[str | None] = [None] * size
         token_counts: list[int | None] = [None] * size
-
-        candidates: list[tuple[int, float]] = []
-        judged = {
-            text: judge_price(text, settings.min_price, settings.max_price)
-            for text in rows["price"].unique().to_pylist()
-        }
-        fields = zip(rows["price"].to_pylist(), rows["title"].is_valid().to_pylist(), strict=True)
-        for index, (price_text, is_titled) in enumerate(fields):
-            price = judged[price_text]
-            if isinstance(price, PriceDrop):
-                verdicts[index] = price
-            elif not is_titled:
-                verdicts[index] = DropReason.TITLE_MISSING
-            else:
-                candidates.append((index, price))
 
         at_once = max(1, _CHARS_AT_ONCE // (_LONG_TITLE_CHARS + self._max_chars))
         for start in range(0, len(candidates), at_once):

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-import pydantic
 from pydantic import Field
 
-from job.recipe.protocol import RecipeSettings
+from job.recipe.price import PriceRange
 
 if TYPE_CHECKING:
     from job.recipe.course_2024.recipe import Course2024
 
 
-class Course2024Settings(RecipeSettings, frozen=True):
+class Course2024Settings(PriceRange, frozen=True):
     """What makes a row an item."""
 
-    name: Literal["price-prompt"] = "price-prompt"
+    old_names: ClassVar = ("price-prompt",)
+
+    name: Literal["course-2024"] = "course-2024"
     """The recipe."""
-    min_price: Annotated[float, Field(allow_inf_nan=False)] = 0.5
-    """The lowest price kept, in dollars, included."""
-    max_price: Annotated[float, Field(allow_inf_nan=False)] = 999.49
-    """The highest price kept, in dollars, included."""
     min_chars: Annotated[int, Field(ge=0)] = 300
     """The contents must have more characters than this."""
     min_tokens: Annotated[int, Field(ge=0)] = 150
@@ -30,12 +27,6 @@ class Course2024Settings(RecipeSettings, frozen=True):
     """The text is cut after this many tokens."""
     tokenizer: Literal["llama3"] = "llama3"
     """The tokenizer that counts and cuts."""
-
-    @pydantic.model_validator(mode="after")
-    def _range(self) -> Course2024Settings:
-        if self.min_price > self.max_price:
-            raise ValueError(f"min_price {self.min_price} is above max_price {self.max_price}: nothing would be kept")
-        return self
 
     @classmethod
     def recipe_type(cls) -> type[Course2024]:

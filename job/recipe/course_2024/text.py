@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from job.recipe.inputs import encodable
+from job.recipe.unicode import UNICODE_14
 
 _DETAIL_PHRASES = (
     '"Batteries Included?": "No"',
@@ -132,7 +133,7 @@ def words_of(text: str) -> list[str]:
 
 def is_part_number(word: str) -> bool:
     """Tells whether a word looks like a part number, which is dropped: it has 7 characters or more, and a digit."""
-    return len(word) >= _PART_NUMBER_CHARS and any(map(str.isdigit, word))
+    return len(word) >= _PART_NUMBER_CHARS and any(map(str.isdigit, UNICODE_14.stable(word)))
 
 
 def scrub(text: str, max_words: int | None = None) -> str:

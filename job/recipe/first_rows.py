@@ -1,4 +1,4 @@
-"""Looks at the first rows of a category: can anything become an item of rows like these?"""
+"""Looks at the first listings of a category: can anything become an item of rows like these?"""
 
 # pyarrow makes the functions of `pyarrow.compute` when it is imported.
 # pyright: reportAttributeAccessIssue=false
@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from job.recipe.inputs import json_source_name
 from job.recipe.protocol import Finding, FirstRows
+from job.recipe.unicode import UNICODE_15
 
 _CONTENTS = ("description", "features", "details")
 _TEXTS = ("title", *_CONTENTS)
@@ -96,6 +97,6 @@ def _written_list(column: pa.ChunkedArray) -> str | None:
 
 def _number(text: str) -> float | None:
     try:
-        return float(text)
+        return UNICODE_15.number(text)
     except ValueError:
         return None
