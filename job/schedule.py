@@ -77,7 +77,7 @@ def curate_categories(
     config = run.config
     with (
         started_ray(config.workers, say, functools.partial(_prepare, config.recipe)) as workers,
-        JoinedWatch(workers, say, run.lost_nodes),
+        JoinedWatch(workers, say, run.lost_nodes, run.output.has_running),
     ):
         from job.cluster.ray_internals import without_actors
         from job.pipeline import data_settings

@@ -7,6 +7,7 @@ minute Ray ends the driver without a message; if this machine's own node has die
 from __future__ import annotations
 
 import _thread
+import math
 import os
 import socket
 import sys
@@ -24,6 +25,12 @@ _TOLD_S = 6.0
 """Seconds without an answer of the head after which the user is told."""
 _PATIENCE_S = 30.0
 """Seconds without an answer of the head after which the run ends, well before Ray would end it."""
+_BEGIN_S = 60.0
+"""Seconds after which the user is told that no worker has begun to work."""
+_NONE_BEGUN = (
+    f"no worker of this Ray has begun to work for {_BEGIN_S:.0f} s: waiting. Others may have its CPUs (ray status), or "
+    "its worker processes do not start, and their logs say why: /tmp/ray/session_latest/logs on each node"
+)
 _CONNECT_S = 2.0
 """Seconds that this machine's node has to accept a connection."""
 _UNWIND_S = 10.0
@@ -41,12 +48,20 @@ class JoinedWatch:
         workers: the workers of the run. The number of this Ray's CPUs is kept up to date there.
         say: receives a line for each node that is lost, and when the head does not answer.
         lost: receives the same lines about nodes.
+        has_begun: tells whether any task has begun to work.
     """
 
-    def __init__(self, workers: Workers, say: Callable[[str], None], lost: list[str]) -> None:
+    def __init__(
+        self,
+        workers: Workers,
+        say: Callable[[str], None],
+        lost: list[str],
+        has_begun: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._reserved = workers.reserved
         self._say = say
         self._lost = lost
+        self._has_begun = has_begun
         self._alive: dict[str, Node] = {}
         self._heard = time.monotonic()
         self._death = ""
@@ -98,7 +113,7 @@ class JoinedWatch:
 
     def _guard(self, mine: Node | None) -> None:
         """Ends the run if the head or this machine's node has died."""
-        is_told = False
+        is_told, begun_by = False, time.monotonic() + _BEGIN_S
         while not self._ended.wait(_POLL_S):
             silent_s = time.monotonic() - self._heard
             if mine is not None and not _accepts(mine) and not self._ended.wait(_POLL_S) and not _accepts(mine):
@@ -108,6 +123,10 @@ class JoinedWatch:
             elif silent_s > _TOLD_S and not is_told:
                 self._say(f"the head of this Ray does not answer: waiting for {_PATIENCE_S - silent_s:.0f} s more")
             is_told = silent_s > _TOLD_S
+            if not is_told and time.monotonic() > begun_by:
+                begun_by = math.inf
+                if not self._has_begun():
+                    self._say(_NONE_BEGUN)
             if self._death:
                 return
 

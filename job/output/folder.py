@@ -203,6 +203,10 @@ class OutputFolder:
         """Returns how many partitions of a category are begun and not finished."""
         return len(self.store.sizes(f"_running/{category}"))
 
+    def has_running(self) -> bool:
+        """Tells whether any partition is begun and not finished."""
+        return "_running" in self.store.top()
+
     def clear_running(self) -> None:
         """Removes all marks."""
         self.store.remove_folder("_running")

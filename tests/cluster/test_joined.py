@@ -127,3 +127,24 @@ def test_a_head_that_does_not_answer_any_more_ends_the_run(nodes: NodeTable, mon
 def test_the_node_of_this_machine_that_dies_ends_the_run(nodes: NodeTable, listening: socket.socket) -> None:
     threading.Timer(0.1, listening.close).start()
     assert wait_to_be_ended([], Reserved(print)) == "the node of Ray on this machine, host-a (aaaaaaaa), has died"
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_when_no_worker_begins_it_is_said_once_and_the_run_waits(
+    nodes: NodeTable, monkeypatch: pytest.MonkeyPatch, *, begun: bool
+) -> None:
+    assert nodes
+    monkeypatch.setattr(joined, "_BEGIN_S", 0.1)
+    asked, lines = list[bool](), list[str]()
+
+    def has_begun() -> bool:
+        asked.append(begun)
+        return begun
+
+    with Reserved(lines.append) as reserved, JoinedWatch(workers_of(reserved), lines.append, [], has_begun):
+        until = time.monotonic() + 10
+        while not asked and time.monotonic() < until:
+            time.sleep(0.01)
+        time.sleep(0.2)
+    assert asked == [begun]
+    assert [line.partition(" has begun")[0] for line in lines] == ([] if begun else ["no worker of this Ray"])
