@@ -27,15 +27,21 @@ def items(output: Path) -> pa.Table:
 def test_a_run_makes_the_same_items_of_both_formats_and_any_number_of_workers(
     catalogue: Path, jsonl_only: Path, tmp_path: Path, curate: Curate
 ) -> None:
-    outputs = [tmp_path / name for name in ("parquet", "one", "jsonl")]
-    for source, output, workers in zip((catalogue, catalogue, jsonl_only), outputs, (2, 1, 2), strict=True):
+    outputs = [tmp_path / name for name in ("parquet", "one", "jsonl", "four")]
+    sources = (catalogue, catalogue, jsonl_only, catalogue)
+    for source, output, workers in zip(sources, outputs, (2, 1, 2, 4), strict=True):
         limited = ("--source", source, "--output", output, "--workers", workers)
         result = curate("run", *limited, *SETTINGS)
         assert result.exit_code == 0, result.err
-    parquet, one, jsonl = map(items, outputs)
+    parquet, one, jsonl, _ = map(items, outputs)
     assert parquet.column_names == COLUMNS
     assert parquet.equals(jsonl)
-    assert shards(outputs[0]) == shards(outputs[1])
+    assert shards(outputs[0]) == shards(outputs[1]) == shards(outputs[3])
+    (outputs[3] / "manifest.json").unlink()  # as a run leaves it that was killed
+    (outputs[3] / "_partitions/Appliances/00001.json").unlink()
+    (outputs[3] / "data/Appliances/items-00001-of-00004.parquet").write_bytes(b"PAR1")
+    assert curate("run", "--source", catalogue, "--output", outputs[3], *SETTINGS).exit_code == 0
+    assert shards(outputs[0]) == shards(outputs[3])
     assert parquet.equals(one)
     listings = pa.concat_tables(
         [pq.read_table(path, columns=make_recipe(Course2025Settings()).inputs.names) for path in shard_paths(catalogue)]
