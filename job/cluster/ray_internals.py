@@ -327,7 +327,7 @@ class JobRequests:
         return answer.json()
 
 
-OF_OUR_OWN_RAY = (STATS_ACTOR, CLUSTER_AUTOSCALER, TOKEN, UV_RUN, FOLDER, HELPERS, CORE, TITLES, AUTO_INIT)
+OF_OUR_OWN_RAY = (STATS_ACTOR, CLUSTER_AUTOSCALER, TOKEN, UV_RUN, FOLDER, AUTO_INIT, HELPERS, CORE, TITLES)
 """What a Ray of our own uses."""
 OF_A_JOB = (REQUEST,)
 """What submitting a job uses."""
