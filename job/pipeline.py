@@ -173,7 +173,7 @@ def judge_batch(
         What the sink needs: rows without the inputs of the recipe, with its item columns. Of a dropped row only the
         verdict remains.
     """
-    places = rows.select(["partition", "position", "verdict"])
+    whole = rows.select(["partition", "position", "verdict"])
     judged_already = rows.filter(pc.is_valid(rows["verdict"]))
     if judged_already.num_rows:
         rows = rows.filter(pc.is_null(rows["verdict"]))
@@ -193,5 +193,5 @@ def judge_batch(
         result = result.append_column(judged.schema.field(name), judged[name])
     judged_already = judged_already.select(["partition", "position", "cause", "raw", "verdict"])
     if counter is not None:
-        counter.add(places)
+        counter.add(whole)
     return pa.concat_tables([result, judged_already], promote_options="default")

@@ -188,7 +188,8 @@ def test_an_error_is_one_message_in_the_words_of_python(catalogue: Path, output:
         assert found.value._render_traceback_() == [  # pyright: ignore[reportPrivateUsage]
             f"RefusedError: {output} has Appliances from another job; changed since: recipe.max_price was 999.49, "
             "is 20.0\nnothing was touched; name another folder with output='DIR', or replace what is there with "
-            "load(fresh=True)"
+            f"load(fresh=True)\nto see what the change does to the items, run it with output='DIR', then, in a shell: "
+            f"curate diff {output} DIR"
         ]
 
 

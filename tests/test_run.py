@@ -120,7 +120,7 @@ def test_a_changed_source_is_refused(catalogue: Path, whole: Path, tmp_path: Pat
 
 def test_a_full_run_into_a_limited_output_is_refused(catalogue: Path, tmp_path: Path) -> None:
     curated(catalogue, tmp_path / "out", limit=100)
-    with pytest.raises(RefusedError, match="limit was 100, is None"):
+    with pytest.raises(RefusedError, match="limit was 100, is not set"):
         curated(catalogue, tmp_path / "out")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from job.source.find import bucket, folder, hub
 from job.source.find.amazon_2023 import CATEGORIES, DATASET
 from job.source.find.layout import FileFormat
 from job.source.find.passed_over import PassedOver
+from job.source.hub_waits import hub_waits_said
 from job.source.read.rows import RowLayout
 
 _RETRIES = 1
@@ -96,10 +96,10 @@ def _on_hub(config: JobConfig, columns: set[str], passed_over: PassedOver) -> Li
     commit: str | None = None
     categories: list[Category] = []
     if offline is None:
-        logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it reports every wait
         try:
-            repository = hub.resolve(dataset, revision, max_retries=_RETRIES)
-            found = hub.find_categories(repository, wanted, columns if wanted else (), passed_over)
+            with hub_waits_said(lambda _: None):  # there are few, and what they lead to is said
+                repository = hub.resolve(dataset, revision, max_retries=_RETRIES)
+                found = hub.find_categories(repository, wanted, columns if wanted else (), passed_over)
             commit, categories = repository.commit, [_category(source) for source in found]
         except UsageError:
             raise

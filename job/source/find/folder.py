@@ -60,7 +60,7 @@ def _find(
         else:  # what was typed is a slip, so no command repeats it
             names = [printable(path.name) for path in root.parent.iterdir()] if root.parent.is_dir() else []
             hint = nearest(root.name, names) or f"; did you mean {printable(str(found))}?"
-            advice = f"to read that: --source {quoted(printable(str(found)))}"
+            advice = f"to read that: --source {quoted(printable(str(found), lines=True))}"
         raise UsageError(f"source not found: {root}{hint}\n{advice}")
     resolved = root.resolve()
     if not root.is_dir():

@@ -72,5 +72,7 @@ def outside(tmp_path: Path) -> Path:
 
 def typed(text: str) -> list[list[str]]:
     """Returns the commands that a run prints, split as a shell splits them."""
-    found = re.findall(r"(?:to see them|look at one): (curate .*?)(?=\n(?:done|complete)|\n*\Z)", text, re.DOTALL)
+    found = re.findall(
+        r"(?:to see them|look at one): (curate .*?)(?=\n(?:done|complete|load_dataset takes)|\n*\Z)", text, re.DOTALL
+    )
     return [shlex.split(command)[1:] for command in found]
