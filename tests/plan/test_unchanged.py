@@ -77,7 +77,7 @@ def unfinished(out: Path, number: int) -> None:
     (out / f"_partitions/Toys/{number:05d}.json").unlink()
 
 
-@pytest.fixture(params=["jsonl", "parquet", "one row group"])
+@pytest.fixture(params=["jsonl", "parquet", pytest.param("one row group", marks=pytest.mark.slow)])
 def toys(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, Path]:
     """A source of several partitions, and one of the same size and ends in which row 20,000 was edited."""
     before, after = tmp_path / "before", tmp_path / "after"

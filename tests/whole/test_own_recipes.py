@@ -112,6 +112,7 @@ def test_a_recipe_that_raises_in_a_later_batch_ends_the_job_with_the_row(
     assert not (tmp_path / "out/manifest.json").exists()
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_with_a_recipe_of_ones_own(
     catalogue: Path, tmp_path: Path, curate: Curate, recipe: Path
 ) -> None:
@@ -146,7 +147,7 @@ def test_a_recipe_travels_with_the_code(tmp_path: Path, recipe: Path) -> None:
     assert there.recipe.code.digest == config.recipe.code.digest if config.recipe.code else False
 
 
-@pytest.mark.parametrize("where", ["plan.json", "manifest.json"])
+@pytest.mark.parametrize("where", ["plan.json", pytest.param("manifest.json", marks=pytest.mark.slow)])
 def test_nothing_that_an_output_says_is_ever_imported(
     catalogue: Path, tmp_path: Path, curate: Curate, recipe: Path, where: str
 ) -> None:
