@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import importlib.util
 import logging
 import sys
 import types
@@ -104,10 +105,11 @@ class ItemLoader:
         """
         columns = [field.name for field in dataclasses.fields(Item)]
         items: list[Any] = []
+        is_plain = ":" not in str(self._settings.get("recipe.name", ""))  # a recipe of the user's own has other columns
         with _for_python():
             for name in self._shards(workers, fresh=fresh):
                 table = OutputFolder(self.output).table(name)
-                if {*columns} <= {*table.column_names}:
+                if is_plain and {*columns} <= {*table.column_names}:
                     items += map(Item, *[table[name].to_pylist() for name in columns])
                 else:
                     items += [types.SimpleNamespace(**row) for row in table.to_pylist()]
@@ -135,6 +137,10 @@ class ItemLoader:
         from job.cluster.start import ensure_ray
 
         ensure_ray(_say)
+        if importlib.util.find_spec("aiohttp") is None:
+            # Ray Data imports this in several threads. Without aiohttp one of them finds half a module, which is an
+            # error that Ray does not expect; with this, all find none.
+            sys.modules.setdefault("fsspec.implementations.http", None)  # pyright: ignore[reportArgumentType]
         if isinstance(self.output, Path):
             filesystem, root = None, str(self.output.absolute())
         else:

@@ -269,6 +269,8 @@ def _complete_already(
         with contextlib.suppress(CurateError), sole_owner(output, lambda _: None):
             if output.plan() == plan:
                 _written_plan(config, output, plan, works)
+            output.clear_temporary()
+        output.clear_scratch()
     return Outcome(manifest=manifest, plan=plan, new_partitions=0, unfinished=(), was_complete=True)
 
 

@@ -126,8 +126,9 @@ def _pattern_lines(folder: Path | str) -> Iterator[str]:
 
 def published_lines(config: JobConfig, manifest: Manifest) -> Iterator[str]:
     """Yields how a full run compares with the counts of items that the config has as published."""
-    by_default = type(config.recipe).model_validate({"name": config.recipe.name})
-    if config.limit is not None or config.recipe != by_default:
+    if config.limit is not None or not config.published_items:
+        return
+    if config.recipe != type(config.recipe).model_validate({"name": config.recipe.name}):
         return  # other rules, other counts
     for name, published in config.published_items.items():
         if name in manifest.categories:
@@ -230,6 +231,8 @@ def _item_texts(recipe: RecipeDescription, number: int, item: dict[str, Any]) ->
     yield f"\n--- {_shown(recipe.noun)}\n{_shown(item[recipe.roles.text])}"
     if (asked := question(recipe, item)) is not None:
         yield f"\n--- test prompt\n{_shown(asked)}\n"
+    if recipe.completion is not None:
+        yield f"--- answer\n{_shown(recipe.completion.format(**item))}\n"
 
 
 def _heading(recipe: RecipeDescription, item: dict[str, Any]) -> str:

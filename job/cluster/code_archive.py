@@ -52,7 +52,7 @@ def write_code_archive(path: Path, config: JobConfig | None = None, *, with_lock
 
 def _recipe_files(config: JobConfig) -> dict[str, bytes]:
     """Returns the files of a recipe of the user's own, by their names in the archive."""
-    code = config.recipe.code
+    code = config.recipe.recipe_code
     if code is None or code.is_package:
         return {}
     folder = f"{_RECIPES}/{Path(code.where).name}" if code.is_folder else _RECIPES
@@ -61,7 +61,7 @@ def _recipe_files(config: JobConfig) -> dict[str, bytes]:
 
 def _with_recipe_inside(config: JobConfig) -> JobConfig:
     """Returns a config that names the user's own recipe where it lies in the archive, beside the config."""
-    code = config.recipe.code
+    code = config.recipe.recipe_code
     if code is None or code.is_package:
         return config
     recipe = config.recipe.model_copy(update={"name": f"{_RECIPES}/{code.name}"})

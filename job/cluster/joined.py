@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import _thread
 import math
-import os
 import socket
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -18,6 +16,7 @@ from typing import Any
 
 from job.cluster.workers import Workers
 from job.errors import CurateError
+from job.streams.standard import leave
 
 _POLL_S = 1.0
 """Seconds between two looks."""
@@ -138,8 +137,7 @@ class JoinedWatch:
             return
         _thread.interrupt_main()
         if not self._ended.wait(_UNWIND_S):
-            os.write(sys.stderr.fileno(), f"error: {death}\n{_KEPT}\n".encode())
-            os._exit(CurateError.exit_code)
+            leave(f"{death}\n{_KEPT}", CurateError.exit_code, f"error: {death}\n{_KEPT}")
 
 
 def _name(node: Node) -> str:

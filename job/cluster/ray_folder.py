@@ -101,7 +101,8 @@ def _parent() -> Path:
 def _clear(folder: Path) -> None:
     """Ends the Ray of a folder and removes the folder, unless its owner is alive."""
     if not (folder / _OWNED).exists():
-        if time.time() - folder.stat().st_mtime > _YOUNG_S:  # its owner died before it made the file
+        is_ours = {path.name for path in folder.iterdir()} <= {f"{_OWNED}-soon"}  # else somebody has called it so
+        if is_ours and time.time() - folder.stat().st_mtime > _YOUNG_S:  # its owner died before it made the file
             shutil.rmtree(folder, ignore_errors=True)
         return
     with (folder / _OWNED).open("r+") as owned:

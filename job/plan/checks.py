@@ -78,8 +78,12 @@ def check_same_work(
                 del kept[source.category]
                 continue
             raise _changed(output, source.category, [*changed, *where_edited(planned, source, output.records(planned))])
+    code = config.recipe.recipe_type().fingerprints.get("code")
+    if other := [name for name, category in kept.items() if category.identity.versions.get("code") != code]:
+        raise _changed(output, ", ".join(other), ["the recipe's code"])
     then = begun.description
-    if (now.name, now.version, now.columns) != (current_name(then.name), then.version, then.columns):
+    same = (current_name(then.name), then.version, then.columns, then.reasons)
+    if (now.name, now.version, now.columns, now.reasons) != same:
         raise RefusedError(
             f"{root} has items of the recipe {then.name} (version {then.version}), and this job makes those of "
             f"{now.name} (version {now.version})\n{_advice(output)}"

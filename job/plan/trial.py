@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from job.config.models import JobConfig
-from job.errors import UsageError
+from job.errors import CurateError, UsageError
 from job.recipe.inputs import Kind, json_source_name, kind_of
 from job.recipe.judging import judged_rows
 from job.recipe.protocol import describe
@@ -216,10 +218,14 @@ def _tried(config: JobConfig, place: str, row: pa.Table) -> Tried:
             cause=values["cause"],
             item={},
         )
-    judged = judged_rows(row, config.recipe, lambda _: place).to_pylist()[0]
+    try:
+        judged = judged_rows(row, config.recipe, lambda _: place).to_pylist()[0]
+    except CurateError as error:
+        raise UsageError(error.message.rpartition("\n")[0]) from None  # without the advice for a run
     verdict = judged.pop("verdict")
     explain: Callable[[pa.Table], Sequence[str]] | None = getattr(recipe, "explain", None)
-    steps = list(explain(row)) if explain else []
+    with contextlib.redirect_stdout(io.StringIO()):  # it has printed once already
+        steps = list(explain(row)) if explain else []
     return Tried(
         place=place, inputs=inputs, steps=steps, verdict=verdict, cause=None, item=judged if verdict == KEPT else {}
     )

@@ -17,12 +17,14 @@ from msgspec import UNSET
 from job.config.addresses import located
 from job.errors import CurateError, RefusedError
 from job.output.folder import OutputFolder
+from job.output.lock.ownership import live_owner
 from job.output.records import CategoryPlan, FileSeen, Plan, Record
 from job.source.bucket_file import BucketFile
 from job.source.fetch.local_copies import local_copies
 from job.source.files import CategorySource, SourceFile
 from job.source.find import hub
 from job.source.location import FileLocation, LocalFile
+from job.source.read.partitions import Partition, cut_jsonl
 from job.source.read.reader import content_digest
 
 _READS_AT_ONCE = 8
@@ -80,8 +82,24 @@ def compared(
         locations = local_copies(source, scratch, say, lambda _: None, plan.damaged_files)
         changed = changed_partitions(plan, locations, of_stale)
     else:
-        changed = list[int]()
-    return msgspec.structs.replace(plan, seen=now), list(_in_words(plan, source, changed))
+        locations, changed = None, list[int]()
+    texts = list(_in_words(plan, source, changed))
+    if not texts and stale and (plan.identity.limit is not None or source.is_packed):
+        locations = locations or local_copies(source, scratch, say, lambda _: None, plan.damaged_files)
+        texts = _cut_elsewhere(plan, source, locations)
+    return msgspec.structs.replace(plan, seen=now), texts
+
+
+def _cut_elsewhere(plan: CategoryPlan, source: CategorySource, locations: Sequence[FileLocation]) -> list[str]:
+    """Tells whether JSONL files would be cut into other partitions now, as their content or its size decides."""
+    if plan.file_format != "jsonl":
+        return []
+    whole = [index for index, file in enumerate(source.files) if file.name not in plan.damaged_files]
+    cut = cut_jsonl([locations[index] for index in whole], plan.identity.limit, plan.identity.max_row_bytes)
+    if [Partition(whole[part.file], part.start, part.end) for part in cut] == plan.partitions:
+        return []
+    names = ", ".join(file.name for file in source.files)
+    return [f"{names}: the rows of the job end at another byte than when it was planned"]
 
 
 def where_edited(plan: CategoryPlan, source: CategorySource, records: Sequence[Record]) -> list[str]:
@@ -160,6 +178,8 @@ def check_source(output: OutputFolder, plan: Plan, say: Callable[[str], None]) -
         RefusedError: when a file has changed.
         CurateError: when one is gone or cannot be read.
     """
+    if owner := live_owner(output):
+        raise CurateError(f"a run is working on {output.root}: {owner}\nverify it when that has ended")
     lines: list[str] = []
     changed: list[str] = []
     for category in plan.categories.values():

@@ -40,7 +40,7 @@ def judged_rows(rows: pa.Table, settings: RecipeSettings, place: Callable[[int],
     Raises:
         CurateError: when a recipe of the user's own raises, or gives what it did not promise.
     """
-    recipe, code = make_recipe(settings), settings.code
+    recipe, code = make_recipe(settings), settings.recipe_code
     if code is None:
         return recipe.judge(rows)
     with contextlib.redirect_stdout(sys.stderr):

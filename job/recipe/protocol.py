@@ -33,7 +33,7 @@ RESERVED = frozenset({"partition", "position", "verdict", "cause", "raw"})
 
 
 class RecipeSettings(BaseModel, frozen=True):
-    """Settings of a recipe: the config's section `recipe`. They are hashable: tuples, not lists."""
+    """Settings of a recipe: the config's section `recipe`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
 
@@ -43,7 +43,7 @@ class RecipeSettings(BaseModel, frozen=True):
     name: str
     """The recipe."""
 
-    code: ClassVar[RecipeCode | None] = None
+    recipe_code: ClassVar[RecipeCode | None] = None
     """Source code of a user's own recipe; None for those of the program."""
 
     @pydantic.field_validator("name", mode="before")

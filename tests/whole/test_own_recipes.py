@@ -93,6 +93,19 @@ def test_a_changed_recipe_is_refused_and_a_moved_one_goes_on(
     assert tree(out) == before
 
 
+def test_a_mended_recipe_does_not_add_a_category_to_what_the_old_one_made(
+    tmp_path: Path, curate: Curate, recipe: Path
+) -> None:
+    row = {"title": "A lamp " * 20, "main_category": "Lights", "features": [], "parent_asin": "B1"}
+    for name in ("Aa", "Bb"):
+        (tmp_path / f"{name}.jsonl").write_text(json.dumps(row) + "\n")
+    arguments = ("run", "--source", tmp_path, "--output", tmp_path / "out", "--quiet", *named(recipe))
+    assert curate(*arguments, "--category", "Aa").exit_code == 0
+    recipe.write_text(recipe.read_text() + "\n# mended\n")
+    result = curate(*arguments, "--category", "Bb")
+    assert (result.exit_code, "has Aa from another job; changed since: the recipe's code" in result.err) == (4, True)
+
+
 def test_a_recipe_that_raises_in_a_later_batch_ends_the_job_with_the_row(
     catalogue: Path, tmp_path: Path, curate: Curate, recipe: Path
 ) -> None:
@@ -142,9 +155,9 @@ def test_a_recipe_travels_with_the_code(tmp_path: Path, recipe: Path) -> None:
     with zipfile.ZipFile(tmp_path / "code.zip") as archive:
         archive.extractall(tmp_path / "node")
     there: Any = load_config(tmp_path / "node/job.yaml")
-    assert there.recipe.code.where == str(tmp_path / "node/recipes/shelves.py")
+    assert there.recipe.recipe_code.where == str(tmp_path / "node/recipes/shelves.py")
     assert there.recipe.identity() == config.recipe.identity()
-    assert there.recipe.code.digest == config.recipe.code.digest if config.recipe.code else False
+    assert there.recipe.recipe_code.digest == config.recipe.recipe_code.digest if config.recipe.recipe_code else False
 
 
 @pytest.mark.parametrize("where", ["plan.json", pytest.param("manifest.json", marks=pytest.mark.slow)])

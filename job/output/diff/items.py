@@ -163,7 +163,7 @@ def compare_items(
         )
         same = a.num_items - left[0]
         return ItemsDifference(same=same, gone=left[0], added=left[1], changed=0, id=named, examples=examples)
-    with tempfile.TemporaryDirectory(prefix="curate-diff-") as folder:
+    with tempfile.TemporaryDirectory(prefix="diff-of-curate-") as folder:
         parts = Parts(Path(folder), max(left), len(shared))
         read = 0
         for name, side, those in zip("ab", (a, b), shards, strict=True):

@@ -20,7 +20,6 @@ from job.errors import nearest
 
 _MAX_BYTES = 16 << 20
 """Bytes of a recipe, at most; it is sent with every task."""
-_NOT_CODE = {"__pycache__", ".git", ".ipynb_checkpoints"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,8 @@ def located_from(name: str, folder: Path) -> str:
         folder: what a relative path is relative to.
     """
     where, _, class_name = name.rpartition(":")
-    return f"{(folder / Path(where).expanduser()).absolute()}:{class_name}" if _is_path(where) else name
+    path = folder / Path(where).expanduser()
+    return f"{path.absolute()}:{class_name}" if _is_path(where) or path.is_dir() else name
 
 
 def read_code(name: str) -> RecipeCode:
@@ -100,7 +100,8 @@ def _is_path(where: str) -> bool:
 def _folder_files(folder: Path) -> Iterator[tuple[str, bytes]]:
     for path in folder.rglob("*"):
         parts = path.relative_to(folder).parts
-        if path.is_file() and _NOT_CODE.isdisjoint(parts) and path.suffix != ".pyc":
+        is_left_out = any(part.startswith(".") or part.endswith(("_cache", "__pycache__")) for part in parts)
+        if path.is_file() and not is_left_out and path.suffix != ".pyc":
             yield "/".join(parts), path.read_bytes()
 
 
@@ -111,7 +112,7 @@ def _package_files(module: str) -> Iterator[tuple[str, bytes]]:
         spec = importlib.util.find_spec(top)
     except (ImportError, ValueError):
         spec = None
-    if spec is None or spec.origin is None:
+    if spec is None or spec.origin is None or not Path(spec.origin).is_file():
         raise ValueError(f"no package {top!r} is installed; a file is named {top}.py:CLASS, a folder ./{top}:CLASS")
     if spec.submodule_search_locations:
         for folder in spec.submodule_search_locations:

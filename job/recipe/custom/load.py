@@ -54,26 +54,34 @@ def settings_of(code: RecipeCode) -> type[RecipeSettings]:
     given: Any = getattr(recipe, "Settings", RecipeSettings)
 
     def reduced(self: RecipeSettings) -> Any:
-        return _restored, (code, self.model_dump(mode="json"))
+        # Not validated again: a validator may change a value each time. The code is there before the state is read.
+        return _blank, (code,), self.__getstate__()
 
     def identity(self: RecipeSettings) -> dict[str, Any]:
-        return {**self.model_dump(mode="json"), "name": code.name}
+        values = self.model_dump(mode="json")
+        sets = {name: sorted(values[name], key=str) for name in values if isinstance(getattr(self, name), _SETS)}
+        return {**values, **sets, "name": code.name}
 
     members = {
         "__module__": __name__,
         "__doc__": given.__doc__,
         "__reduce__": reduced,
-        "code": code,
+        "recipe_code": code,
         "identity": identity,
         "recipe_type": classmethod(lambda _: recipe),
-        "__annotations__": {"code": ClassVar[RecipeCode]},
+        "__annotations__": {"recipe_code": ClassVar[RecipeCode]},
     }
     return types.new_class(f"{code.class_name}Settings", (given,), {"frozen": True}, lambda body: body.update(members))
 
 
-def _restored(code: RecipeCode, values: dict[str, Any]) -> RecipeSettings:
-    """Makes settings anew in another process. Raises ValueError when the code does not import there."""
-    return settings_of(code).model_validate(values)
+_SETS = (set, frozenset)
+"""Types whose order differs from process to process."""
+
+
+def _blank(code: RecipeCode) -> RecipeSettings:
+    """Makes settings without values in another process. Raises ValueError when the code does not import there."""
+    settings = settings_of(code)
+    return settings.__new__(settings)
 
 
 def _checked(code: RecipeCode, module: types.ModuleType) -> type[Recipe]:
@@ -93,12 +101,18 @@ def _checked(code: RecipeCode, module: types.ModuleType) -> type[Recipe]:
     settings = getattr(recipe, "Settings", RecipeSettings)
     if not (inspect.isclass(settings) and issubclass(settings, RecipeSettings)):
         raise ValueError(f"{code.name}: its Settings are no subclass of job.RecipeSettings")
-    recipe.name = code.name
-    recipe.version = getattr(recipe, "version", 1)
     said = {name: getattr(recipe, name) for name in _OPTIONAL if hasattr(recipe, name)}
-    first_line = (inspect.getdoc(recipe) or "").partition("\n")[0]
-    recipe.described_as = {"summary": first_line, **said, **getattr(recipe, "described_as", {})}
-    recipe.fingerprints = {**getattr(recipe, "fingerprints", {}), "code": code.digest[:16]}
+    first_line = inspect.cleandoc(vars(recipe).get("__doc__") or "").partition("\n")[0]
+    members = {
+        "__module__": recipe.__module__,
+        "__doc__": recipe.__doc__,
+        "name": code.name,
+        "version": getattr(recipe, "version", 1),
+        "described_as": {"summary": first_line, **said, **getattr(recipe, "described_as", {})},
+        "fingerprints": {**getattr(recipe, "fingerprints", {}), "code": code.digest[:16]},
+    }
+    # A subclass, since a module of a package may be imported once and be the recipe of several configs.
+    recipe = types.new_class(code.class_name, (recipe,), {}, lambda body: body.update(members))
     try:
         msgspec.convert(msgspec.to_builtins(describe(recipe)), RecipeDescription)
     except (TypeError, AttributeError, msgspec.ValidationError) as error:
@@ -106,8 +120,14 @@ def _checked(code: RecipeCode, module: types.ModuleType) -> type[Recipe]:
     return recipe
 
 
+_PACKAGES: dict[str, str] = {}
+"""Digest of each package at its first import, by its name: Python never imports it anew."""
+
+
 def _imported(code: RecipeCode) -> types.ModuleType:
     """Imports the code. What it prints goes to standard error, so that it harms no output."""
+    if code.is_package and _PACKAGES.setdefault(code.where.partition(".")[0], code.digest) != code.digest:
+        raise ValueError(f"{code.where} has changed since this Python imported it: start Python again")
     try:
         with contextlib.redirect_stdout(sys.stderr):
             if code.is_package:
@@ -131,18 +151,25 @@ def _missing(code: RecipeCode, error: BaseException) -> str:
 def failure(code: RecipeCode, error: BaseException) -> str:
     """Returns what went wrong in a recipe's code: the error, and the last line of the recipe that led to it."""
     what = traceback.format_exception_only(error)[-1].strip()
-    if isinstance(error, SyntaxError) and error.filename in _paths(code):
-        return f"{what}\nline {error.lineno} of {error.filename}: {(error.text or '').strip()}"
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in _paths(code)]
-    return f"{what}\nline {frames[-1].lineno} of {frames[-1].filename}: {frames[-1].line}" if frames else what
+    paths = _paths(code)
+    if isinstance(error, SyntaxError) and error.filename in paths:
+        return f"{what}\nline {error.lineno} of {paths[error.filename]}: {(error.text or '').strip()}"
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in paths]
+    return f"{what}\nline {frames[-1].lineno} of {paths[frames[-1].filename]}: {frames[-1].line}" if frames else what
 
 
-def _paths(code: RecipeCode) -> set[str]:
+def _paths(code: RecipeCode) -> dict[str, str]:
+    """Returns the user's path of each of the recipe's files, by the one that tracebacks have."""
     if code.is_package:
         module = sys.modules.get(code.where.partition(".")[0])
         folder = Path(getattr(module, "__file__", None) or "/nonexistent").parent
-        return {str(path) for path in folder.rglob("*.py")}
-    return {_path(code, name) for name, _ in code.files}
+        return {str(path): str(path) for path in folder.rglob("*.py")}
+    return {_inside(code, name): _path(code, name) for name, _ in code.files}
+
+
+def _inside(code: RecipeCode, name: str) -> str:
+    """Returns the path that a module of a recipe gives for its own."""
+    return f"{_NOWHERE}/{code.digest[:16]}/{name}"
 
 
 def _path(code: RecipeCode, name: str) -> str:
@@ -151,6 +178,10 @@ def _path(code: RecipeCode, name: str) -> str:
 
 def _module_name(code: RecipeCode) -> str:
     return f"_recipe_{code.digest[:16]}"
+
+
+_NOWHERE = "/a recipe in memory"
+"""Folder of the paths that recipes' modules give for their own. It does not exist."""
 
 
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
@@ -170,7 +201,8 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
         is_package = self.code.is_folder and name.endswith("__init__.py")
         spec = importlib.util.spec_from_loader(fullname, self, is_package=is_package)
         if spec is not None:
-            spec.origin, spec.has_location = _path(self.code, name), True
+            # A path that does not exist, so that nothing beside the file is read that does not travel with it.
+            spec.origin, spec.has_location = _inside(self.code, name), True
         return spec
 
     def _file_of(self, fullname: str) -> str | None:
@@ -191,15 +223,15 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
 
     def exec_module(self, module: types.ModuleType) -> None:
         name = str(self._file_of(module.__name__))
-        path = _path(self.code, name)
+        path = _inside(self.code, name)
         source = self.get_source(module.__name__)
-        # So that a traceback shows the lines on a machine that does not have the file.
+        # For tracebacks, and for pydantic, which reads the settings' docstrings.
         linecache.cache[path] = (len(source), None, source.splitlines(keepends=True), path)
         exec(compile(self._files[name], path, "exec", dont_inherit=True), module.__dict__)  # noqa: S102  # as any import
 
     def get_data(self, path: str) -> bytes:
         """Returns another file of the folder, for `pkgutil.get_data(__name__, NAME)`."""
-        name = path.removeprefix(f"{self.code.where}/")
+        name = path.removeprefix(_inside(self.code, ""))
         if name not in self._files:
             raise FileNotFoundError(f"the recipe has no file {name}")
         return self._files[name]

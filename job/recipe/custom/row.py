@@ -8,12 +8,13 @@ import inspect
 import json
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Union, get_args, get_origin
 
 import pyarrow as pa
 
 from job.recipe.inputs import Kind, json_source_name, kind_of, recipe_input
+from job.recipe.json_depth import MAX_DEPTH, is_deeper
 from job.recipe.protocol import RecipeSettings
 from job.recipe.verdicts import KEPT
 
@@ -51,8 +52,9 @@ class RowRecipe:
             def judge_row(self, title: str | None, features: list[str] | None) -> Example | NoExample: ...
 
     Each parameter is a field of the source by its name. `str`, `list[str]`, `float` and `int` take what fits them, and
-    null; rows with anything else there are malformed. `Any` or `dict` takes any JSON value. For a price that may be a
-    number or text, write `Annotated[str, Kind.NUMBER_AS_TEXT]`; it comes as text.
+    with `| None` null too; rows with anything else there are malformed. `Any` takes any JSON value, `dict` an object,
+    and None for anything else. For a price that may be a number or text, write
+    `Annotated[str | None, Kind.NUMBER_AS_TEXT]`: it comes as text.
 
     What it returns is an item (an instance of a `NamedTuple` or a data class, whose fields are the item's columns) or a
     drop reason (a member of an enum of strings). Where annotations do not do, `inputs`, `item_schema` and
@@ -68,6 +70,10 @@ class RowRecipe:
     drop_reasons: ClassVar[Iterable[str]]
     item_schema: ClassVar[pa.Schema]
     judge_row: Callable[..., Any]
+    _never_null: ClassVar[set[str]] = set()
+    """Parameters whose annotation does not allow None."""
+    _containers: ClassVar[Mapping[str, type]] = {}
+    """Parameters that take a dict or a list of any values; what is none there is None."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -76,12 +82,14 @@ class RowRecipe:
         hints = typing.get_type_hints(cls.judge_row, include_extras=True)
         returned = _alternatives(hints.pop("return", None))
         if "inputs" not in vars(cls):
-            names = list(inspect.signature(cls.judge_row).parameters)[1:]
+            names = _parameters(cls)
+            cls._never_null = {name for name in names if not _may_be_null(hints.get(name))}
+            cls._containers = {name: kind for name in names if (kind := _container(hints.get(name)))}
             cls.inputs = pa.schema([_input(cls.__name__, name, hints.get(name)) for name in names])
         if "item_schema" not in vars(cls):
-            cls.item_schema = _item_schema(cls.__name__, [each for each in returned if not _is_reason(each)])
+            cls.item_schema = _item_schema(cls.__name__, [each for each in returned if not _is_enum(each)])
         if "drop_reasons" not in vars(cls):
-            cls.drop_reasons = tuple(str(member.value) for each in returned if _is_reason(each) for member in each)
+            cls.drop_reasons = tuple(reason for each in returned if _is_enum(each) for reason in _reasons(each))
 
     def __init__(self, settings: Any) -> None:
         self.settings = settings
@@ -117,6 +125,8 @@ class RowRecipe:
         verdicts: list[str] = []
         items: list[Mapping[str, Any]] = []
         for index, values in enumerate(zip(*self._values(rows), strict=True)):
+            if self._never_null and None in values:
+                self._check_nulls(index, values)
             try:
                 result = self.judge_row(*values)
             except (Exception, SystemExit) as error:
@@ -129,10 +139,19 @@ class RowRecipe:
             [pa.array(verdicts, pa.string()), *columns], schema=pa.schema([("verdict", pa.string()), *self.item_schema])
         )
 
+    def _check_nulls(self, index: int, values: Sequence[Any]) -> None:
+        for name, value in zip(self.inputs.names, values, strict=True):
+            if value is None and name in self._never_null:
+                raise RowError(
+                    index,
+                    f"{name} is missing or null there, and judge_row does not expect it\n"
+                    f"write `{name}: ... | None`, and say what becomes of such a row",
+                )
+
     def _values(self, rows: pa.Table) -> Iterable[list[Any]]:
         if not len(self.inputs):
             return [[]] * rows.num_rows
-        return [list(_values(rows, field)) for field in self.inputs]
+        return [list(_values(rows, field, self._containers.get(field.name, object))) for field in self.inputs]
 
     def _result(self, index: int, result: Any) -> tuple[bool, Any]:
         """Returns whether a result is an item, and the item by column, or the drop reason."""
@@ -159,24 +178,63 @@ class RowRecipe:
 
 def _column(field: pa.Field, items: list[Mapping[str, Any]]) -> pa.Array:
     values = [item.get(field.name) for item in items]
+    for index, value in enumerate(values):
+        if value is not None and not _fits(value, field.type):
+            raise _wrong(index, field, value, f"it is of the type {type(value).__name__}")
     try:
         return pa.array(values, field.type)
-    except (pa.ArrowException, OverflowError, TypeError, ValueError, UnicodeError):
+    except _UNFIT:
         for index, value in enumerate(values):
             try:
                 pa.array([value], field.type)
-            except (pa.ArrowException, OverflowError, TypeError, ValueError, UnicodeError) as error:
-                message = f"its item's column {field.name!r} is {value!r:.100}, which is no {field.type}: {error}"
-                raise RowError(index, message) from None
+            except _UNFIT as error:
+                raise _wrong(index, field, value, error) from None
         raise
 
 
-def _values(rows: pa.Table, field: pa.Field) -> Iterable[Any]:
-    if kind_of(field) != Kind.JSON:
+_UNFIT = (pa.ArrowException, OverflowError, TypeError, ValueError)
+"""Errors of Arrow for a value that a type cannot hold."""
+
+
+def _wrong(index: int, field: pa.Field, value: Any, why: object) -> RowError:
+    return RowError(index, f"its item's column {field.name!r} is {value!r:.100}, which is no {field.type}: {why}")
+
+
+def _fits(value: Any, kind: pa.DataType) -> bool:
+    """Tells whether a value is of a type's own Python type: Arrow would cut 2.7 to 2, and take bytes for text."""
+    if pa.types.is_list(kind):
+        return isinstance(value, list | tuple) and all(each is None or _fits(each, kind.value_type) for each in value)
+    if pa.types.is_boolean(kind):
+        return isinstance(value, bool)
+    if pa.types.is_integer(kind):
+        return isinstance(value, int) and not isinstance(value, bool)
+    if pa.types.is_floating(kind):
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, str) if pa.types.is_string(kind) else True
+
+
+def _values(rows: pa.Table, field: pa.Field, container: type) -> Iterable[Any]:
+    kind = kind_of(field)
+    if kind == Kind.NUMBER_AS_TEXT:  # null comes as `None` from JSONL
+        return (None if text == "None" else text for text in rows[field.name].to_pylist())
+    if kind != Kind.JSON:
         return rows[field.name].to_pylist()
     source = json_source_name(field.name)
-    texts = rows[source if source in rows.column_names else field.name].to_pylist()
-    return (None if text is None else json.loads(text) for text in texts)
+    values = map(_json_value, rows[source if source in rows.column_names else field.name].to_pylist())
+    return (value if isinstance(value, container) else None for value in values)
+
+
+def _json_value(text: str | bytes | None) -> Any:
+    """Reads a value of any kind. Text in a row, of JSONL as of Parquet, is read as JSON once, if it is any."""
+    value: Any = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+    for _ in range(2):
+        if not isinstance(value, str) or is_deeper(value.encode("utf-8", "replace"), MAX_DEPTH):
+            break
+        try:
+            value = json.loads(value)
+        except ValueError:
+            break
+    return value
 
 
 def _alternatives(annotation: Any) -> list[Any]:
@@ -186,8 +244,37 @@ def _alternatives(annotation: Any) -> list[Any]:
     return [] if annotation is None else [annotation]
 
 
-def _is_reason(annotation: Any) -> bool:
+def _is_enum(annotation: Any) -> bool:
     return inspect.isclass(annotation) and issubclass(annotation, enum.Enum)
+
+
+def _reasons(annotation: type[enum.Enum]) -> list[str]:
+    if not issubclass(annotation, str):
+        raise TypeError(f"{annotation.__name__} is a plain Enum: write class {annotation.__name__}(StrEnum)")
+    return [str(member.value) for member in annotation]
+
+
+def _may_be_null(annotation: Any) -> bool:
+    if get_origin(annotation) is Annotated:
+        return _may_be_null(get_args(annotation)[0])
+    return annotation in (Any, object) or types.NoneType in get_args(annotation)
+
+
+def _container(annotation: Any) -> type | None:
+    alternatives = _alternatives(annotation)
+    kinds = {get_origin(each) or each for each in alternatives}
+    if kinds == {dict}:
+        return dict
+    return list if kinds == {list} and alternatives != [list[str]] else None
+
+
+def _parameters(recipe: type[RowRecipe]) -> list[str]:
+    """Returns the names of what a method `judge_row` takes of a row."""
+    parameters = list(inspect.signature(recipe.judge_row).parameters.values())
+    is_method = inspect.isfunction(vars(recipe)["judge_row"]) and parameters
+    if not is_method or any(each.kind != each.POSITIONAL_OR_KEYWORD for each in parameters):
+        raise TypeError(f"{recipe.__name__}.judge_row must be a plain method: self, then a parameter for each field")
+    return [each.name for each in parameters[1:]]
 
 
 def _input(recipe: str, name: str, annotation: Any) -> pa.Field:

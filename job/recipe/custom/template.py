@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 from pathlib import Path
 
@@ -46,8 +47,8 @@ class @CLASS@(RowRecipe):
         min_chars: int = 60
         """The question must have at least this many characters."""
 
-    # Each parameter is a field of the source, by its name. str, list[str], float and int may also be null;
-    # dict and Any take whatever is there.
+    # Each parameter is a field of the source, by its name. `| None` where it may be missing or null; `dict` takes an
+    # object, `Any` whatever is there.
     def judge_row(
         self, parent_asin: str | None, title: str | None, features: list[str] | None, details: dict[str, Any] | None
     ) -> Example | NoExample:
@@ -80,10 +81,12 @@ def write_template(path: Path) -> str:
     class_name = "".join(word[:1].upper() + word[1:] for word in words)
     if not class_name.isidentifier():
         class_name = f"Recipe{class_name}"
+    if keyword.iskeyword(class_name) or re.search(rf"\b{class_name}\b", _TEMPLATE):
+        class_name += "Recipe"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as stream:
-            stream.write(_TEMPLATE.replace("@FILE@", str(path)).replace("@CLASS@", class_name))
+            stream.write(_TEMPLATE.replace("@FILE@", quoted(path)).replace("@CLASS@", class_name))
     except FileExistsError:
         raise UsageError(f"{path} is there already, and was left as it is\nname another file") from None
     except OSError as error:

@@ -42,11 +42,16 @@ class PassedOver:
         """Yields what a user should know, a line for each kind."""
         if self.unread:
             yield f"not read: {listed(self.unread)}; what is read: {READ_SUFFIXES}"
-        if self.twice:
-            found = [
-                f"{printable(category)} (read: {printable(read)}; not read: {listed(names)})"
-                for category, (read, names) in self.twice.items()
-            ]
+        found: list[str] = []
+        in_hub_layout: list[str] = []
+        for category, (read, names) in self.twice.items():
+            if read.startswith("raw_meta_") and names == [f"raw/meta_categories/meta_{category}.jsonl"]:
+                in_hub_layout.append(printable(category))
+            else:
+                found.append(f"{printable(category)} (read: {printable(read)}; not read: {listed(names)})")
+        if in_hub_layout:
+            yield f"read as Parquet, which is there beside the same in JSONL: {_some(in_hub_layout)}"
+        if found:
             yield f"there more than once: {_some(found)}"
         yield from self.notes
 

@@ -45,7 +45,7 @@ class Mine(RowRecipe):
         words: list[str] = []
         '''Any words.'''
     def judge_row(self, title: str | None, features: list[str] | None, weight: float | None, rank: int | None,
-                  price: Annotated[str, Kind.NUMBER_AS_TEXT], details: dict[str, Any] | None,
+                  price: Annotated[str | None, Kind.NUMBER_AS_TEXT], details: dict[str, Any] | None,
                   more: Any) -> Example | Drop:
         if not title:
             return Drop.UNNAMED
@@ -264,6 +264,49 @@ class Mine:
         BODY
         return pa.table({"verdict": verdict, "length": length})
 """
+
+
+def test_a_null_where_none_is_expected_is_named(tmp_path: Path) -> None:
+    name = written(tmp_path, text=RECIPE.replace("title: str | None", "title: str"))
+    with pytest.raises(CurateError, match=r"title is missing or null there.*\nwrite `title: ... \| None`.*\nin Toys.j"):
+        judged(name, {"title": "a"}, {})
+
+
+@pytest.mark.parametrize(
+    ("details", "found"),
+    [('{"x": 1}', True), ("Ships soon", False), ("", False), ("[1]", False), ("null", False), ('"{\\"x\\": 1}"', True)],
+)
+def test_a_dict_is_a_dict_or_none_whatever_the_source_has(tmp_path: Path, details: str, found: bool) -> None:
+    assert judged(written(tmp_path), {"title": "a", "details": details})[0]["is_new"] is found
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("[], 1.0, 2.7, True", "column 'rank' is 2.7, which is no int64: it is of the type float"),
+        ("[b'x'], 1.0, 2, True", "column 'tags' is \\[b'x'\\], which is no list<item: string>"),
+        ("[], 1.0, True, True", "column 'rank' is True, which is no int64: it is of the type bool"),
+    ],
+)
+def test_a_value_of_another_type_is_never_cut(tmp_path: Path, value: str, said: str) -> None:
+    with pytest.raises(CurateError, match=said):
+        judged(written(tmp_path, f"return Example(title, {value})"), {"title": "a"})
+
+
+def test_settings_arrive_as_they_are_whatever_their_validators_do(tmp_path: Path) -> None:
+    text = RECIPE.replace(
+        "        words: list[str] = []",
+        "        pair: tuple[int, ...] = (1, 2)\n        tags: frozenset[str] = frozenset('abc')\n"
+        "        @pydantic.field_validator('suffix')\n"
+        "        def twice(cls, value):\n            return value + value\n"
+        "        words: list[str] = []",
+    )
+    name = written(tmp_path, text="import pydantic\n" + text)
+    settings: Any = custom_settings(name).model_validate({"name": name, "suffix": "?"})
+    (tmp_path / "mine.py").unlink()
+    code = "import pickle, sys; s = pickle.load(sys.stdin.buffer); print(s.suffix, s.pair, s.identity()['tags'])"
+    done = subprocess.run([sys.executable, "-c", code], input=pickle.dumps(settings), capture_output=True, check=True)
+    assert done.stdout.decode() == "?? (1, 2) ['a', 'b', 'c']\n"
 
 
 def test_a_recipe_of_whole_batches(tmp_path: Path) -> None:
