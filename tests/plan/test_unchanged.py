@@ -272,3 +272,27 @@ def test_older_outputs_are_compared_by_size_and_ends_only(tmp_path: Path) -> Non
         f"Toys: {count} of {count} partitions have no digest of their source, as older outputs: of these only the "
         "size and both ends of each file were compared"
     )
+
+
+def test_a_touched_packed_source_leaves_nothing_behind(tmp_path: Path, curate: Curate) -> None:
+    (tmp_path / "Toys.jsonl.gz").write_bytes(gzip.compress(jsonl()))
+    out = tmp_path / "out"
+    curated(tmp_path / "Toys.jsonl.gz", out)
+    before = {*tree(out)}
+    (tmp_path / "Toys.jsonl.gz").touch()
+    assert curated(tmp_path / "Toys.jsonl.gz", out).new_partitions == 0
+    assert {*tree(out)} == before
+    assert {path.name for path in out.iterdir()}.isdisjoint({"_tmp", "_scratch", "_lock"})
+    assert curate("verify", out).exit_code == 0
+
+
+def test_a_limit_that_would_cut_elsewhere_now_is_refused(tmp_path: Path) -> None:
+    content = jsonl()
+    (tmp_path / "Toys.jsonl").write_bytes(content)
+    curated(tmp_path / "Toys.jsonl", tmp_path / "out", limit=20_000)
+    unfinished(tmp_path / "out", 1)
+    second = open_output(tmp_path / "out")[1].categories["Toys"].partitions[1]
+    middle = content.index(b"pieces, each", second.start + 100_000)
+    (tmp_path / "Toys.jsonl").write_bytes(content[:middle] + b"\n" + content[middle + 1 :])
+    with pytest.raises(RefusedError, match=r"Toys.jsonl: the rows of the job end at another byte than when it was"):
+        curated(tmp_path / "Toys.jsonl", tmp_path / "out", limit=20_000)
