@@ -82,8 +82,7 @@ def check_same_work(
     if other := [name for name, category in kept.items() if category.identity.versions.get("code") != code]:
         raise _changed(output, ", ".join(other), ["the recipe's code"])
     then = begun.description
-    same = (current_name(then.name), then.version, then.columns, then.reasons)
-    if (now.name, now.version, now.columns, now.reasons) != same:
+    if (now.name, now.version, now.columns) != (current_name(then.name), then.version, then.columns):
         raise RefusedError(
             f"{root} has items of the recipe {then.name} (version {then.version}), and this job makes those of "
             f"{now.name} (version {now.version})\n{_advice(output)}"
