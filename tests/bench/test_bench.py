@@ -125,6 +125,7 @@ def test_a_config_is_measured_with_its_first_category_and_its_rules(
     assert bench.content_digest == json.loads(wanted.out)["content_digest"]
 
 
+@pytest.mark.slow
 def test_the_process_pool_and_datasets_map_follow_the_rules_of_a_config(
     tmp_path: Path, shared_ray: int, curate: Curate, monkeypatch: pytest.MonkeyPatch
 ) -> None:

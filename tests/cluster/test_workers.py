@@ -76,7 +76,7 @@ def first_shards() -> dict[str, bytes]:
     return {}
 
 
-@pytest.mark.parametrize("workers", [1, 2, pytest.param(4, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("workers", [2, *[pytest.param(count, marks=pytest.mark.slow) for count in (1, 4)]])
 def test_workers_decide_how_many_tasks_run_at_once(
     long_source: Path, first_shards: dict[str, bytes], tmp_path: Path, workers: int
 ) -> None:

@@ -58,7 +58,7 @@ def own_answers() -> str:
     return answers(str, repr, float)
 
 
-@pytest.mark.seconds
+@pytest.mark.slow
 def test_every_code_point_is_what_it_is_in_python_3_11_and_in_python_3_12() -> None:
     assert answers_of(UNICODE_14) == ANSWERS_OF_PYTHON_3_11
     assert answers_of(UNICODE_15) == ANSWERS_OF_PYTHON_3_12
