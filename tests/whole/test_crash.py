@@ -125,9 +125,7 @@ def kill_and_go_on(source: Path, output: Path, temporary: Path, seed: int) -> st
     return f"{happened}; {runs} runs"
 
 
-@pytest.mark.parametrize(
-    "seed", [0, *[pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, len(VICTIMS))]]
-)
+@pytest.mark.parametrize("seed", [0, *[pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, len(VICTIMS))]])
 def test_a_killed_run_is_gone_on_with(
     seed: int, source: Path, undisturbed: dict[str, object], tmp_path: Path, temporary: Path
 ) -> None:
