@@ -41,6 +41,7 @@ def only_input_is_left(output: Path, *results: str) -> bool:
     return {path.name for path in output.iterdir()} == {"input", *results}
 
 
+@pytest.mark.slow
 def test_all_methods_make_the_same_items_and_are_measured(output: Path, curate: Curate) -> None:
     words = [word for name in BASELINES for word in ("--baseline", name)]
     result = curate("bench", "--workers", "1,2", "--rows", ROWS, "--repeat", 1, *words, "--output", output)
