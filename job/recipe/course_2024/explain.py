@@ -13,9 +13,6 @@ from job.recipe.listing import explained_first
 from job.recipe.tokenizer import Tokenizer
 from job.recipe.unicode import UNICODE_14
 
-_CHARS_PER_TOKEN = 7
-"""Characters of the contents that are kept for each token kept; see RECIPE step 4."""
-
 
 def explained(row: pa.Table, settings: Course2024Settings, tokenizer: Tokenizer) -> Iterator[str]:
     """Yields a line for each step, up to the one that drops the row.
@@ -40,7 +37,7 @@ def explained(row: pa.Table, settings: Course2024Settings, tokenizer: Tokenizer)
     yield f"contents: {len(contents):,} characters, more than {settings.min_chars:,} needed"
     if len(contents) <= settings.min_chars:
         return
-    text = rules.scrub(title) + "\n" + rules.scrub(contents[: _CHARS_PER_TOKEN * settings.max_tokens])
+    text = rules.scrub(title) + "\n" + rules.scrub(contents[: rules.CHARS_PER_TOKEN * settings.max_tokens])
     yield f"scrubbed text: {len(text):,} characters"
     count = tokenizer.count(text)
     yield f"tokens: {count:,}, more than {settings.min_tokens:,} needed; the first {settings.max_tokens:,} are kept"

@@ -39,9 +39,6 @@ that is better counted once."""
 _CHARS_AT_ONCE = 4 << 20
 """Characters of titles and contents that are split into words together, at most; that takes up to 20 MB."""
 
-_CHARS_PER_TOKEN = 7
-"""Characters of the contents that are kept for each token kept, before anything slow looks at them."""
-
 _EMPTY = Head("", 0)
 
 
@@ -99,7 +96,7 @@ class Course2024:
         self._settings = settings
         self._tokenizer = tokenizer or load_tokenizer(settings.tokenizer)
         self._words = WordTokenizer(self._tokenizer)
-        self._max_chars = _CHARS_PER_TOKEN * settings.max_tokens
+        self._max_chars = rules.CHARS_PER_TOKEN * settings.max_tokens
         # Tokens that decide all: whether there are enough, and which ones are kept.
         self._needed_tokens = max(settings.max_tokens, settings.min_tokens + 1)
 

@@ -19,6 +19,9 @@ import pyarrow.compute as pc
 from job.recipe.inputs import encodable
 from job.recipe.unicode import UNICODE_14
 
+CHARS_PER_TOKEN = 7
+"""Characters of the contents that are kept for each token kept, before anything slow looks at them."""
+
 _DETAIL_PHRASES = (
     '"Batteries Included?": "No"',
     '"Batteries Included?": "Yes"',
