@@ -29,6 +29,7 @@ from job.errors import Interrupted, UsageError, as_curate_error
 from job.output.folder import OutputFolder
 from job.output.totals import CategoryTotals
 from job.recipe.course_2024.prompt import test_prompt
+from job.recipe.custom.code import is_custom
 from job.run import run_job
 from job.storage.filesystem import open_filesystem
 from job.streams.standard import tolerant
@@ -105,7 +106,7 @@ class ItemLoader:
         """
         columns = [field.name for field in dataclasses.fields(Item)]
         items: list[Any] = []
-        is_plain = ":" not in str(self._settings.get("recipe.name", ""))  # a recipe of the user's own has other columns
+        is_plain = not is_custom(self._settings.get("recipe.name"))  # a recipe of the user's own has other columns
         with _for_python():
             for name in self._shards(workers, fresh=fresh):
                 table = OutputFolder(self.output).table(name)
