@@ -224,9 +224,9 @@ def _values(rows: pa.Table, field: pa.Field, container: type) -> Iterable[Any]:
     return (value if isinstance(value, container) else None for value in values)
 
 
-def _json_value(text: str | bytes | None) -> Any:
+def _json_value(text: str | None) -> Any:
     """Reads a value of any kind. Text in a row, of JSONL as of Parquet, is read as JSON once, if it is any."""
-    value: Any = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+    value: Any = text
     for _ in range(2):
         if not isinstance(value, str) or is_deeper(value.encode("utf-8", "replace"), MAX_DEPTH):
             break
