@@ -47,8 +47,8 @@ def check_same_work(
         sources: files of the categories wanted.
 
     Returns:
-        The categories of the plan that the job goes on with. One of which nothing was made is planned anew if the
-        work on it has changed.
+        The categories of the plan that the job goes on with. A category that was planned but not begun is left out
+        when the work on it has changed.
 
     Raises:
         RefusedError: when the work on a category has changed, the output has items of another recipe, or the folder
