@@ -51,16 +51,25 @@ def _as_tuple(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 
-_Names = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
-_PathName = Annotated[str, AfterValidator(_check_path)]
-_SourceName = Annotated[_PathName, BeforeValidator(_check_source)]
+Names = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
+PathName = Annotated[str, AfterValidator(_check_path)]
+_SourceName = Annotated[PathName, BeforeValidator(_check_source)]
 
 
-class _Section(BaseModel, frozen=True):
+class Section(BaseModel, frozen=True):
+    """Keys of a config that belong together."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
 
 
-class SourceConfig(_Section, frozen=True):
+def check_workers(value: object) -> object:
+    """Returns a number of workers. Raises ValueError when it is none."""
+    if value != "all" and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+        raise ValueError("must be a whole number from 1 up, or `all` for every core")
+    return value
+
+
+class SourceConfig(Section, frozen=True):
     """Where the rows come from: a data set on the Hub, or a folder."""
 
     dataset: str | None = None
@@ -124,16 +133,16 @@ class SourceConfig(_Section, frozen=True):
         return self
 
 
-class JobConfig(_Section, frozen=True):
+class JobConfig(Section, frozen=True):
     """A whole job."""
 
     source: SourceConfig = SourceConfig()
     """Where the rows come from."""
-    categories: _Names = ()
+    categories: Names = ()
     """Which categories, in this order; without any, all that the folder has."""
     recipe: SerializeAsAny[RecipeSettings] = Field(default_factory=lambda: settings_type(DEFAULT).model_validate({}))
     """What makes a row an item."""
-    keep_columns: _Names = ()
+    keep_columns: Names = ()
     """Source columns to carry along with each item."""
     max_malformed: int | float = 0.001
     """How many malformed rows are tolerated: a whole number is a count, a fraction is a share of each category, but
@@ -146,7 +155,7 @@ class JobConfig(_Section, frozen=True):
     """Read only this many rows of each category, from the first; blank lines do not count."""
     published_items: dict[str, int] = {}
     """How many items others have published for a category, to compare a full run with."""
-    output: Annotated[_PathName, Field(min_length=1)] = "out/items"
+    output: Annotated[PathName, Field(min_length=1)] = "out/items"
     """The output folder; a path, or an address such as s3://BUCKET/FOLDER."""
     workers: int | Literal["all"] = "all"
     """How many cores work at once."""
@@ -194,12 +203,7 @@ class JobConfig(_Section, frozen=True):
             raise ValueError("must be a whole number (a count), or a fraction from 0 to 1 (a share of the rows)")
         return value
 
-    @pydantic.field_validator("workers", mode="before")
-    @classmethod
-    def _workers(cls, value: object) -> object:
-        if value != "all" and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-            raise ValueError("must be a whole number from 1 up, or `all` for every core")
-        return value
+    _workers = pydantic.field_validator("workers", mode="before")(check_workers)
 
     @pydantic.field_validator("categories")
     @classmethod
