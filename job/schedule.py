@@ -25,7 +25,9 @@ from job.errors import CurateError, WorkersDiedError, as_curate_error, causes
 from job.output.folder import OutputFolder
 from job.output.limits import check_malformed
 from job.plan.work import CategoryWork, Run
-from job.progress import Download, ShowProgress, Snapshot, progress_display, watched
+from job.progress.display import ShowProgress, progress_display
+from job.progress.snapshots import Download, Snapshot
+from job.progress.watched import watched
 from job.recipe.protocol import RecipeSettings
 from job.recipe.registry import make_recipe
 from job.source.fetch.cache import cache_folder

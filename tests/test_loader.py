@@ -29,7 +29,9 @@ from job.config.models import JobConfig
 from job.errors import Interrupted, RefusedError, UsageError
 from job.loader import ItemLoader
 from job.output.folder import OutputFolder
-from job.progress import Download, ShowProgress, Snapshot
+from job.progress import display
+from job.progress.display import Progressing, ShowProgress
+from job.progress.snapshots import Snapshot
 from job.run import Outcome, run_job
 from tests.conftest import Curate, shards, tree
 from tests.source.own_catalogue import FIELDS, goods, goods_table
@@ -425,7 +427,7 @@ def test_a_notebook_has_the_bar(
     capsys: pytest.CaptureFixture[str],
     in_notebook: bool,
 ) -> None:
-    shown: list[Snapshot | Download] = []
+    shown: list[Progressing] = []
 
     @contextmanager
     def bar() -> Generator[ShowProgress]:
@@ -437,7 +439,7 @@ def test_a_notebook_has_the_bar(
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name, package=None: with_widgets.get(name) or find_spec(name, package)
     )
-    monkeypatch.setattr(progress, "_bar", bar)
+    monkeypatch.setattr(display, "_bar", bar)
     settings = {"source.fields": FIELDS, "limit": 20}
     ItemLoader("Kettles", source=Path(kettles.output).parent, output=tmp_path / "out", settings=settings).load()
     line = "Kettles: 1 of 1 partitions · 20 rows"
@@ -451,5 +453,5 @@ def test_the_bar_is_in_the_cell_of_a_notebook_and_on_a_terminal_s_standard_error
     monkeypatch: pytest.MonkeyPatch, in_notebook: bool
 ) -> None:
     monkeypatch.setattr(rich.console, "_is_jupyter", lambda: in_notebook)
-    console = progress._console()  # pyright: ignore[reportPrivateUsage]
+    console = display._console()  # pyright: ignore[reportPrivateUsage]
     assert (console.is_jupyter, console.file is sys.stderr) == (in_notebook, not in_notebook)

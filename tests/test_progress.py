@@ -15,9 +15,10 @@ import rich.console
 from rich.cells import cell_len
 from rich.console import Console
 
-from job import progress
 from job.cluster.counting import Inside
-from job.progress import Download, Snapshot, fitted, progress_display
+from job.progress import display, watched
+from job.progress.display import fitted, progress_display
+from job.progress.snapshots import Download, Snapshot
 from job.recipe.verdicts import KEPT, MALFORMED
 from job.source.read.partitions import Partition
 
@@ -48,7 +49,7 @@ class Work:
 
 def snapshot(inside: dict[int, Inside], **records: Record) -> Snapshot:
     work: Any = Work(records={int(name.removeprefix("of_")): record for name, record in records.items()})
-    return progress._snapshot(work, inside)  # pyright: ignore[reportPrivateUsage]
+    return watched._snapshot(work, inside)  # pyright: ignore[reportPrivateUsage]
 
 
 def test_rows_inside_partitions_count_before_any_is_done() -> None:
@@ -73,7 +74,7 @@ def test_all_of_a_category_is_1_also_without_rows() -> None:
     record = Record(0, {})
     assert snapshot({}, of_0=record, of_1=record, of_2=record).share == 1.0
     work: Any = Work(Plan(partitions=[Partition(0, 0, 0)]), {0: record})
-    assert progress._snapshot(work, {}).share == 1.0  # pyright: ignore[reportPrivateUsage]
+    assert watched._snapshot(work, {}).share == 1.0  # pyright: ignore[reportPrivateUsage]
 
 
 AT = Snapshot("Toys", 5, 2, num_rows=12_345, rows_inside=345, num_items=3_000, new_rows=6_000, elapsed_s=2)
@@ -121,8 +122,8 @@ def test_the_text_beside_a_bar_has_the_parts_that_there_is_room_for(width: int, 
 @pytest.mark.parametrize("count", [1, 34])
 def test_bars_fit_into_the_screen(monkeypatch: pytest.MonkeyPatch, width: int, count: int) -> None:
     screen = Console(file=io.StringIO(), width=width, height=24, force_terminal=True, color_system=None)
-    monkeypatch.setattr(progress, "_console", lambda: screen)
-    with progress._bar() as show:  # pyright: ignore[reportPrivateUsage]
+    monkeypatch.setattr(display, "_console", lambda: screen)
+    with display._bar() as show:  # pyright: ignore[reportPrivateUsage]
         for number in range(count):
             for share in (0.0, 0.5, 1.0):
                 done = round(share * 1_250)
@@ -150,7 +151,7 @@ def test_a_notebook_without_widgets_has_plain_lines(
 
     monkeypatch.setattr(rich.console, "_is_jupyter", lambda: True)
     monkeypatch.setattr(importlib.util, "find_spec", found)
-    assert progress._is_live() == has_widgets  # pyright: ignore[reportPrivateUsage]
+    assert display._is_live() == has_widgets  # pyright: ignore[reportPrivateUsage]
     if not has_widgets:
         with progress_display(quiet=False) as show:
             show(replace(AT, done=5, share=1.0))
@@ -163,7 +164,7 @@ def test_records_are_looked_for_as_rarely_as_the_storage_wants_and_rows_are_show
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A look at the records of a bucket costs requests, and the pace of the work is reckoned from look to look."""
-    monkeypatch.setattr(progress, "_LOOK_S", 0.01)
+    monkeypatch.setattr(watched, "_LOOK_S", 0.01)
     looks: list[int] = []
     after, between = list[Snapshot](), list[Snapshot]()
     work: Any = Work()
@@ -171,7 +172,7 @@ def test_records_are_looked_for_as_rarely_as_the_storage_wants_and_rows_are_show
     output: Any = SimpleNamespace(store=SimpleNamespace(poll_s=0.5))
     rows = itertools.count(1)
     inside = lambda: {1: Inside(next(rows), 1_500)}  # noqa: E731
-    with progress.watched(work, output, after.append, inside, between.append):
+    with watched.watched(work, output, after.append, inside, between.append):
         until = time.monotonic() + 30
         while len(after) < 2 and time.monotonic() < until:
             time.sleep(0.01)

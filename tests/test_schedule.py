@@ -24,7 +24,9 @@ from job.output.folder import OutputFolder
 from job.output.records import Record
 from job.plan.sources import find_sources
 from job.plan.work import plan_work
-from job.progress import ShowProgress, Snapshot, watched
+from job.progress.display import ShowProgress
+from job.progress.snapshots import Snapshot
+from job.progress.watched import watched
 from job.run import run_job
 from job.source.files import CategorySource
 from job.storage.folder import Folder

@@ -24,7 +24,7 @@ from job.bench.report.table import bench_lines, memory_lines
 from job.bench.request import Request
 from job.cluster.own_ray import check_shared_memory
 from job.errors import quoted, write_failed
-from job.progress import counted
+from job.progress.display import counted
 
 
 def run_bench(request: Request, say: Callable[[str], None]) -> Iterator[str]:

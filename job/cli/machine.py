@@ -46,7 +46,7 @@ def sample(
     Its files have the layout of the Amazon Reviews 2023 data set on the
     Hugging Face Hub.
     """
-    from job.progress import counted
+    from job.progress.display import counted
     from job.source.sample.catalogue import make_catalogue
 
     if is_address(folder_name):

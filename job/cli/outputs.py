@@ -113,7 +113,7 @@ def diff(
     """
     from job.output.diff.compare import compare
     from job.output.diff.text import difference_lines
-    from job.progress import counted
+    from job.progress.display import counted
 
     difference = compare(first, second, examples, lambda total: counted("items", total))
     if as_json:

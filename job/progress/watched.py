@@ -1,0 +1,109 @@
+"""Watches a category at work: its records as they are written, and how far the partitions without one are.
+
+What is done is read from records, so it is true however often a partition is begun, and works the same on a cluster.
+What is being worked on is told by the tasks themselves, and only a display depends on it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import replace
+
+from job.cluster.counting import Inside
+from job.errors import CurateError, NoAnswerError
+from job.output.folder import OutputFolder
+from job.plan.work import CategoryWork
+from job.progress.snapshots import Snapshot
+from job.recipe.verdicts import KEPT, MALFORMED
+
+_LOOK_S = 0.25
+"""Seconds between two looks at the rows inside partitions."""
+
+
+@contextlib.contextmanager
+def watched(
+    work: CategoryWork,
+    output: OutputFolder,
+    show: Callable[[Snapshot], None],
+    inside: Callable[[], Mapping[int, Inside]] = dict[int, Inside],
+    show_between: Callable[[Snapshot], None] = lambda _: None,
+    fail: Callable[[CurateError], object] = lambda _: None,
+) -> Generator[None]:
+    """Shows the progress of a category while the context lasts.
+
+    Its records are read as they are written, so that the work knows them when it is finished.
+
+    Args:
+        work: the work on the category; its records so far are known.
+        output: the output folder.
+        show: called with a snapshot after each look at the records.
+        inside: returns how far the partitions are that are being worked on, by their numbers.
+        show_between: called with a snapshot between two looks, which are seconds apart in a bucket.
+        fail: called once, with the error, if the output does not answer for so long that the job has to end.
+    """
+    earlier, began = _snapshot(work, {}), time.monotonic()
+    finished, failed = threading.Event(), threading.Event()
+
+    def seen() -> Snapshot:
+        nonlocal began
+        at, now = _snapshot(work, inside()), time.monotonic()
+        new_share = at.share - earlier.share
+        if not new_share:
+            began = now
+        return replace(at, new_rows=at.num_rows - earlier.num_rows, new_share=new_share, elapsed_s=now - began)
+
+    def poll() -> None:
+        looked = time.monotonic()
+        while not finished.wait(_LOOK_S):
+            showing = show_between
+            if time.monotonic() - looked >= output.store.poll_s:
+                showing = show
+                try:
+                    work.look(output, failed)
+                except NoAnswerError as error:
+                    fail(error)
+                    return
+                except (CurateError, OSError):
+                    pass  # the next look may succeed
+                looked = time.monotonic()
+            at = seen()
+            if at.done < at.total and not failed.is_set():
+                showing(at)
+
+    thread = threading.Thread(target=poll, daemon=True)
+    thread.start()
+    try:
+        yield
+    except BaseException:
+        failed.set()  # a look that is still being taken changes and shows nothing any more
+        raise
+    finally:
+        finished.set()
+        if not failed.is_set():
+            thread.join()
+    work.look(output)
+    show(seen())
+
+
+def _snapshot(work: CategoryWork, inside: Mapping[int, Inside]) -> Snapshot:
+    """Adds up the records of a category, and what is known of the partitions without one."""
+    records, partitions = dict(work.records), work.plan.partitions
+    sizes = [max(partition.end - partition.start, 1) for partition in partitions]
+    only_inside = {number: at for number, at in inside.items() if number not in records}
+    rows_inside = sum(at.num_rows for at in only_inside.values())
+    sizes_done = [sizes[number] for number in records]
+    for number, at in only_inside.items():
+        sizes_done.append(min(max(at.position - partitions[number].start, 0), sizes[number]))
+    return Snapshot(
+        work.plan.category,
+        len(partitions),
+        done=len(records),
+        num_rows=sum(record.num_rows for record in records.values()) + rows_inside,
+        rows_inside=rows_inside,
+        num_items=sum(record.funnel.get(KEPT, 0) for record in records.values()),
+        num_malformed=sum(record.funnel.get(MALFORMED, 0) for record in records.values()),
+        share=sum(sizes_done) / sum(sizes),
+    )
