@@ -13,15 +13,16 @@ import itertools
 import platform
 import threading
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from job.cluster.counting import Counts, Inside, counted_rows
+from job.cluster.few_words import in_few_words
 from job.cluster.stoppable import StoppableThread
-from job.errors import CurateError, WorkersDiedError, as_curate_error, causes
+from job.errors import CurateError, WorkersDiedError
 from job.output.folder import OutputFolder
 from job.output.limits import check_malformed
 from job.plan.work import CategoryWork, Run
@@ -279,7 +280,7 @@ class _Round:
             if counts is not None:
                 counter, inside = counts.counter(category), functools.partial(counts.inside, category)
             seen = watched(work, self.run.output, show, inside, self.display, self._failed.append)
-            with seen, _in_few_words():
+            with seen, in_few_words():
                 curate_category(
                     run=self.run,
                     plan=work.plan,
@@ -319,30 +320,3 @@ class _Round:
             except CurateError as error:
                 self._failed.append(error)
         self.display(at)
-
-
-@contextlib.contextmanager
-def _in_few_words() -> Generator[None]:
-    """Raises the error of a Ray task without what Ray adds to it."""
-    try:
-        yield
-    except Exception as error:
-        from ray.exceptions import OutOfMemoryError, RayError, RayTaskError
-
-        if any(isinstance(cause, OutOfMemoryError) for cause in causes(error)):
-            raise WorkersDiedError(
-                "memory ran out, and Ray has killed a worker\n"
-                "what was finished is kept: make memory free, or lower --workers, then run the same command again"
-            ) from None
-        if friendly := as_curate_error(error):
-            raise friendly from None
-        if any(isinstance(cause, RayTaskError) and not isinstance(cause.cause, RayError) for cause in causes(error)):
-            raise  # a bug in our own code keeps its traceback
-        for cause in causes(error):
-            if isinstance(cause, RayError) and not isinstance(cause, RayTaskError):
-                said = (str(cause).strip().splitlines() or ["it does not say why"])[0]
-                raise CurateError(
-                    f"Ray failed: {type(cause).__name__}: {said}\n"
-                    "what was finished is kept: run the same command again to go on"
-                ) from None
-        raise

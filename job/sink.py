@@ -24,6 +24,7 @@ from ray.data.datasource import Datasink
 from job.output.folder import OutputFolder
 from job.output.lock.ownership import check_owner
 from job.output.records import CategoryPlan, Record
+from job.output.section import record_name
 from job.output.shard import REJECTS_SCHEMA, content_digest, items_schema, parquet_bytes
 from job.output.totals import check_adds_up
 from job.recipe.protocol import CATEGORY, RecipeDescription
@@ -90,14 +91,14 @@ class ShardSink(Datasink[None]):
         items = self._items(rows.filter(pc.equal(rows["verdict"], KEPT)))
         malformed = rows.filter(pc.equal(rows["verdict"], MALFORMED))
         del rows  # writing needs memory too
-        shard = self._output.shard_name(category, partition, len(self._plan.partitions))
+        shard = self._plan.shard_name(partition)
         content = parquet_bytes(items)
         self._output.write(shard, content)
         planned = self._plan.partitions[partition]
         file = self._plan.identity.files[planned.file].name
         rejects, rejects_content = None, b""
         if funnel.get(MALFORMED):
-            rejects = self._output.rejects_name(category, partition)
+            rejects = self._plan.rejects_name(partition)
             rejects_content = parquet_bytes(self._rejects(malformed, file))
             self._output.write(rejects, rejects_content)
         record = Record(
@@ -121,7 +122,7 @@ class ShardSink(Datasink[None]):
             source_digest=source_digest.decode("ascii") if source_digest else UNSET,
             elapsed_s=round(elapsed_s, 3),
         )
-        self._output.write_json(self._output.record_name(category, partition), record)
+        self._output.write_json(record_name(category, partition), record)
         self._output.unmark_running(category, partition)
 
     def _items(self, rows: pa.Table) -> pa.Table:

@@ -23,7 +23,7 @@ import ray
 import rich.console
 
 import job
-from job import Item, loader, progress
+from job import Item, loader
 from job.cluster import start as cluster
 from job.config.models import JobConfig
 from job.errors import Interrupted, RefusedError, UsageError

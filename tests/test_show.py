@@ -12,7 +12,7 @@ from job.config.models import JobConfig
 from job.output.records import Plan
 from job.output.totals import CategoryTotals, Manifest, complete
 from job.recipe.verdicts import KEPT, MALFORMED
-from job.show import funnel_table, published_lines, wrapped
+from job.show.items import funnel_table, published_lines, wrapped
 
 
 def made(**num_items: int) -> Manifest:

@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from job.cli import catalogue, machine, outputs, recipes, running
+from job.cli import catalogue, crafting, machine, outputs, recipes, running
 from job.cli.unknown import Command
 from job.errors import CurateError, as_curate_error, printable
 from job.signals import INTERRUPTED, only_follows
@@ -32,7 +32,7 @@ app = typer.Typer(
 )
 
 _COMMANDS = {
-    "Curate": [running.run, catalogue.categories, machine.sample, machine.config],
+    "Curate": [running.run, crafting.craft, catalogue.categories, machine.sample, machine.config],
     "Make a recipe": [recipes.recipes, recipes.try_],
     "Look at an output": [outputs.show, outputs.status, outputs.rejects, outputs.verify, outputs.diff],
     "Use a Ray cluster": [running.submit, running.stop],
@@ -43,6 +43,10 @@ _EXAMPLES = {
         "curate run --source out/catalogue --output out/first",
         "curate run configs/appliances.yaml --workers 2",
         "curate run --category Toys_and_Games --limit 1000 --dry-run",
+    ],
+    "craft": [
+        "curate craft --items out/first --output out/set",
+        "curate craft configs/pricer-2024.yaml --dry-run",
     ],
     "categories": ["curate categories", "curate categories --source out/catalogue --json"],
     "sample": ["curate sample out/toys --rows 5000 --category Toys --form jsonl"],

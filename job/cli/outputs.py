@@ -10,7 +10,7 @@ import typer
 
 from job.cli.options import OutputArgument
 from job.cli.printing import print_line, print_notice, terminal_width
-from job.errors import UsageError
+from job.errors import UsageError, quoted
 
 
 def show(
@@ -19,11 +19,24 @@ def show(
         list[int] | None,
         typer.Argument(metavar="N", help="Numbers of items, counted from 0; the first item unless given."),
     ] = None,
+    split: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Of a training set: train, validation or test.")
+    ] = None,
 ) -> None:
-    """Print items of an output."""
-    from job.show import item_lines
+    """Print items of an output, or rows of a training set."""
+    from job.output.folder import open_any
+    from job.output.training_set.plan import SetPlan
+    from job.show.items import item_lines
+    from job.show.training_set import row_lines
 
-    for line in item_lines(out, numbers or [0], terminal_width()):
+    _, plan = open_any(out)
+    if isinstance(plan, SetPlan):
+        lines = row_lines(out, split, numbers or [0], terminal_width())
+    elif split is not None:
+        raise UsageError(f"--split is for training sets, and {out} holds items: curate show {quoted(out)} 0")
+    else:
+        lines = item_lines(out, numbers or [0], terminal_width())
+    for line in lines:
         typer.echo(line)
 
 
@@ -65,7 +78,7 @@ def rejects(out: OutputArgument) -> None:
 
     Malformed rows are kept aside, exactly as they were read.
     """
-    from job.show import reject_lines
+    from job.show.items import reject_lines
 
     for line in reject_lines(out):
         typer.echo(line)

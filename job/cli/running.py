@@ -55,7 +55,7 @@ def run(
     job = read_job(config, source, category, output, workers, limit, assign, skip_damaged_files=skip_damaged_files)
 
     from job.run import prospects, run_job
-    from job.show import funnel_table, outcome_lines, prospect_lines, prospects_json
+    from job.show.items import funnel_table, outcome_lines, prospect_lines, prospects_json
     from job.source.find.passed_over import PassedOver
 
     silent = quiet or as_json

@@ -193,3 +193,11 @@ def _check_places(preset: str, given: Mapping[str, Any], filled: Mapping[str, An
             raise ValueError(  # noqa: TRY004 (pydantic passes no other one on)
                 f"splits.{name}: {preset} divides by rows: give a whole number, or `rest`"
             )
+
+
+SECTIONS: dict[tuple[int | str, ...], type[Section]] = {
+    (): CraftConfig,
+    ("sample",): SampleConfig,
+    ("splits",): SplitsConfig,
+}
+"""The sections of the config, by where they stand in it."""

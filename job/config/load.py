@@ -6,19 +6,24 @@ import contextlib
 import copy
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 import pydantic
 import yaml
 from pydantic import BaseModel
 
 from job.config.addresses import without_secrets
+from job.config.craft import SECTIONS as CRAFT_SECTIONS
+from job.config.craft import CraftConfig
 from job.config.models import JobConfig, SourceConfig
 from job.config.yaml_file import YAML_MISTAKES, number_in, parse_yaml, quoted_at, read_settings
 from job.errors import UsageError, nearest, printable, quoted
 from job.recipe.custom.code import is_custom, located_from
 from job.recipe.registry import DEFAULT, RECIPES, settings_type
+
+_Config = TypeVar("_Config", bound=BaseModel)
 
 _PROBLEMS_SHOWN = 10
 _SIMILAR = 0.75
@@ -46,7 +51,6 @@ def load_config(
     Raises:
         UsageError: when the file cannot be read, a key is unknown, or a value does not fit.
     """
-    where = "the command line" if path is None else str(path)
     settings = {} if path is None else read_settings(Path(path))
     overrides = dict(overrides or {})
     _locate_recipe(settings, Path() if path is None else Path(path).parent)
@@ -58,14 +62,55 @@ def load_config(
         _override(settings, key, value)
     _locate_recipe(settings, Path())
     try:
-        return _validated(settings)
+        return _validated(settings, JobConfig)
     except pydantic.ValidationError as error:
-        keys = _keys_by_section(settings)
-        problems = list(_problems(error))
-        advice = [_advice(problem, path, overrides, typed or {}) for problem in problems[:_PROBLEMS_SHOWN]]
-        lines = [_describe(problem, keys, each) for problem, each in zip(problems, advice, strict=False)]
-        lines += [f"and {len(problems) - _PROBLEMS_SHOWN:,} more"] if len(problems) > _PROBLEMS_SHOWN else []
-        raise UsageError(f"{where}: " + "\n".join(lines) + "\nall keys and their defaults: curate config") from None
+        given = _Given(path, overrides, typed or {})
+        raise _wrong(error, given, _keys_by_section(settings), "curate config") from None
+
+
+def load_craft_config(
+    path: str | Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    typed: Mapping[str, str] | None = None,
+) -> CraftConfig:
+    """Reads the config of a training set; arguments and errors are as for `load_config`."""
+    settings = {} if path is None else read_settings(Path(path))
+    overrides = dict(overrides or {})
+    for key, value in overrides.items():
+        _override(settings, key, value)
+    try:
+        return _validated(settings, CraftConfig)
+    except pydantic.ValidationError as error:
+        keys = {location: list(section.model_fields) for location, section in CRAFT_SECTIONS.items()}
+        raise _wrong(error, _Given(path, overrides, typed or {}), keys, "curate config --craft") from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """Where the values of a config come from."""
+
+    path: str | Path | None
+    overrides: Mapping[str, Any]
+    typed: Mapping[str, str]
+
+
+def _wrong(
+    error: pydantic.ValidationError, given: _Given, keys: Mapping[tuple[int | str, ...], list[str]], command: str
+) -> UsageError:
+    """Returns an error that says everything that is wrong with a config.
+
+    Args:
+        error: what is wrong.
+        given: where its values come from.
+        keys: the keys that each section can have.
+        command: prints all keys.
+    """
+    where = "the command line" if given.path is None else str(given.path)
+    problems = list(_problems(error))
+    advice = [_advice(problem, given) for problem in problems[:_PROBLEMS_SHOWN]]
+    lines = [_describe(problem, keys, each) for problem, each in zip(problems, advice, strict=False)]
+    lines += [f"and {len(problems) - _PROBLEMS_SHOWN:,} more"] if len(problems) > _PROBLEMS_SHOWN else []
+    return UsageError(f"{where}: " + "\n".join(lines) + f"\nall keys and their defaults: {command}")
 
 
 def parse_assignment(assignment: str) -> tuple[str, Any]:
@@ -89,7 +134,7 @@ def parse_assignment(assignment: str) -> tuple[str, Any]:
         raise UsageError(f"--set {assignment}: the value is not YAML: {error}") from None
 
 
-def dump_config(config: JobConfig) -> str:
+def dump_config(config: BaseModel) -> str:
     """Writes a config as YAML, every key with its value and what it means."""
     lines: list[str] = []
 
@@ -126,10 +171,10 @@ def _locate_recipe(settings: Mapping[str, Any], folder: Path) -> None:
         recipe["name"] = located_from(recipe["name"], folder)
 
 
-def _validated(settings: dict[str, Any]) -> JobConfig:
+def _validated(settings: dict[str, Any], model: type[_Config]) -> _Config:
     """Validates settings. Raises `pydantic.ValidationError`, also when numbers that YAML takes for text do not help."""
     try:
-        return JobConfig.model_validate(settings)
+        return model.model_validate(settings)
     except pydantic.ValidationError as error:
         settings = copy.deepcopy(settings)
         changed = False
@@ -138,7 +183,7 @@ def _validated(settings: dict[str, Any]) -> JobConfig:
                 changed |= _as_number(settings, problem["loc"], is_whole=problem["type"] == "int_type")
         if not changed:
             raise
-    return JobConfig.model_validate(settings)
+    return model.model_validate(settings)
 
 
 def _as_number(settings: Any, location: Sequence[int | str], *, is_whole: bool) -> bool:
@@ -154,9 +199,7 @@ def _as_number(settings: Any, location: Sequence[int | str], *, is_whole: bool) 
     return False
 
 
-def _advice(
-    problem: Any, path: str | Path | None, overrides: Mapping[str, Any], typed: Mapping[str, str]
-) -> str | None:
+def _advice(problem: Any, where: _Given) -> str | None:
     """Returns what to type instead of a bare `No` or `2023` where text is meant; None where that is not the mistake."""
     given = problem["input"]
     if problem["type"] not in {"string_type", "tuple_type"} or isinstance(given, str | list | dict):
@@ -164,14 +207,14 @@ def _advice(
     location = problem["loc"]
     if location[-1] == "[key]":
         return "write it in quotes"
-    keys = [key for key in overrides if location[: key.count(".") + 1] == (*key.split("."),)]
+    keys = [key for key in where.overrides if location[: key.count(".") + 1] == (*key.split("."),)]
     key = max(keys, key=len, default="")
     found = None
     with contextlib.suppress(OSError, *YAML_MISTAKES):
-        if key in typed:
-            found = quoted_at(typed[key], location[key.count(".") + 1 :])
-        elif not key and path is not None:
-            found = quoted_at(Path(path).read_text(encoding="utf-8"), location)
+        if key in where.typed:
+            found = quoted_at(where.typed[key], location[key.count(".") + 1 :])
+        elif not key and where.path is not None:
+            found = quoted_at(Path(where.path).read_text(encoding="utf-8"), location)
     if found is None:
         return None
     written, repaired = found

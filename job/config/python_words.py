@@ -14,6 +14,7 @@ from job.config.yaml_file import YAML_MISTAKES, parse_yaml
 
 COMMANDS = (
     "run",
+    "craft",
     "sample",
     "config",
     "categories",

@@ -13,7 +13,7 @@ from job.recipe.protocol import RecipeDescription
 _MARKUP = re.compile(r"[\\`*\[\]<>|~&#]")
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Escapes text so that Markdown and HTML show it as it is, within one table cell."""
     return _MARKUP.sub(r"\\\g<0>", printable(text))
 
@@ -36,18 +36,18 @@ def card(manifest: Manifest, recipe: RecipeDescription, *, empty_configs: bool =
     ]
     front = yaml.safe_dump({"configs": configs, "task_categories": ["text-generation"]}, sort_keys=False)
     rows = "\n".join(
-        f"| {_plain(name)} | {totals.num_rows:,} | {totals.num_items:,} |"
+        f"| {plain(name)} | {totals.num_rows:,} | {totals.num_items:,} |"
         for name, totals in manifest.categories.items()
     )
-    about = f"{_plain(recipe.summary)} " if recipe.summary else ""
+    about = f"{plain(recipe.summary)} " if recipe.summary else ""
     commits = {totals.repository for totals in manifest.categories.values() if totals.repository}
     sources = "".join(
-        f"\nRows of {_plain(each.dataset)} at commit {_plain(each.commit)}.\n"
+        f"\nRows of {plain(each.dataset)} at commit {plain(each.commit)}.\n"
         for each in sorted(commits, key=lambda each: (each.dataset, each.commit))
     )
-    damaged = "".join(f"\nLeft out: {_plain(damage.cause)}\n" for damage in manifest.damaged)
+    damaged = "".join(f"\nLeft out: {plain(damage.cause)}\n" for damage in manifest.damaged)
     text = (
-        f"---\n{front}---\n\n# {_plain(recipe.heading or recipe.name)}\n\n{about}Made by curate.\n\n"
+        f"---\n{front}---\n\n# {plain(recipe.heading or recipe.name)}\n\n{about}Made by curate.\n\n"
         f"| category | rows read | items |\n|---|---|---|\n{rows}\n{sources}{damaged}"
     )
     return text.encode("utf-8")

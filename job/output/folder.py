@@ -10,6 +10,7 @@ import contextlib
 import shutil
 from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 import msgspec
 import pyarrow as pa
@@ -18,15 +19,21 @@ from job.config.addresses import located
 from job.config.names import check_category
 from job.errors import CurateError, RefusedError, UsageError, quoted
 from job.output.nearby import PLAN, outputs_around, similar_output
-from job.output.records import VERSION, CategoryPlan, LastRun, Plan, Record
+from job.output.records import VERSION, LastRun, Plan
 from job.output.sealed import intact, sealed, unsealed
+from job.output.section import Committed, Section, mark_name, record_name
 from job.output.shard import table_in
 from job.output.totals import Manifest
+from job.output.training_set.plan import SET_VERSION, SetPlan
+from job.output.training_set.totals import SetManifest
 from job.recipe.protocol import check_description
 from job.storage.store import open_store
 
+R = TypeVar("R", bound=Committed)
+
 MANIFEST, CARD, LAST_RUN, LOCK = "manifest.json", "README.md", "_run.json", "_lock"
 _WITH_CATEGORIES = ("data", "_rejects", "_partitions", "_running")
+_NAME_ANOTHER = "nothing was touched; name another folder: --output DIR"
 LEFT_OVER = {"_tmp", "_scratch", "_running", LOCK}
 """Names that a killed run leaves behind, for the next run to remove."""
 
@@ -46,18 +53,6 @@ class OutputFolder:
     def where(self, name: str) -> str:
         """Returns the path or address of a file, for messages."""
         return f"{self.root}/{name}"
-
-    def shard_name(self, category: str, partition: int, count: int) -> str:
-        """Returns the name of a shard."""
-        return f"data/{category}/items-{partition:05d}-of-{count:05d}.parquet"
-
-    def rejects_name(self, category: str, partition: int) -> str:
-        """Returns the name of a partition's rejects."""
-        return f"_rejects/{category}/{partition:05d}.parquet"
-
-    def record_name(self, category: str, partition: int) -> str:
-        """Returns the name of a partition's record."""
-        return f"_partitions/{category}/{partition:05d}.json"
 
     def check_links(self, categories: Iterable[str]) -> None:
         """Raises RefusedError when a folder in it is a link: files would be written and removed somewhere else."""
@@ -81,7 +76,26 @@ class OutputFolder:
         self.write(name, sealed(value))
 
     def plan(self) -> Plan | None:
-        """Reads the plan; None when there is none.
+        """Reads the plan of items; None when there is none.
+
+        Raises:
+            RefusedError: when another version of this program wrote it, or it is that of a training set.
+            CurateError: when it is damaged.
+        """
+        plan = self.any_plan()
+        if isinstance(plan, SetPlan):
+            raise RefusedError(f"{self.root} holds a training set, and not items\n{_NAME_ANOTHER}")
+        return plan
+
+    def set_plan(self) -> SetPlan | None:
+        """Reads the plan of a training set; None when there is none. Raises as `plan` does."""
+        plan = self.any_plan()
+        if isinstance(plan, Plan):
+            raise RefusedError(f"{self.root} holds items, and not a training set\n{_NAME_ANOTHER}")
+        return plan
+
+    def any_plan(self) -> Plan | SetPlan | None:
+        """Reads the plan of items or of a training set; None when there is none.
 
         Raises:
             RefusedError: when another version of this program wrote it.
@@ -92,11 +106,14 @@ class OutputFolder:
             return None
         try:
             version = msgspec.json.decode(content, type=_Versioned).version
-            if version != VERSION:
+            if version not in (VERSION, SET_VERSION):
                 raise RefusedError(
-                    f"{self.where(PLAN)} has version {version}, this program writes {VERSION}\n"
-                    "nothing was touched; name another folder: --output DIR"
+                    f"{self.where(PLAN)} has version {version}, this program writes {VERSION}\n{_NAME_ANOTHER}"
                 )
+            if version == SET_VERSION:
+                made = unsealed(content, SetPlan)
+                check_description(made.recipe)
+                return made
             plan = unsealed(content, Plan)
             check_description(plan.description)
             for category in plan.categories.values():  # it becomes a part of paths
@@ -113,48 +130,54 @@ class OutputFolder:
         """Reads the manifest; None while the output is not complete, or when the manifest is damaged."""
         return intact(self.store.read(MANIFEST), Manifest)
 
+    def set_manifest(self) -> SetManifest | None:
+        """Reads the manifest of a training set; None while it is not complete, or when the manifest is damaged."""
+        return intact(self.store.read(MANIFEST), SetManifest)
+
     def last_run(self) -> LastRun | None:
         """Reads how the last run ended, or that it began; None when nothing is known of it."""
         return intact(self.store.read(LAST_RUN), LastRun)
 
-    def records(self, plan: CategoryPlan, but: Container[int] = ()) -> list[Record]:
-        """Reads the records of a category's finished partitions, in their order.
+    def records(self, section: Section[R], but: Container[int] = ()) -> list[R]:
+        """Reads the records of a section's finished work, in their order.
 
         Args:
-            plan: the category's plan.
-            but: partitions whose records are known already, and are not read.
+            section: a category's plan, or a split.
+            but: numbers of the records that are known already, and are not read.
 
         Returns:
-            The records. A partition without one is not done: its record is missing, damaged or of another plan, or the
-            shard that the record names is not there.
+            The records. Work without one is not done: its record is missing, damaged or of another plan, or the shard
+            that the record names is not there.
         """
-        category, count = plan.category, len(plan.partitions)
-        written = self.store.sizes(f"_partitions/{category}")
-        names = {number: self.record_name(category, number) for number in range(count) if number not in but}
+        written = self.store.sizes(f"_partitions/{section.name}")
+        names = {number: record_name(section.name, number) for number in range(section.count) if number not in but}
         wanted = {number: name for number, name in names.items() if name in written}
         if not wanted:
             return []
-        sizes = self._sizes_of(category)
+        sizes = self._sizes_of(section)
         found = zip(wanted, self.store.read_all(wanted.values()), strict=True)
-        read = [(number, intact(content, Record)) for number, content in found]
-        return [record for number, record in read if record and self._is_done(plan, number, record, sizes)]
+        read = [(number, intact(content, section.record_type)) for number, content in found]
+        return [record for number, record in read if record and self._is_done(section, number, record, sizes)]
 
-    def _is_done(self, plan: CategoryPlan, partition: int, record: Record, sizes: dict[str, int]) -> bool:
-        if (record.digest, record.partition) != (plan.digest, partition):
+    def _is_done(self, section: Section[R], number: int, record: R, sizes: dict[str, int]) -> bool:
+        if (record.digest, record.partition) != (section.digest, number):
             return False
-        named = {self.shard_name(plan.category, partition, len(plan.partitions)): record.shard_bytes}
+        named = {section.shard_name(number): record.shard_bytes}
         if record.rejects is not None:
-            named[self.rejects_name(plan.category, partition)] = record.rejects_bytes
+            named[str(section.rejects_name(number))] = record.rejects_bytes
         said = [name for name in (record.shard, record.rejects) if name is not None]
         return list(named) == said and all(sizes.get(name) == size for name, size in named.items())
 
-    def lost(self, plan: CategoryPlan, records: Iterable[Record]) -> list[Record]:
+    def lost(self, section: Section[R], records: Iterable[R]) -> list[R]:
         """Returns the records whose files are gone, or have another size by now."""
-        sizes = self._sizes_of(plan.category)
-        return [record for record in records if not self._is_done(plan, record.partition, record, sizes)]
+        sizes = self._sizes_of(section)
+        return [record for record in records if not self._is_done(section, record.partition, record, sizes)]
 
-    def _sizes_of(self, category: str) -> dict[str, int]:
-        return {**self.store.sizes(f"data/{category}"), **self.store.sizes(f"_rejects/{category}")}
+    def _sizes_of(self, section: Section[Any]) -> dict[str, int]:
+        sizes: dict[str, int] = {}
+        for folder in folders_of(section):
+            sizes |= self.store.sizes(folder)
+        return sizes
 
     def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
         """Reads one of its Parquet files, or some columns of it. Raises CurateError when it cannot be read."""
@@ -173,35 +196,35 @@ class OutputFolder:
         """Tells whether the folder is empty or does not exist."""
         return self.store.top() <= {*LEFT_OVER, LAST_RUN}
 
-    def has_begun(self, plan: CategoryPlan) -> bool:
-        """Tells whether anything was made of a category: it has a record, a shard or rejects."""
-        return any(self.store.sizes(f"{folder}/{plan.category}") for folder in ("_partitions", "data", "_rejects"))
+    def has_begun(self, section: Section[Any]) -> bool:
+        """Tells whether anything was made of a section: it has a record, a shard or rejects."""
+        return any(map(self.store.sizes, (f"_partitions/{section.name}", *folders_of(section))))
 
     def has_left_over(self) -> bool:
         """Tells whether a run is working in the folder, or was killed in it."""
         return not LEFT_OVER.isdisjoint(self.store.top())
 
-    def mark_running(self, category: str, partition: int, where: str) -> list[str]:
-        """Marks a partition as begun. A mark that cannot be written is no error.
+    def mark_running(self, section: str, number: int, where: str) -> list[str]:
+        """Marks work as begun. A mark that cannot be written is no error.
 
         Args:
-            category: its category.
-            partition: its number.
+            section: name of its category or split.
+            number: number of its shard.
             where: id of the node that begins it.
 
         Returns:
             Where it was begun each time without being finished, this time included.
         """
-        return self.store.mark(_mark_name(category, partition), where)
+        return self.store.mark(mark_name(section, number), where)
 
-    def unmark_running(self, category: str, partition: int) -> None:
-        """Removes the mark of a partition."""
+    def unmark_running(self, section: str, number: int) -> None:
+        """Removes the mark of work that was begun."""
         with contextlib.suppress(OSError, CurateError):
-            self.store.remove([_mark_name(category, partition)])
+            self.store.remove([mark_name(section, number)])
 
-    def running(self, category: str) -> int:
-        """Returns how many partitions of a category are begun and not finished."""
-        return len(self.store.sizes(f"_running/{category}"))
+    def running(self, section: str) -> int:
+        """Returns how many shards of a section are begun and not finished."""
+        return len(self.store.sizes(f"_running/{section}"))
 
     def has_running(self) -> bool:
         """Tells whether any partition is begun and not finished."""
@@ -220,28 +243,30 @@ class OutputFolder:
         """Removes unpacked source files."""
         shutil.rmtree(self.scratch, ignore_errors=True)
 
-    def remove_records(self, category: str, partitions: Iterable[int]) -> None:
-        """Removes records, so that their partitions are not finished any more."""
-        self.store.remove(self.record_name(category, number) for number in partitions)
+    def remove_records(self, section: str, numbers: Iterable[int]) -> None:
+        """Removes records, so that their work is not finished any more."""
+        self.store.remove(record_name(section, number) for number in numbers)
 
-    def remove_planned(self, plan: Plan) -> None:
+    def remove_planned(self, plan: Plan | SetPlan) -> None:
         """Removes the files that a plan names, and nothing else."""
         self.store.remove([MANIFEST])
-        for each in plan.categories.values():
-            count = len(each.partitions)
-            self.remove_records(each.category, range(count))
-            self.store.remove(self.shard_name(each.category, number, count) for number in range(count))
-            self.store.remove(self.rejects_name(each.category, number) for number in range(count))
-            for folder in ("data", "_rejects", "_partitions"):
-                self.store.remove_empty(f"{folder}/{each.category}")
+        for section in plan.sections():
+            numbers = range(section.count)
+            self.remove_records(section.name, numbers)
+            self.store.remove(map(section.shard_name, numbers))
+            self.store.remove(name for name in map(section.rejects_name, numbers) if name is not None)
+            for folder in (*folders_of(section), f"_partitions/{section.name}"):
                 self.store.remove_empty(folder)
-        self.store.remove([CARD, LAST_RUN])
+                self.store.remove_empty(folder.partition("/")[0])
+        self.store.remove([CARD, LAST_RUN, *plan.other_files()])
         self.clear_temporary()
         self.store.remove([PLAN])
 
 
-def _mark_name(category: str, partition: int) -> str:
-    return f"_running/{category}/{partition:05d}"
+def folders_of(section: Section[Any]) -> list[str]:
+    """Returns the folders that hold a section's shards and rejects, relative to the output folder."""
+    names = [section.shard_name(0), section.rejects_name(0)]
+    return [name.rpartition("/")[0] for name in names if name is not None]
 
 
 def output_at(text: str) -> OutputFolder:
@@ -257,7 +282,40 @@ def output_at(text: str) -> OutputFolder:
 
 
 def open_output(root: Path | str) -> tuple[OutputFolder, Plan]:
-    """Opens an output folder.
+    """Opens an output folder of items.
+
+    Returns:
+        The folder and its plan.
+
+    Raises:
+        UsageError: when it has none, or holds a training set.
+    """
+    output, plan = open_any(root)
+    if isinstance(plan, SetPlan):
+        raise UsageError(f"{output.root} is a training set, and this command is for items; its items: {plan.items}")
+    return output, plan
+
+
+def open_set(root: Path | str) -> tuple[OutputFolder, SetPlan]:
+    """Opens the folder of a training set.
+
+    Returns:
+        The folder and its plan.
+
+    Raises:
+        UsageError: when it has none, or holds items.
+    """
+    output, plan = open_any(root)
+    if isinstance(plan, Plan):
+        raise UsageError(
+            f"{output.root} holds items, and this command is for training sets\n"
+            f"to make one of them: curate craft --items {quoted(output.root)} --output DIR"
+        )
+    return output, plan
+
+
+def open_any(root: Path | str) -> tuple[OutputFolder, Plan | SetPlan]:
+    """Opens an output folder, of items or of a training set.
 
     Returns:
         The folder and its plan.
@@ -266,7 +324,7 @@ def open_output(root: Path | str) -> tuple[OutputFolder, Plan]:
         UsageError: when it has none.
     """
     output = OutputFolder(root) if isinstance(root, Path) else output_at(root)
-    plan = output.plan()
+    plan = output.any_plan()
     if plan is None and not output.store.exists():
         raise UsageError(f"there is no such folder: {output.root}{similar_output(output.root)}")
     if plan is None:

@@ -85,6 +85,25 @@ class CategoryPlan(msgspec.Struct, frozen=True, kw_only=True, rename={"file_form
     read_columns: list[str] | UnsetType = UNSET
     """Names of the columns that are read of Parquet files; the records' source digests cover them."""
 
+    @property
+    def record_type(self) -> type[Record]:
+        """See `Section`, as for the following ones."""
+        return Record
+
+    @property
+    def name(self) -> str:  # noqa: D102 (see `Section`)
+        return self.category
+
+    @property
+    def count(self) -> int:  # noqa: D102 (see `Section`)
+        return len(self.partitions)
+
+    def shard_name(self, number: int) -> str:  # noqa: D102 (see `Section`)
+        return f"data/{self.category}/items-{number:05d}-of-{self.count:05d}.parquet"
+
+    def rejects_name(self, number: int) -> str:  # noqa: D102 (see `Section`)
+        return f"_rejects/{self.category}/{number:05d}.parquet"
+
     def damage(self, records: Sequence[Record]) -> list[Damage]:
         """Returns everything that is left out because its file is damaged."""
         files = [Damage(file=name, cause=cause) for name, cause in self.damaged_files.items()]
@@ -119,6 +138,14 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     def description(self) -> RecipeDescription:
         """What the recipe that makes the items says of itself."""
         return UNDESCRIBED if self.recipe is UNSET else self.recipe
+
+    def sections(self) -> list[CategoryPlan]:
+        """Returns the parts of the output whose shards are numbered."""
+        return list(self.categories.values())
+
+    def other_files(self) -> list[str]:
+        """Returns further files that belong to such an output."""
+        return []
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):

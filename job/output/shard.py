@@ -41,14 +41,14 @@ def items_schema(recipe: RecipeDescription, keep_columns: Sequence[str] = ()) ->
         types without guessing.
     """
     kept = [pa.field(field.name, field.type) for field in kept_columns(keep_columns)]
-    fields = [*recipe.item_fields(), *kept]
+    return with_features([*recipe.item_fields(), *kept])
+
+
+def with_features(fields: Sequence[pa.Field]) -> pa.Schema:
+    """Returns a schema with the metadata from which `datasets` reads the types."""
     features = {field.name: _feature(field.type) for field in fields}
     metadata = {"huggingface": json.dumps({"info": {"features": features}})}
     return pa.schema(fields, metadata=metadata)
-
-
-_DATASETS_NAMES = {"double": "float64", "float": "float32", "date32[day]": "date32"}
-"""Names that `datasets` has for Arrow types, where they differ from Arrow's own."""
 
 
 def _feature(kind: pa.DataType) -> dict[str, Any]:
@@ -97,3 +97,13 @@ def table_in(content: bytes, columns: Sequence[str] | None = None) -> pa.Table:
     """
     with pq.ParquetFile(pa.BufferReader(content), pre_buffer=False) as file:
         return file.read(columns=columns, use_threads=False)
+
+
+def is_same_schema(found: pa.Schema, expected: pa.Schema) -> bool:
+    """Compares schemas. Parquet has its own name for what a list holds, which is no difference."""
+    types = [(field.name, _type_text(field.type)) for field in found]
+    return types == [(field.name, _type_text(field.type)) for field in expected] and found.metadata == expected.metadata
+
+
+def _type_text(kind: pa.DataType) -> str:
+    return f"list<{_type_text(kind.value_type)}>" if pa.types.is_list(kind) else str(kind)

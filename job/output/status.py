@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from job.errors import printable
-from job.output.folder import open_output
+from job.output.folder import OutputFolder, open_any
 from job.output.limits import damage_lines
+from job.output.lock.owner import Owner
 from job.output.lock.ownership import live_owner
-from job.output.records import LastRun
+from job.output.records import Damage, LastRun
 from job.output.totals import add_funnels
+from job.output.training_set.plan import SetPlan
 from job.recipe.verdicts import KEPT, MALFORMED
 
 
@@ -24,8 +27,12 @@ def status_lines(root: Path | str) -> Iterator[str]:
     Raises:
         UsageError: when it is no output folder.
     """
-    output, plan = open_output(root)
+    output, plan = open_any(root)
     owner = live_owner(output)
+    if isinstance(plan, SetPlan):
+        yield from _set_lines(output, plan, is_at_work=owner is not None)
+        yield from _state_lines(output, owner, is_complete=_is_complete(output, plan), damage=[])
+        return
     manifest = output.manifest()
     is_complete = manifest is not None
     rows = partitions = done = 0
@@ -42,17 +49,47 @@ def status_lines(root: Path | str) -> Iterator[str]:
             f"{rows_here:,} rows · {funnel[KEPT]:,} kept · {funnel[MALFORMED]:,} malformed"
         )
         rows, done, partitions = rows + rows_here, done + len(records), partitions + len(category.partitions)
+    damage = manifest.damaged if manifest is not None else []
+    pace = functools.partial(_pace, rows=rows, partitions=partitions, done=done)
+    yield from _state_lines(output, owner, is_complete=is_complete, damage=damage, pace=pace)
+
+
+def _set_lines(output: OutputFolder, plan: SetPlan, *, is_at_work: bool) -> Iterator[str]:
+    """Yields the progress of each part of a training set."""
+    for part in plan.sections():
+        records = output.records(part)
+        running = output.running(part.name) if is_at_work else 0
+        waiting = max(part.count - len(records) - running, 0)
+        state = f", {running} running, {waiting} waiting" if is_at_work else ""
+        rows = sum(record.num_rows for record in records)
+        yield f"{part.name}: {len(records)} of {part.count} shards done{state} · {rows:,} of {part.num_rows:,} rows"
+
+
+def _is_complete(output: OutputFolder, plan: SetPlan) -> bool:
+    is_whole = all(len(output.records(part)) == part.count for part in plan.sections())
+    return is_whole and output.set_manifest() is not None
+
+
+def _state_lines(
+    output: OutputFolder,
+    owner: Owner | None,
+    *,
+    is_complete: bool,
+    damage: Sequence[Damage],
+    pace: Callable[[LastRun], str] | None = None,
+) -> Iterator[str]:
+    """Yields the state of the run that is working on an output or was the last to."""
     last = output.last_run()
     if last is not None and last.lost_nodes:
         yield from map(printable, last.lost_nodes)
     if owner is not None:
         yield f"a run is working on it: {printable(str(owner))}"
-        if last is not None and last.ended is None:
-            yield _pace(last, rows, partitions, done)
+        if last is not None and last.ended is None and pace is not None:
+            yield pace(last)
         return
-    if is_complete and manifest is not None:
+    if is_complete:
         yield "complete"
-        yield from damage_lines(manifest.damaged)
+        yield from damage_lines(damage)
         return
     yield "not complete"
     if last is not None and last.ended is None:

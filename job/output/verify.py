@@ -5,22 +5,25 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
 from job.errors import CurateError, quoted
 from job.output.card import card
-from job.output.folder import CARD, LAST_RUN, LEFT_OVER, MANIFEST, PLAN, OutputFolder, open_output
+from job.output.folder import CARD, LAST_RUN, LEFT_OVER, MANIFEST, PLAN, OutputFolder, open_any
 from job.output.lock.ownership import live_owner
 from job.output.records import CategoryPlan, Plan, Record
 from job.output.sealed import intact, sealed
-from job.output.shard import REJECTS_SCHEMA, content_digest, items_schema, table_in
+from job.output.section import Section, record_name
+from job.output.shard import REJECTS_SCHEMA, content_digest, is_same_schema, items_schema, table_in
 from job.output.totals import CategoryTotals, add_up, complete
+from job.output.training_set.verify import SetChecks
 from job.recipe.verdicts import KEPT, MALFORMED
 
 
 def verify_output(root: Path | str) -> str:
-    """Reads an output back and compares it with its records.
+    """Reads an output of items or a training set back, and compares it with its records.
 
     Args:
         root: the output folder.
@@ -31,37 +34,30 @@ def verify_output(root: Path | str) -> str:
     Raises:
         CurateError: naming all that is wrong.
     """
-    output, plan = open_output(root)
+    output, plan = open_any(root)
     if owner := live_owner(output):
         raise CurateError(f"a run is working on {output.root}: {owner}\nverify it when that has ended")
+    checks: Any = _ItemChecks(output, plan) if isinstance(plan, Plan) else SetChecks(output, plan)
     files = set(output.store.names())
     is_complete = MANIFEST in files
     wrong: list[str] = []
     unfinished: list[str] = []
-    named = {PLAN, MANIFEST, CARD, LAST_RUN}
-    totals: dict[str, CategoryTotals] = {}
-    for category in plan.categories.values():
-        records = output.records(category)
-        unfinished += _unfinished(output, files, category)
-        wrong += _odd_records(output, files, category, records)
+    named = {PLAN, MANIFEST, CARD, LAST_RUN, *plan.other_files()}
+    for section in plan.sections():
+        records: list[Any] = output.records(section)
+        unfinished += _unfinished(files, section)
+        wrong += _odd_records(output, files, section, records)
+        wrong += checks.section(section, records)
         for record in records:
-            wrong += _shard(output, record, items_schema(plan.description, category.identity.keep_columns))
-            named.add(record.shard)
-            if record.rejects is not None:
-                named.add(record.rejects)
-                wrong += _rejects(output, record)
-        count, counting = len(category.partitions), {record.partition for record in records}
-        for number in range(count):
-            named.add(output.record_name(category.category, number))
+            wrong += checks.shard(section, record)
+            named |= {name for name in (record.shard, record.rejects) if name is not None}
+        counting = {record.partition for record in records}
+        for number in range(section.count):
+            named.add(record_name(section.name, number))
             # A run may have been killed between a shard and its record; or one of them is what is damaged.
             if not is_complete or number not in counting:
-                named.add(output.shard_name(category.category, number, count))
-                named.add(output.rejects_name(category.category, number))
-        if len(records) == count:
-            try:
-                totals[category.category] = add_up(category, records, plan.description)
-            except RuntimeError as error:
-                wrong.append(str(error))
+                named.add(section.shard_name(number))
+                named |= {name for name in [section.rejects_name(number)] if name is not None}
     strangers = sorted(files - named)
     if not is_complete:
         strangers = [name for name in strangers if name.partition("/")[0] not in LEFT_OVER]
@@ -70,58 +66,53 @@ def verify_output(root: Path | str) -> str:
         wrong.append(f"{LAST_RUN}: damaged")
     if is_complete:
         wrong += unfinished
-        if len(totals) == len(plan.categories):
-            wrong += _written_last(output, plan, totals)
+        wrong += checks.written_last()
     if wrong:
         raise CurateError(
             f"{output.root} is not intact:\n" + "\n".join(wrong) + "\nto repair it: remove the files that are damaged, "
             "move away those that belong to nothing, then run the same command again"
         )
     if not is_complete:
-        why = unfinished or ["all partitions are done, but there is no manifest.json"]
+        why = unfinished or [f"all {checks.unit}s are done, but there is no manifest.json"]
         raise CurateError(
             f"{output.root} is not complete; what there is of it is intact:\n" + "\n".join(why) + "\n"
             f"to go on, run the same command again; what the last run said: curate status {quoted(output.root)}"
         )
-    return f"intact: {len(files)} files, {sum(each.num_items for each in totals.values()):,} items"
+    return f"intact: {len(files)} files, {checks.counted()}"
 
 
-def _unfinished(output: OutputFolder, files: Container[str], category: CategoryPlan) -> Iterator[str]:
-    """Yields which partitions have no record."""
-    count = len(category.partitions)
-    absent = [number for number in range(count) if output.record_name(category.category, number) not in files]
+def _unfinished(files: Container[str], section: Section[Any]) -> Iterator[str]:
+    """Yields which shards have no record."""
+    absent = [number for number in range(section.count) if record_name(section.name, number) not in files]
     if absent:
         names = ", ".join(map(str, absent[:5])) + (", ..." if len(absent) > 5 else "")
-        yield f"{category.category}: {len(absent)} of {count} partitions are not done: {names}"
+        unit = "partitions" if isinstance(section, CategoryPlan) else "shards"
+        yield f"{section.name}: {len(absent)} of {section.count} {unit} are not done: {names}"
 
 
 def _odd_records(
-    output: OutputFolder, files: Container[str], category: CategoryPlan, records: Sequence[Record]
+    output: OutputFolder, files: Container[str], section: Section[Any], records: Sequence[Any]
 ) -> Iterator[str]:
-    """Yields which records do not match the plan, or the files that they name."""
-    if category.identity.digest != category.digest:
-        yield f"plan.json: {category.category}: its digest is not that of what determines it"
-    counting = {record.partition: record for record in records}
-    for number, partition in enumerate(category.partitions):
-        record, name = counting.get(number), output.record_name(category.category, number)
-        if record is None and name in files:
-            yield from _not_counting(output, category, number, name)
-        elif record is not None and (record.start, record.end) != (partition.start, partition.end):
-            yield f"{name}: of another range than the plan has"
+    """Yields which records do not count, and why."""
+    counting = {record.partition for record in records}
+    for number in range(section.count):
+        name = record_name(section.name, number)
+        if number not in counting and name in files:
+            yield from _not_counting(output, section, number, name)
 
 
-def _not_counting(output: OutputFolder, category: CategoryPlan, number: int, name: str) -> Iterator[str]:
+def _not_counting(output: OutputFolder, section: Section[Any], number: int, name: str) -> Iterator[str]:
     """Yields why a record that is there does not count: it is damaged or wrong itself, or a file that it names is."""
-    record = intact(output.store.read(name), Record)
+    record = intact(output.store.read(name), section.record_type)
     if record is None:
         yield f"{name}: damaged"
         return
-    if (record.digest, record.partition) != (category.digest, number):
+    if (record.digest, record.partition) != (section.digest, number):
         yield f"{name}: of other work"
         return
-    named = {output.shard_name(category.category, number, len(category.partitions)): (record.shard, record.shard_bytes)}
+    named = {section.shard_name(number): (record.shard, record.shard_bytes)}
     if record.rejects is not None:
-        named[output.rejects_name(category.category, number)] = (record.rejects, record.rejects_bytes)
+        named[str(section.rejects_name(number))] = (record.rejects, record.rejects_bytes)
     for planned, (said, size) in named.items():
         content = output.store.read(planned)
         if said != planned:
@@ -132,13 +123,53 @@ def _not_counting(output: OutputFolder, category: CategoryPlan, number: int, nam
             yield f"{planned}: {len(content):,} bytes, and {size:,} were written"
 
 
+class _ItemChecks:
+    """What is checked of items alone."""
+
+    unit = "partition"
+
+    def __init__(self, output: OutputFolder, plan: Plan) -> None:
+        self._output, self._plan = output, plan
+        self._totals: dict[str, CategoryTotals] = {}
+
+    def section(self, category: CategoryPlan, records: Sequence[Record]) -> Iterator[str]:
+        """Yields what is wrong with a category's records in all."""
+        if category.identity.digest != category.digest:
+            yield f"plan.json: {category.category}: its digest is not that of what determines it"
+        for record in records:
+            partition = category.partitions[record.partition]
+            if (record.start, record.end) != (partition.start, partition.end):
+                name = record_name(category.category, record.partition)
+                yield f"{name}: of another range than the plan has"
+        if len(records) == category.count:
+            try:
+                self._totals[category.category] = add_up(category, records, self._plan.description)
+            except RuntimeError as error:
+                yield str(error)
+
+    def shard(self, category: CategoryPlan, record: Record) -> Iterator[str]:
+        """Yields what is wrong with a shard, and with its rejects."""
+        yield from _shard(self._output, record, items_schema(self._plan.description, category.identity.keep_columns))
+        if record.rejects is not None:
+            yield from _rejects(self._output, record)
+
+    def written_last(self) -> Iterator[str]:
+        """Yields what is wrong with the manifest and the card."""
+        if len(self._totals) == len(self._plan.categories):
+            yield from _written_last(self._output, self._plan, self._totals)
+
+    def counted(self) -> str:
+        """Returns how many rows there are."""
+        return f"{sum(each.num_items for each in self._totals.values()):,} items"
+
+
 def _shard(output: OutputFolder, record: Record, schema: pa.Schema) -> Iterator[str]:
     content = output.store.read(record.shard) or b""
     if hashlib.sha256(content).hexdigest() != record.shard_sha256:
         yield f"{record.shard}: its bytes are not those that were written"
         return
     items = table_in(content)
-    if not _is_same(items.schema, schema):
+    if not is_same_schema(items.schema, schema):
         yield f"{record.shard}: its schema is another"
         return
     if items.num_rows != record.funnel.get(KEPT, 0):
@@ -147,16 +178,6 @@ def _shard(output: OutputFolder, record: Record, schema: pa.Schema) -> Iterator[
         yield f"{record.shard}: its items are not those that its record says"
     if sum(record.funnel.values()) != record.num_rows:
         yield f"{record.shard}: its record does not add up"
-
-
-def _is_same(found: pa.Schema, expected: pa.Schema) -> bool:
-    """Compares schemas. Parquet has its own name for what a list holds, which is no difference."""
-    types = [(field.name, _type_text(field.type)) for field in found]
-    return types == [(field.name, _type_text(field.type)) for field in expected] and found.metadata == expected.metadata
-
-
-def _type_text(kind: pa.DataType) -> str:
-    return f"list<{_type_text(kind.value_type)}>" if pa.types.is_list(kind) else str(kind)
 
 
 def _rejects(output: OutputFolder, record: Record) -> Iterator[str]:

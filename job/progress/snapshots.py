@@ -137,7 +137,7 @@ class Step:
     def line(self) -> str:
         """Returns it as one line of text."""
         words = self.states
-        if self.has_begun and self.done < self.total:
+        if self.already < self.done < self.total:
             left = self.elapsed_s / (self.done - self.already) * (self.total - self.done)
             words = [*words, f"{left:,.0f} s left"]
         return f"{self.title}: {' · '.join(words)}"

@@ -12,6 +12,7 @@ import pyarrow as pa
 from job.output.card import card
 from job.output.folder import CARD, MANIFEST, PLAN, OutputFolder
 from job.output.records import CategoryPlan, Identity, Plan, Record
+from job.output.section import record_name
 from job.output.shard import content_digest, items_schema, parquet_bytes
 from job.output.totals import add_up, complete
 from job.recipe.protocol import RecipeDescription, Roles
@@ -106,7 +107,7 @@ class MadeOutput:
 
     def _write(self, plan: CategoryPlan, number: int, items: pa.Table, dropped: dict[str, int]) -> None:
         content = parquet_bytes(items)
-        shard = self.folder.shard_name(plan.category, number, len(plan.partitions))
+        shard = plan.shard_name(number)
         self.folder.write(shard, content)
         funnel = {**dropped, **({KEPT: items.num_rows} if items.num_rows else {})}
         record = Record(
@@ -128,7 +129,7 @@ class MadeOutput:
             damaged=None,
             elapsed_s=0.1,
         )
-        self.folder.write_json(self.folder.record_name(plan.category, number), record)
+        self.folder.write_json(record_name(plan.category, number), record)
         self._records[plan.category].append(record)
 
     def close(self) -> Path:

@@ -15,6 +15,7 @@ from job.config.models import JobConfig
 from job.errors import CurateError, RefusedError, UsageError
 from job.output.folder import OutputFolder
 from job.output.records import Record
+from job.output.section import record_name
 from job.run import prospects, run_job
 
 ROW = {"title": "Lamp", "price": "24.99", "description": ["A lamp."], "features": ["Bright"], "details": "{}"}
@@ -120,7 +121,7 @@ def test_a_damaged_partition_keeps_its_record_until_ray_is_there(
     output = OutputFolder(out)
     plan = output.plan()
     assert plan is not None
-    shard = output.shard_name("Toys", 0, 1)
+    shard = plan.categories["Toys"].shard_name(0)
     made(out, shard)
     record = Record(
         category="Toys",
@@ -141,7 +142,7 @@ def test_a_damaged_partition_keeps_its_record_until_ray_is_there(
         damaged="its page 3 is damaged",
         elapsed_s=1.0,
     )
-    output.write_json(output.record_name("Toys", 0), record)
+    output.write_json(record_name("Toys", 0), record)
     planned(config)
     assert output.records(plan.categories["Toys"]) == [record]
 

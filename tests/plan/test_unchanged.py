@@ -19,6 +19,7 @@ from job import pipeline
 from job.config.load import load_config
 from job.errors import CurateError, RefusedError
 from job.output.folder import open_output
+from job.output.section import record_name
 from job.plan.unchanged import check_source
 from job.run import Outcome, prospects, run_job
 from tests.conftest import Curate, shards, tree
@@ -262,7 +263,7 @@ def test_older_outputs_are_compared_by_size_and_ends_only(tmp_path: Path) -> Non
     category = msgspec.structs.replace(plan.categories["Toys"], seen=msgspec.UNSET, read_columns=msgspec.UNSET)
     output.write_json("plan.json", msgspec.structs.replace(plan, categories={"Toys": category}))
     for record in output.records(category):
-        name = output.record_name("Toys", record.partition)
+        name = record_name("Toys", record.partition)
         output.write_json(name, msgspec.structs.replace(record, source_digest=msgspec.UNSET))
     (tmp_path / "Toys.jsonl").write_bytes(jsonl({20_000: "brass"}))
     assert curated(tmp_path / "Toys.jsonl", tmp_path / "out").new_partitions == 0

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from job.output.folder import OutputFolder
+from job.output.section import record_name
 from job.output.verify import verify_output
 from job.source.sample.catalogue import make_catalogue
 from tests.conftest import Curate, is_root, shards, tree
@@ -73,7 +74,7 @@ def whole_files(output: Path) -> None:
     for category in planned.categories.values():
         done = {record.partition for record in folder.records(category)}
         for partition in range(len(category.partitions)):
-            if (output / folder.record_name(category.category, partition)).exists():
+            if (output / record_name(category.category, partition)).exists():
                 assert partition in done
 
 

@@ -22,6 +22,7 @@ from job.bench.measure.source import BenchSource
 from job.bench.request import Request
 from job.errors import CurateError
 from job.output.folder import OutputFolder
+from job.output.section import record_name
 from job.recipe.course_2024.settings import Course2024Settings
 from job.recipe.tokenizer import LLAMA3_VOCABULARY_SHA256
 
@@ -163,7 +164,7 @@ def _result_of_job(printed: dict[str, Any], output: Path) -> WorkResult:
         (ended - record.elapsed_s, ended)
         for category in plan.categories.values()
         for record in folder.records(category)
-        for ended in [(output / folder.record_name(record.category, record.partition)).stat().st_mtime]
+        for ended in [(output / record_name(record.category, record.partition)).stat().st_mtime]
     ]
     return WorkResult(
         content_digest=printed["content_digest"],

@@ -151,38 +151,40 @@ def funnel_table(manifest: Manifest, width: int) -> str:
     names = {name: printable(name) for name in manifest.categories}
     everything = [("all", manifest.num_rows, manifest.funnel)]
     totals = [(names[name], each.num_rows, each.funnel) for name, each in manifest.categories.items()]
-    text = _drawn(_reasons(manifest, totals + everything if len(totals) > 1 else totals), _NO_LIMIT)
+    text = drawn(_reasons(manifest, totals + everything if len(totals) > 1 else totals), _NO_LIMIT)
     if max(map(cell_len, text.splitlines())) <= width:
         return text
-    table = _table("category", "rows", "dropped", "malformed", "kept")
+    made = table("category", "rows", "dropped", "malformed", "kept")
     for name, rows, funnel in totals + everything if len(totals) > 1 else totals:
         kept, malformed = funnel.get(KEPT, 0), funnel.get(MALFORMED, 0)
         counts = (rows, rows - malformed - kept, malformed, kept)
-        table.add_row(Text(name), *[f"{count:,}" for count in counts])
-    return f"{_drawn(_reasons(manifest, everything), width)}\n\n{_drawn(table, width)}"
+        made.add_row(Text(name), *[f"{count:,}" for count in counts])
+    return f"{drawn(_reasons(manifest, everything), width)}\n\n{drawn(made, width)}"
 
 
 def _reasons(manifest: Manifest, totals: Sequence[tuple[str, int, dict[str, int]]]) -> Table:
     """Returns a table of a line per verdict and a column per name, with its rows and its funnel."""
-    table = _table("", *[name for name, _, _ in totals])
-    table.add_row("rows", *[f"{rows:,}" for _, rows, _ in totals])
+    made = table("", *[name for name, _, _ in totals])
+    made.add_row("rows", *[f"{rows:,}" for _, rows, _ in totals])
     for verdict in manifest.funnel:
         counts = [f"{funnel.get(verdict, 0):,}" for _, _, funnel in totals]
-        table.add_row(Text(printable(verdict.replace("_", " "))), *counts)
-    return table
+        made.add_row(Text(printable(verdict.replace("_", " "))), *counts)
+    return made
 
 
-def _table(first: str, *others: str) -> Table:
-    table = Table(box=None, pad_edge=False, show_edge=False)
-    table.add_column(Text(first), overflow="fold")
+def table(first: str, *others: str) -> Table:
+    """Returns a table without lines, with a column of names and columns of numbers."""
+    made = Table(box=None, pad_edge=False, show_edge=False)
+    made.add_column(Text(first), overflow="fold")
     for name in others:
-        table.add_column(Text(name), justify="right", no_wrap=True)
-    return table
+        made.add_column(Text(name), justify="right", no_wrap=True)
+    return made
 
 
-def _drawn(table: Table, width: int) -> str:
+def drawn(made: Table, width: int) -> str:
+    """Returns a table as text."""
     stream = io.StringIO()
-    Console(file=stream, width=width).print(table)
+    Console(file=stream, width=width).print(made)
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
 
 

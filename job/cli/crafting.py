@@ -1,0 +1,109 @@
+"""The command that makes training sets: `craft`."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from job.cli import completion
+from job.cli.options import Assign, Fresh, Output, Workers
+from job.cli.printing import print_notice, screen_width
+from job.config.craft import CraftConfig
+from job.config.load import load_craft_config, parse_assignment
+from job.errors import UsageError
+
+CraftConfigArgument = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="CONFIG",
+        help="YAML file with settings; see `curate config --craft`.",
+        autocompletion=completion.configs,
+    ),
+]
+Items = Annotated[
+    str | None, typer.Option(metavar="PATH", help="Finished output of `curate run` that the set is made of.")
+]
+Preset = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Make the set of a course: course-2024 or course-2025.")
+]
+
+
+def craft(
+    config: CraftConfigArgument = None,
+    items: Items = None,
+    output: Output = None,
+    preset: Preset = None,
+    workers: Workers = None,
+    assign: Assign = None,
+    fresh: Fresh = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", metavar="", help="Show what would be drawn, and change nothing.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", metavar="", help="Print nothing but errors.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", metavar="", help="Print one JSON object and nothing else.")
+    ] = False,
+) -> None:
+    """Craft a training set of finished items, or resume one.
+
+    Remove duplicates, draw a sample, divide it into train, validation and
+    test, and write these as sharded Parquet with a prompt and a completion in
+    each row. The same items and settings give the same bytes.
+    """
+    if quiet and as_json:
+        raise UsageError("--quiet and --json exclude each other: one prints nothing, the other one JSON object")
+    settings = read_craft(config, items, output, preset, workers, assign)
+
+    from job.craft import craft_set, set_prospect
+    from job.show.training_set import set_lines, set_prospect_json, set_prospect_lines, set_table
+
+    silent = quiet or as_json
+    say = (lambda _: None) if silent else print_notice
+    if dry_run:
+        prospect = set_prospect(settings, fresh=fresh, quiet=silent, say=say)
+        if as_json:
+            typer.echo(json.dumps(set_prospect_json(settings, prospect)))
+        elif not quiet:
+            for line in set_prospect_lines(settings, prospect, screen_width()):
+                typer.echo(line)
+        return
+    outcome = craft_set(settings, fresh=fresh, quiet=silent, say=say)
+    if as_json:
+        result = msgspec.to_builtins(outcome.manifest)
+        typer.echo(json.dumps({**result, "output": settings.output, "new_shards": outcome.new_shards}))
+    elif not quiet:
+        typer.echo(set_table(outcome.manifest, screen_width()))
+        for line in set_lines(settings, outcome):
+            typer.echo(line)
+
+
+def read_craft(
+    config: Path | None,
+    items: str | None,
+    output: str | None,
+    preset: str | None,
+    workers: str | None,
+    assign: list[str] | None,
+) -> CraftConfig:
+    """Reads the config of a training set, and applies the command line's options to it.
+
+    Raises:
+        UsageError: when no items are named, or a value is wrong.
+    """
+    overrides: dict[str, Any] = dict(parse_assignment(text) for text in assign or [])
+    given = {"items": items, "output": output, "preset": preset}
+    overrides |= {key: value for key, value in given.items() if value is not None}
+    if workers is not None:
+        overrides["workers"] = int(workers) if re.fullmatch(r"-?[0-9]+", workers) else workers
+    if config is None and "items" not in overrides:
+        raise UsageError(
+            "no items to make a set of: name a config, or --items OUT, a finished output of `curate run`\n"
+            "to try it: curate craft --items out/first --output out/set"
+        )
+    typed = {key: text for key, _, text in (each.partition("=") for each in assign or [])}
+    return load_craft_config(config, overrides, typed)

@@ -1,0 +1,1 @@
+"""What stands in the output folder of a training set."""

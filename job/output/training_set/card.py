@@ -1,0 +1,27 @@
+"""The data set card of a training set. `load_dataset(SET)` reads from it which files hold which split."""
+
+from __future__ import annotations
+
+import yaml
+
+from job.output.card import plain
+from job.output.training_set.totals import SetManifest
+
+
+def set_card(manifest: SetManifest) -> bytes:
+    """Returns the content of README.md in the folder of a training set."""
+    files = [{"split": name, "path": f"data/{name}-*.parquet"} for name in manifest.splits]
+    front = yaml.safe_dump(
+        {"configs": [{"config_name": "default", "data_files": files}], "task_categories": ["text-generation"]},
+        sort_keys=False,
+    )
+    recipe = manifest.recipe
+    splits = "\n".join(f"| {name} | {totals.num_rows:,} |" for name, totals in manifest.splits.items())
+    funnel = "\n".join(f"| {plain(name.replace('_', ' '))} | {count:,} |" for name, count in manifest.funnel.items())
+    warnings = "".join(f"\nMind: {plain(warning)}.\n" for warning in manifest.warnings)
+    text = (
+        f"---\n{front}---\n\n# Training set: {plain(recipe.heading or recipe.name)}\n\n"
+        f"Made by curate of {manifest.num_items:,} items.\n{warnings}\n"
+        f"| split | rows |\n|---|---|\n{splits}\n\n| of the items | |\n|---|---|\n{funnel}\n"
+    )
+    return text.encode("utf-8")
