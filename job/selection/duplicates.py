@@ -17,7 +17,7 @@ from job.selection.index import Index
 from job.selection.ranking import ranked
 
 _ROWS_AT_ONCE = 1 << 16
-"""Ids that are Python objects at the same time."""
+"""Items whose ids are Python objects, or whose hashes are looked up, at the same time."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,12 +63,12 @@ def links(index: Index, near: NearLinks | None) -> dict[str, Links]:
         Links by kind. Items without an id are the same by `id` when their texts are. An empty title or text is the same
         as no other.
     """
-    everything = np.arange(len(index))
-    found = {"id": _same_ids(index)}
-    for kind, hashes in (("title", index.title), ("text", index.text)):
-        found[kind] = _NO_LINKS if hashes is None else _same_hashes(hashes, everything)
-    found["near"] = _NO_LINKS if near is None else near
-    return found
+    return {
+        "id": _same_ids(index),
+        "title": _same_hashes(index.title),
+        "text": _same_hashes(index.text),
+        "near": near or _NO_LINKS,
+    }
 
 
 def groups(size: int, linked: Sequence[Links]) -> np.ndarray:
@@ -79,7 +79,7 @@ def groups(size: int, linked: Sequence[Links]) -> np.ndarray:
         linked: links of the kinds that count.
 
     Returns:
-        A number for each item, which items of one group share: the smallest place in it.
+        A number for each item, which items of one group share: the smallest place in it; int32.
     """
     ends = [np.concatenate([getattr(each, end) for each in linked] or [_NOTHING]) for end in ("first", "second")]
     nodes, inverse = np.unique(np.concatenate(ends), return_inverse=True)
@@ -100,7 +100,7 @@ def groups(size: int, linked: Sequence[Links]) -> np.ndarray:
         first, second = first[apart], second[apart]
     smallest = np.full(len(nodes), size)
     np.minimum.at(smallest, root, nodes)
-    group = np.arange(size)
+    group = np.arange(size, dtype=np.int32)
     group[nodes] = smallest[root]
     return group
 
@@ -120,10 +120,8 @@ def duplicates(index: Index, found: Mapping[str, Links], kinds: Sequence[str]) -
     members = np.unique(np.concatenate([end for kind in kinds for end in _ends(found[kind])] or [_NOTHING]))
     group = groups(len(index), [found[kind] for kind in kinds])
     order = ranked(index, "survivor", members)
-    _, best = np.unique(group[order], return_index=True)
-    survivor = np.empty(len(index), np.int64)
-    survivor[group[order[best]]] = order[best]
-    kept = survivor[group[members]]
+    grouped, best = np.unique(group[order], return_index=True)
+    kept = order[best][np.searchsorted(grouped, group[members])]
     is_removed = kept != members
     removed, kept = members[is_removed], kept[is_removed]
     kind = np.full(len(removed), len(DUPLICATE_KINDS), np.uint8)
@@ -177,49 +175,55 @@ def _similarities(near: NearLinks, first: np.ndarray, second: np.ndarray, size: 
 def _same_ids(index: Index) -> Links:
     """Links items with the same id, and those without one by their texts."""
     if index.ids is None:
-        return _NO_LINKS if index.text is None else _same_hashes(index.text, np.arange(len(index)))
-    hashes = np.zeros(len(index), np.int64)
+        return _same_hashes(index.text)
+    hashes = np.zeros(len(index), np.uint64)
     for start in range(0, len(index), _ROWS_AT_ONCE):
         some = index.ids.slice(start, _ROWS_AT_ONCE).to_pylist()
         # Python's hash differs in each process, but only chooses what is then compared.
-        hashes[start : start + len(some)] = [hash(one) if one else 0 for one in some]
-    candidates = np.flatnonzero(hashes)
-    candidates = candidates[_is_repeated(hashes[candidates])]
+        hashes[start : start + len(some)] = [(hash(one) or 1) % 2**64 if one else 0 for one in some]
+    has_id = hashes != 0
+    candidates = _repeated(hashes)
+    del hashes
+    candidates = candidates[has_id[candidates]]
     codes = index.ids.take(pa.array(candidates)).dictionary_encode().indices.to_numpy()
     by_id = _stars(candidates, codes)
-    without = np.flatnonzero(hashes == 0)
-    if index.text is None or not len(without):
+    if has_id.all():
         return by_id
-    by_text = _same_hashes(index.text, without)
+    by_text = _same_hashes(index.text, np.flatnonzero(~has_id))
     return Links(
         first=np.concatenate([by_id.first, by_text.first]), second=np.concatenate([by_id.second, by_text.second])
     )
 
 
-def _same_hashes(hashes: np.ndarray, places: np.ndarray) -> Links:
-    """Links those of some items whose hashes are the same, where (0, 0) is the same as no other."""
+def _same_hashes(hashes: np.ndarray | None, places: np.ndarray | None = None) -> Links:
+    """Links those of some items, or of all, whose hashes are the same, where (0, 0) is the same as no other."""
+    if hashes is None:
+        return _NO_LINKS
+    places = _repeated(hashes[:, 0]) if places is None else places[_repeated(hashes[places, 0])]
     places = places[hashes[places].any(axis=1)]
-    places = places[_is_repeated(hashes[places, 0])]
     return _stars(places, hashes[places, 1], hashes[places, 0])
 
 
-def _is_repeated(values: np.ndarray) -> np.ndarray:
-    """Tells of each value whether it occurs more than once."""
-    order = np.argsort(values)
-    values = values[order]
-    is_repeated = np.zeros(len(values), bool)
-    np.equal(values[1:], values[:-1], out=is_repeated[1:])
-    is_repeated[:-1] |= is_repeated[1:]
-    repeated = np.empty_like(is_repeated)
-    repeated[order] = is_repeated
-    return repeated
+def _repeated(values: np.ndarray) -> np.ndarray:
+    """Returns the positions of values that occur more than once, ascending."""
+    ordered = np.sort(values)
+    repeated = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    del ordered
+    found = [_NOTHING]
+    for start in range(0, len(values) if len(repeated) else 0, _ROWS_AT_ONCE):
+        some = values[start : start + _ROWS_AT_ONCE]
+        at = np.minimum(np.searchsorted(repeated, some), len(repeated) - 1)
+        found.append(start + np.flatnonzero(repeated[at] == some))
+    return np.concatenate(found)
 
 
 def _stars(places: np.ndarray, *values: np.ndarray) -> Links:
     """Links each item to the first one that has the same values."""
     order = np.lexsort((places, *values))
-    is_first = np.ones(len(places), bool)
-    is_first[1:] = np.logical_or.reduce([value[order[1:]] != value[order[:-1]] for value in values])
     places = places[order]
+    is_first = np.zeros(len(places), bool)
+    is_first[:1] = True
+    for value in values:
+        is_first[1:] |= value[order[1:]] != value[order[:-1]]
     first = places[is_first][np.cumsum(is_first) - 1]
     return Links(first=first[~is_first], second=places[~is_first])
