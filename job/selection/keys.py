@@ -1,4 +1,4 @@
-"""Keys: what takes the place of chance. They depend on the seed and the item alone, so neither workers nor order matter.
+"""Keys: what takes the place of chance. They depend on the seed and the item alone, so neither workers nor order count.
 
 A key that has decided what is drawn cannot also divide it, so an item has four independent ones.
 """
@@ -21,8 +21,10 @@ _ROWS_AT_ONCE = 4_000
 def item_keys(
     seed: int, ids: pa.Array | pa.ChunkedArray | None, texts: pa.Array | pa.ChunkedArray
 ) -> dict[Use, np.ndarray]:
-    """Computes the keys of items: for each use the 8 bytes of BLAKE2b with `person` = the use, as a big-endian integer,
-    over the seed as decimal text, the id and the text, each as UTF-8 after its length in 8 bytes, big-endian.
+    """Computes the keys of items.
+
+    A key is the 8 bytes of BLAKE2b with `person` = its use, as a big-endian integer, over the seed as decimal text, the
+    id and the text, each as UTF-8 after its length in 8 bytes, big-endian.
 
     Args:
         seed: the seed of the training set.

@@ -58,6 +58,12 @@ def test_null_ids_and_texts_count_as_empty_and_so_does_a_missing_column() -> Non
 
 
 def test_every_part_of_the_key_counts_where_it_stands() -> None:
-    keys = [one_key(1, "a", "b"), one_key(2, "a", "b"), one_key(1, "ab", ""), one_key(1, "", "ab"), one_key(12, "", "b")]
+    keys = [
+        one_key(1, "a", "b"),
+        one_key(2, "a", "b"),
+        one_key(1, "ab", ""),
+        one_key(1, "", "ab"),
+        one_key(12, "", "b"),
+    ]
     keys += [one_key(1, "a", "b", use) for use in USES if use != "split"]
     assert all(one != other for one, other in itertools.combinations(keys, 2))
