@@ -6,14 +6,15 @@ import hashlib
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from job.selection.duplicates import NearLinks
 from job.selection.folding import folded
-from job.selection.index import Index
-from job.selection.keys import item_keys
+from job.selection.index import Index, Use
+from job.selection.keys import USES, item_keys
 
 CATEGORIES = ("Appliances", "Automotive", "Toys_and_Games")
 
@@ -90,3 +91,10 @@ def made_near(size: int, num_links: int, seed: int = 0) -> Near:
     chance = random.Random(seed)
     pairs = {tuple(sorted(chance.sample(range(size), 2))) for _ in range(num_links)}
     return [(one, other, round(chance.uniform(0.8, 1), 3)) for one, other in sorted(pairs)]
+
+
+def keyed(size: int, **columns: Any) -> Index:
+    """Returns an index of items without ids, titles or texts, with such keys and other columns as are given."""
+    keys: dict[Use, np.ndarray] = {use: np.array(columns.pop(use, range(size)), np.uint64) for use in USES}
+    columns = {"categories": CATEGORIES, "category": np.zeros(size, np.uint16), **columns}
+    return Index(keys=keys, **columns)

@@ -105,7 +105,7 @@ def test_the_funnel_adds_up_and_no_group_is_in_two_splits(values: dict[str, Any]
     assert sum(stages[name]["items"] for name in SPLITS) == stages["sample"]["items"] - counts["unused"]
     for name in SPLITS:
         prices = [item.price for item, fate in zip(items, fates, strict=True) if fate == name]
-        expected = {"items": len(prices)}
+        expected: dict[str, Any] = {"items": len(prices)}
         if prices:
             expected["mean_price"] = pytest.approx(math.fsum(prices) / len(prices), abs=1e-4)
         assert stages[name] == expected
@@ -151,7 +151,10 @@ def test_more_items_move_only_members_of_groups_that_they_come_into() -> None:
 
 def one_like(**values: Any) -> list[Item]:
     """Returns items that differ in everything but what is given."""
-    return [Item(**{"id": f"B{n}", "title": f"T {n}", "text": f"A {n}", "price": n + 1.0, **values}) for n in range(50)]
+    own: list[dict[str, Any]] = [
+        {"id": f"B{n}", "title": f"T {n}", "text": f"A {n}", "price": n + 1.0} for n in range(50)
+    ]
+    return [Item(**{**each, **values}) for each in own]
 
 
 @pytest.mark.parametrize(

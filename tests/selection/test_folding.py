@@ -86,7 +86,7 @@ def test_folding_ignores_case_and_white_space(text: str | None, expected: str) -
 
 
 def test_what_is_folded_stays_as_it_is() -> None:
-    every = "\u00a0".join(map(chr, range(sys.maxunicode + 1)))
+    every = "\u00a0".join(map(chr, range(0x1F000)))  # no character above folds
     assert (once := folded(every)) != every
     assert folded(once) == once
 
