@@ -13,12 +13,14 @@ from pathlib import Path
 import msgspec
 
 from job.bench.baselines.method import CURATE, PARQUET_BASELINES, Method
+from job.bench.measure.craft import CraftBench, craft_figures, craft_items, measure_craft
 from job.bench.measure.kernel import kernel_lines, measure_kernel
 from job.bench.measure.machine import commit, this_machine, versions
 from job.bench.measure.results import DEFINITIONS, Bench, Input, Memory, PeakMemory, Run, figures, spread
 from job.bench.measure.rounds import make_work_input, measure, methods
 from job.bench.measure.scaling import LAWS, fit, why_no_fit
 from job.bench.measure.source import BenchSource, check_baselines_can, config_source, sample_source
+from job.bench.report.craft_table import craft_lines
 from job.bench.report.picture import draw
 from job.bench.report.table import bench_lines, memory_lines
 from job.bench.request import Request
@@ -41,7 +43,10 @@ def run_bench(request: Request, say: Callable[[str], None]) -> Iterator[str]:
         CurateError: the input is wrong, a run failed, or outputs differ.
     """
     check_shared_memory()
-    run = _measure_kernel if request.kernel else _measure_memory if request.memory_rows else _measure_time
+    if request.craft_items:
+        run = _measure_craft
+    else:
+        run = _measure_kernel if request.kernel else _measure_memory if request.memory_rows else _measure_time
     with tempfile.TemporaryDirectory(prefix="_running-", dir=request.output) as scratch:
         lines = run(request, Path(scratch), say)
     yield from lines
@@ -122,6 +127,27 @@ def _peak(runs: Sequence[Run]) -> PeakMemory:
         peak_bytes=spread(runs, lambda run: run.peak_bytes),
         disturbed=sum(run.is_disturbed for run in runs),
     )
+
+
+def _measure_craft(request: Request, scratch: Path, say: Callable[[str], None]) -> list[str]:
+    items = [
+        craft_items(request.output / "input", preset, num_items, say)
+        for preset in request.presets
+        for num_items in request.craft_items
+    ]
+    runs = measure_craft(items, workers=max(request.workers), repeat=request.repeat, scratch=scratch, say=say)
+    bench = CraftBench(
+        command=command_line(),
+        finished=_now(),
+        machine=this_machine(),
+        versions=versions(),
+        commit=commit(),
+        items=[its for _, its in items],
+        runs=runs,
+        figures=craft_figures(runs),
+    )
+    _write(request.output / "craft.json", bench)
+    return [*craft_lines(bench), f"written: {quoted(request.output / 'craft.json')}"]
 
 
 def _measure_kernel(request: Request, scratch: Path, say: Callable[[str], None]) -> list[str]:

@@ -13,6 +13,7 @@ from job.bench.baselines.method import BASELINES, PARQUET_BASELINES
 from job.cluster.allowed import usable_cores
 from job.errors import UsageError, cannot_be_written, nearest
 from job.recipe.registry import settings_type
+from job.source.sample.items import MADE_RECIPES
 
 FileFormat = Literal["parquet", "jsonl"]
 
@@ -24,6 +25,9 @@ _FILE_FORMATS: dict[str, tuple[FileFormat, ...]] = {
 _APPLIANCES_ROWS = 94_327
 """Number of listings in the data set's category Appliances."""
 _KERNEL_ROWS = 20_000
+_CRAFT_ITEMS = (400_000, 562_281, 2_811_408)
+"""Number of items of the course's price data set, a fifth of it, and what one course trained on."""
+_LEAST_CRAFT_ITEMS = 10_000
 _LEAST_MEMORY_ROWS = 2
 """Numbers of rows that `--memory` needs at least, to compare them."""
 
@@ -48,6 +52,10 @@ class Request:
     """Name of the recipe whose stages to measure on a sample catalogue; None for the default. A config has its own."""
     memory_rows: tuple[int, ...]
     """Numbers of rows at which to measure only the peak memory; empty to measure time."""
+    craft_items: tuple[int, ...]
+    """Numbers of items of which to measure only `curate craft`; empty to measure `curate run`."""
+    presets: tuple[str, ...]
+    """Presets of `curate craft` to measure."""
     output: Path
     """Absolute path of the folder for results."""
 
@@ -63,6 +71,9 @@ def read_request(
     kernel: bool,
     recipe: str | None = None,
     memory: str | None,
+    craft: bool = False,
+    items: str | None = None,
+    preset: str | None = None,
     output: Path,
 ) -> Request:
     """Checks the options of the command, and creates the output folder.
@@ -77,6 +88,9 @@ def read_request(
         kernel: whether to measure only the stages.
         recipe: the name of the recipe whose stages to measure; None for the config's, or the default.
         memory: numbers of rows separated by commas; None to measure time.
+        craft: whether to measure `curate craft` instead of `curate run`.
+        items: numbers of items separated by commas; None for 400,000, the course's number, and a fifth of it.
+        preset: the preset to measure; None for all.
         output: the folder for results.
 
     Raises:
@@ -85,6 +99,11 @@ def read_request(
     """
     if config is not None and (rows is not None or file_format is not None or memory is not None):
         raise UsageError("a config names its input itself: leave out --rows, --form and --memory, or the config")
+    numbers = _craft_items(items, preset, craft=craft)
+    if craft and (config is not None or rows is not None or file_format is not None or memory is not None):
+        raise UsageError("--craft makes its items itself: leave out the config, --rows, --form and --memory")
+    if craft and (kernel or baselines):
+        raise UsageError("--craft always compares with the course's method: leave out --kernel and --baseline")
     if kernel and (memory is not None or baselines or workers is not None):
         raise UsageError("--kernel measures one process: leave out --workers, --baseline and --memory")
     if recipe is not None:
@@ -121,8 +140,25 @@ def read_request(
         kernel=kernel,
         recipe=recipe,
         memory_rows=memory_rows,
+        craft_items=numbers,
+        presets=(preset,) if preset else MADE_RECIPES,
         output=output.absolute(),
     )
+
+
+def _craft_items(items: str | None, preset: str | None, *, craft: bool) -> tuple[int, ...]:
+    """Returns the numbers of items of which to measure `curate craft`; none when that was not asked for."""
+    if not craft:
+        if items is not None or preset is not None:
+            raise UsageError("--items and --preset go with --craft alone")
+        return ()
+    if preset is not None and preset not in MADE_RECIPES:
+        choices = ", ".join(MADE_RECIPES)
+        raise UsageError(f"--preset {preset}: unknown{nearest(preset, MADE_RECIPES)}; choose from: {choices}")
+    numbers = _CRAFT_ITEMS if items is None else _whole_numbers("--items", items)
+    if min(numbers) < _LEAST_CRAFT_ITEMS:
+        raise UsageError(f"--items {items}: name numbers from {_LEAST_CRAFT_ITEMS:,} up; fewer leave splits empty")
+    return numbers
 
 
 def _whole_numbers(option: str, text: str) -> tuple[int, ...]:

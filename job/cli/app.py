@@ -69,7 +69,11 @@ _EXAMPLES = {
     "diff": ["curate diff out/first out/second", "curate diff out/first s3://my-bucket/items --json --exit-code"],
     "submit": ["curate submit my-job.yaml --address http://HEAD:8265"],
     "stop": ["curate stop ID --address http://HEAD:8265"],
-    "bench": ["curate bench --workers 1,2 --baseline no-ray", "curate bench configs/sample.yaml --repeat 5"],
+    "bench": [
+        "curate bench --workers 1,2 --baseline no-ray",
+        "curate bench configs/sample.yaml --repeat 5",
+        "curate bench --craft --items 400000",
+    ],
 }
 
 

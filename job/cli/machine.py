@@ -115,6 +115,16 @@ def bench(
         str | None,
         typer.Option(metavar="ROWS", help="Measure peak memory instead, at numbers of rows such as 100000,1000000."),
     ] = None,
+    craft: Annotated[
+        bool,
+        typer.Option("--craft", metavar="", help="Measure `curate craft` against the course's method instead."),
+    ] = False,
+    items: Annotated[
+        str | None, typer.Option(metavar="N,N,...", help="With --craft: numbers of items, such as 400000,2811408.")
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option(metavar="NAME", help="With --craft: preset, such as course-2024; all unless given.")
+    ] = None,
 ) -> None:
     """Measure the speed on this machine, and compare it with other methods.
 
@@ -133,6 +143,9 @@ def bench(
         kernel=kernel,
         recipe=recipe,
         memory=memory,
+        craft=craft,
+        items=items,
+        preset=preset,
         output=output,
     )
     from job.bench.command import run_bench  # imports packages whose presence the request has checked

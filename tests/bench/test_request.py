@@ -38,6 +38,15 @@ CONFIG = ROOT / "configs" / "sample.yaml"
         (["--recipe", "course-2025"], ["--recipe goes with --kernel alone"]),
         ([CONFIG, "--kernel", "--recipe", "course-2025"], ["--recipe goes with --kernel alone"]),
         (["--kernel", "--recipe", "x"], ["--recipe: unknown recipe 'x'; known recipes: course-2024, course-2025"]),
+        (["--items", "20000"], ["--items and --preset go with --craft alone"]),
+        (["--preset", "course-2024"], ["--items and --preset go with --craft alone"]),
+        (["--craft", "--items", "9999,20000"], ["--items 9999,20000: name numbers from 10,000 up"]),
+        (["--craft", "--items", "many"], ["--items many: must be whole numbers"]),
+        (["--craft", "--preset", "course-2023"], ["unknown; did you mean course-202", "choose from: course-2024"]),
+        (["--craft", "--rows", 5], ["--craft makes its items itself: leave out the config, --rows"]),
+        (["--craft", CONFIG], ["--craft makes its items itself"]),
+        (["--craft", "--kernel"], ["--craft always compares with the course's method: leave out --kernel"]),
+        (["--craft", "--baseline", "no-ray"], ["leave out --kernel and --baseline"]),
         ([CONFIG, "--rows", 5], ["a config names its input itself"]),
         ([CONFIG, "--form", "jsonl"], ["a config names its input itself"]),
     ],
@@ -97,3 +106,21 @@ def test_the_defaults(tmp_path: Path) -> None:
     assert (request.source, request.file_formats) == (94_327, ("parquet",))
     assert request.workers[0] == 1
     assert max(request.workers) <= usable_cores() < 2 * max(request.workers)
+    assert request.craft_items == ()
+
+
+def test_craft_is_measured_at_the_published_number_of_items_a_fifth_of_it_and_400_000(tmp_path: Path) -> None:
+    request = read_request(
+        config=None,
+        rows=None,
+        file_format=None,
+        workers=None,
+        repeat=3,
+        baselines=[],
+        kernel=False,
+        memory=None,
+        craft=True,
+        output=tmp_path,
+    )
+    assert request.craft_items == (400_000, 562_281, 2_811_408)
+    assert request.presets == ("course-2024", "course-2025")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import msgspec
 
@@ -14,6 +15,8 @@ from job.bench.measure.scaling import Fit
 
 VERSION = 1
 """Version of the layout of both files."""
+
+_Measured = TypeVar("_Measured")
 
 DEFINITIONS = {
     "wall_s": "seconds from the start of the process to its end, less not_counted_s",
@@ -209,7 +212,7 @@ def figures(runs: Sequence[Run], size_bytes: dict[str, int], cores: int) -> list
     return found
 
 
-def spread(runs: Sequence[Run], value: Callable[[Run], float]) -> Spread:
+def spread(runs: Sequence[_Measured], value: Callable[[_Measured], float]) -> Spread:
     """Returns the median and the range of a figure over runs."""
     values = [value(run) for run in runs]
     return Spread(median=statistics.median(values), lowest=min(values), highest=max(values))

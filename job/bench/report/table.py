@@ -13,7 +13,7 @@ from job.bench.measure.process import MEMORY_KIND
 from job.bench.measure.results import Bench, Figures, Memory, Spread
 from job.bench.measure.scaling import Interval
 
-_WIDTH = 200
+WIDTH = 200
 """Width of the table in characters. It is not that of the terminal, so that a row stays one line in a log."""
 _COLUMNS = (
     "workers",
@@ -65,16 +65,16 @@ def _table(bench: Bench) -> str:
         if figures.method not in {ONE_ROW, COPIES}:
             table.add_row(*_cells(bench, figures))
     stream = io.StringIO()
-    Console(file=stream, width=_WIDTH).print(table)
+    Console(file=stream, width=WIDTH).print(table)
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
 
 
 def _cells(bench: Bench, figures: Figures) -> Iterator[str]:
     yield f"{figures.method}, {figures.file_format}" + (" (disturbed)" if figures.disturbed else "")
     yield f"{figures.workers} > {bench.machine.cores} cores" if figures.more_than_cores else str(figures.workers)
-    yield _spread(figures.wall_s, 1)
+    yield spread_text(figures.wall_s, 1)
     yield f"{figures.startup_s.median:.1f}"
-    yield _spread(figures.rows_per_s, 0)
+    yield spread_text(figures.rows_per_s, 0)
     yield f"{figures.mb_per_s.median:,.1f}"
     yield f"{figures.cpu_s_per_million_rows.median:,.0f}"
     yield f"{figures.peak_bytes.median / 1e6:,.0f}"
@@ -129,7 +129,7 @@ def _one_row_lines(bench: Bench) -> Iterator[str]:
     for figures in bench.figures:
         workers = f"--workers {figures.workers}"
         if figures.method == ONE_ROW:
-            yield f"{figures.file_format}, one row (--limit 1), {workers}: {_spread(figures.wall_s, 1)} s"
+            yield f"{figures.file_format}, one row (--limit 1), {workers}: {spread_text(figures.wall_s, 1)} s"
         if no_ray := figures.times_as_fast.get("no-ray"):
             yield f"{figures.file_format}, {workers}: with Ray it takes {1 / no_ray:.2f} times as long as without"
 
@@ -168,14 +168,15 @@ def memory_lines(memory: Memory) -> Iterator[str]:
         disturbed = " (disturbed)" if peak.disturbed else ""
         yield (
             f"  {peak.num_rows:>12,} rows, {peak.file_format}, --workers {peak.workers}: "
-            f"{_spread(peak.peak_bytes, 0, 1e6)} MB{disturbed}"
+            f"{spread_text(peak.peak_bytes, 0, 1e6)} MB{disturbed}"
         )
     for file_format, ratio in memory.largest_over_smallest.items():
         yield f"{file_format}: the largest is {ratio:.2f} times the smallest"
     yield f"at most {memory.most_bytes_per_worker / 1e6:,.0f} MB per worker"
 
 
-def _spread(value: Spread, digits: int, unit: float = 1.0) -> str:
+def spread_text(value: Spread, digits: int, unit: float = 1.0) -> str:
+    """Writes a median with its range, such as `6.0 (6.0-7.6)`."""
     parts = (f"{number / unit:,.{digits}f}" for number in (value.median, value.lowest, value.highest))
     return "{} ({}-{})".format(*parts)
 
