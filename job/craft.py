@@ -11,11 +11,12 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
+import numpy as np
 
 from job.cluster.few_words import in_few_words
 from job.cluster.ray_folder import end_orphaned_rays
@@ -34,11 +35,12 @@ from job.output.training_set.totals import SetManifest, complete_set
 from job.progress.display import progress_display
 from job.progress.snapshots import Step
 from job.selection.decide import decide
-from job.selection.decision import Decision
+from job.selection.decision import FATES, Decision
 from job.storage.patience import outages_said
 
 if TYPE_CHECKING:
     from job.cluster.workers import Workers
+    from job.selection.duplicates import NearLinks
     from job.selection.index import Index
 
 T = TypeVar("T")
@@ -225,6 +227,15 @@ def _with_fewer(workers: Workers, say: Say, work: Callable[[Workers], T]) -> T:
 
 
 def _decide(job: _Job, workers: Workers) -> Decided:
+    index = _index(job, workers)
+    near = None if index.bands is None else _near(job, workers, index)
+    decision = decide(index, job.config, near)
+    ids = kept_ids(decision, index.ids)
+    del index
+    return Decided(_with_similarities(job, decision, workers), ids)
+
+
+def _index(job: _Job, workers: Workers) -> Index:
     from job.gather.index import Wanted, read_index
 
     wanted = Wanted.of(job.config, job.items.recipe)
@@ -234,9 +245,38 @@ def _decide(job: _Job, workers: Workers) -> Decided:
         def read(with_these: Workers) -> Index:
             return read_index(job.items, wanted, with_these, lambda done: at("reading items", "items", count, done, 0))
 
-        index = _with_fewer(workers, job.say, read)
-    decision = decide(index, job.config)
-    return Decided(decision, kept_ids(decision, index.ids))
+        return _with_fewer(workers, job.say, read)
+
+
+def _near(job: _Job, workers: Workers, index: Index) -> NearLinks:
+    from job.gather.near import Pairs, near_links
+
+    with _steps(job) as at:
+
+        def compared(total: int, done: int) -> None:
+            at("comparing texts", "pairs", total, done, 0)
+
+        def find(with_these: Workers) -> NearLinks:
+            return near_links(Pairs(rows=job.items, workers=with_these), index, job.config.near_threshold, compared)
+
+        return _with_fewer(workers, job.say, find)
+
+
+def _with_similarities(job: _Job, decision: Decision, workers: Workers) -> Decision:
+    """Returns the decision with the similarity of every near duplicate that is removed with the item that was kept."""
+    from job.gather.near import Pairs
+
+    is_unknown = (decision.fate == FATES.index("duplicate_near")) & np.isnan(decision.similarity)
+    places = np.flatnonzero(is_unknown)
+    if not len(places):
+        return decision
+
+    def compare(with_these: Workers) -> np.ndarray:
+        return Pairs(rows=job.items, workers=with_these).similarities(places, decision.kept[places], None)
+
+    similarity = decision.similarity.copy()
+    similarity[places] = _with_fewer(workers, job.say, compare)
+    return replace(decision, similarity=similarity)
 
 
 def _decided(

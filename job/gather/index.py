@@ -108,7 +108,7 @@ def _index_shards(named: pa.Table, items: Items, wanted: Wanted) -> Iterator[pa.
 def _indexed(rows: pa.Table, recipe: RecipeDescription, wanted: Wanted, shard: ItemShard) -> pa.Table:
     """Returns the narrow columns of a shard's items, and the place of each in load order."""
     columns: dict[str, pa.Array | pa.ChunkedArray] = {
-        "place": pa.array(np.arange(shard.place, shard.place + shard.num_items, dtype=np.uint32))
+        "place": pa.array(np.arange(shard.place, shard.place + shard.num_rows, dtype=np.uint32))
     }
     roles = recipe.roles
     if wanted.price:
@@ -184,7 +184,7 @@ class _Filled:
             raise RuntimeError(f"the index has {self.num_items} items of {self._count}")
         category = np.repeat(
             np.array([shard.category for shard in items.shards], np.uint16),
-            [shard.num_items for shard in items.shards],
+            [shard.num_rows for shard in items.shards],
         )
         ids = [column for _, column in sorted(self._ids, key=lambda pair: pair[0])]
         return Index(

@@ -10,11 +10,12 @@ import pyarrow as pa
 
 from job.config.command import run_command
 from job.errors import CurateError, UsageError, printable, quoted
+from job.gather.exchange import GROUPS
 from job.output.folder import OutputFolder, open_output
 from job.output.records import Plan
 from job.output.shard import table_in
 from job.output.totals import Manifest
-from job.recipe.examples import why_no_examples
+from job.recipe.examples import text_columns, texts, why_no_examples
 from job.recipe.protocol import RecipeDescription
 
 
@@ -28,7 +29,7 @@ class ItemShard:
     """Relative to the folder of the items."""
     size_bytes: int
     sha256: str
-    num_items: int
+    num_rows: int
     place: int
     """Place of its first item in load order."""
 
@@ -51,7 +52,7 @@ class Items:
     @property
     def count(self) -> int:
         """Number of items."""
-        return sum(shard.num_items for shard in self.shards)
+        return sum(shard.num_rows for shard in self.shards)
 
     def table(self, shard: ItemShard, columns: Sequence[str]) -> pa.Table:
         """Reads columns of a shard.
@@ -65,6 +66,23 @@ class Items:
             root = quoted(self.folder.root)
             raise CurateError(f"{self.folder.where(shard.path)} {why}\nto see what else is wrong: curate verify {root}")
         return table_in(content, list(columns))
+
+    def titles_and_texts(self, shard: ItemShard) -> tuple[list[str | None], list[str | None]]:
+        """Reads the titles and texts of a shard's items; titles are None where the recipe has none."""
+        title = self.recipe.roles.title
+        names = [*text_columns(self.recipe), *([title] if title is not None else [])]
+        rows = self.table(shard, list(dict.fromkeys(names)))
+        titles = [None] * rows.num_rows if title is None else rows[title].to_pylist()
+        return titles, texts(self.recipe, rows)
+
+
+def grouped(shards: Sequence[ItemShard]) -> list[list[ItemShard]]:
+    """Cuts shards into groups of about as many rows, in load order; a task packs each."""
+    total = sum(shard.num_rows for shard in shards)
+    groups: dict[int, list[ItemShard]] = {}
+    for shard in shards:
+        groups.setdefault((shard.place - shards[0].place) * GROUPS // total, []).append(shard)
+    return list(groups.values())
 
 
 def open_items(root: str) -> Items:
@@ -102,7 +120,7 @@ def open_items(root: str) -> Items:
                     path=each.path,
                     size_bytes=each.size_bytes,
                     sha256=each.sha256,
-                    num_items=each.num_items,
+                    num_rows=each.num_items,
                     place=place,
                 )
                 shards.append(shard)

@@ -1,7 +1,4 @@
-"""Packs items into parcels, one for each shard that they go to, and unpacks them there.
-
-A parcel is an Arrow stream with LZ4 compression: of the object store it takes a third of what the rows would.
-"""
+"""Packs items into parcels, one for each shard that they go to, and unpacks them there."""
 
 # pyarrow makes the functions of `pyarrow.compute` when it is imported.
 # pyright: reportAttributeAccessIssue=false
@@ -16,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from job.gather.exchange import sealed, unsealed
 from job.gather.items import Items, ItemShard
 from job.output.training_set.plan import REMOVED_PART, ROWS_PER_SHARD
 from job.output.training_set.shard import (
@@ -35,8 +33,6 @@ ROW = "row"
 
 Target = tuple[str, int]
 """A shard that is to be written: its part, and its number."""
-
-_COMPRESSED = pa.ipc.IpcWriteOptions(compression="lz4")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,12 +93,12 @@ def pack(items: Items, shard: ItemShard, fates: Fates, wanted: Sequence[Target])
         numbers = goes_to[places]
         bounds = [0, *(np.flatnonzero(np.diff(numbers)) + 1), len(numbers)]
         for begin, end in itertools.pairwise(bounds):
-            parcel = _sealed(table.slice(begin, end - begin))
+            parcel = sealed(table.slice(begin, end - begin))
             packed.setdefault(target_named(int(numbers[begin])), []).append(parcel)
     return packed
 
 
-def unpack(parcels: Sequence[pa.Buffer], num_rows: int) -> pa.Table:
+def unpack(parcels: Sequence[Sequence[pa.Buffer]], num_rows: int) -> pa.Table:
     """Returns the rows of a shard in their order.
 
     Args:
@@ -112,7 +108,7 @@ def unpack(parcels: Sequence[pa.Buffer], num_rows: int) -> pa.Table:
     Raises:
         RuntimeError: when a row is missing, or came twice.
     """
-    table = pa.concat_tables(pa.ipc.open_stream(parcel).read_all() for parcel in parcels)
+    table = unsealed(parcels)
     rows = table[ROW].to_numpy()
     order = np.argsort(rows, kind="stable")
     if not np.array_equal(rows[order], np.arange(num_rows)):
@@ -123,13 +119,6 @@ def unpack(parcels: Sequence[pa.Buffer], num_rows: int) -> pa.Table:
 def _columns_read(recipe: RecipeDescription) -> list[str]:
     names = [*shown_columns(recipe).values(), *other_columns(recipe)]
     return list(dict.fromkeys([*names, *prompt_columns(recipe), *completion_columns(recipe)]))
-
-
-def _sealed(table: pa.Table) -> pa.Buffer:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema, options=_COMPRESSED) as writer:
-        writer.write_table(table)
-    return sink.getvalue()
 
 
 def _examples(rows: pa.Table, recipe: RecipeDescription, category: str, fates: Fates, places: np.ndarray) -> pa.Table:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from job.config.craft import CraftConfig
+from job.selection import default
 from job.selection.decision import Decision
+from job.selection.duplicates import NearLinks
 from job.selection.index import Index
 
 
-def decide(index: Index, config: CraftConfig) -> Decision:
+def decide(index: Index, config: CraftConfig, near: NearLinks | None = None) -> Decision:
     """Decides what becomes of each item.
 
     Args:
         index: what is known of every item.
         config: the settings.
+        near: pairs of near duplicates, for the default method.
 
     Raises:
         UsageError: when the settings cannot be met.
@@ -25,4 +28,4 @@ def decide(index: Index, config: CraftConfig) -> Decision:
         from job.selection.presets import course_2025
 
         return course_2025.decide(index, config)
-    raise NotImplementedError
+    return default.decide(index, config, near)
