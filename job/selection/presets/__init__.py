@@ -1,0 +1,1 @@
+"""The training sets of both courses, decided bit for bit as the notebooks of the courses do it."""
