@@ -292,7 +292,7 @@ def open_output(root: Path | str) -> tuple[OutputFolder, Plan]:
     """
     output, plan = open_any(root)
     if isinstance(plan, SetPlan):
-        raise UsageError(f"{output.root} is a training set, and this command is for items; its items: {plan.items}")
+        raise UsageError(f"{output.root} is a training set, and not items; it was made of those in {plan.items}")
     return output, plan
 
 
@@ -308,7 +308,7 @@ def open_set(root: Path | str) -> tuple[OutputFolder, SetPlan]:
     output, plan = open_any(root)
     if isinstance(plan, Plan):
         raise UsageError(
-            f"{output.root} holds items, and this command is for training sets\n"
+            f"{output.root} holds items, and is no training set\n"
             f"to make one of them: curate craft --items {quoted(output.root)} --output DIR"
         )
     return output, plan

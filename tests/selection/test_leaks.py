@@ -6,7 +6,7 @@ import random
 
 import numpy as np
 
-from job.selection.leaks import LeakedRow, Leaks, leaked_rows, leaks
+from job.selection.leaks import LeakedRow, LeakKind, Leaks, leaked_rows, leaks
 
 
 def hashes(*values: int) -> np.ndarray:
@@ -15,8 +15,18 @@ def hashes(*values: int) -> np.ndarray:
 
 
 def test_each_kind_is_counted_on_its_own() -> None:
-    train = {"id": hashes(1, 2, 3), "title": hashes(4, 4, 5), "text": hashes(6, 7, 8), "prompt": hashes(9, 10, 11)}
-    test = {
+    train: dict[LeakKind, np.ndarray] = {
+        "id": hashes(1, 2, 3),
+        "title": hashes(4, 4, 5),
+        "text": hashes(6, 7, 8),
+        "prompt": hashes(9, 10, 11),
+    }
+        "id": hashes(1, 2, 3),
+        "title": hashes(4, 4, 5),
+        "text": hashes(6, 7, 8),
+        "prompt": hashes(9, 10, 11),
+    }
+    test: dict[LeakKind, np.ndarray] = {
         "id": hashes(1, 20, 3, 21),
         "title": hashes(22, 4, 4, 23),
         "text": hashes(24, 25, 26, 27),

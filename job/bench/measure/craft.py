@@ -28,7 +28,7 @@ from job.bench.measure.process import DISTURBED_CORES, watch
 from job.bench.measure.results import DEFINITIONS, Spread, spread
 from job.errors import CurateError
 from job.output.folder import OutputFolder
-from job.progress import counted
+from job.progress.display import counted
 from job.selection.decision import SPLITS
 
 CRAFT = "curate craft"

@@ -24,6 +24,7 @@ from job.errors import UsageError, cannot_be_written, quoted
 from job.output.card import card
 from job.output.folder import CARD, MANIFEST, PLAN, OutputFolder
 from job.output.records import CategoryPlan, Identity, Plan, Record
+from job.output.section import record_name
 from job.output.shard import content_digest, items_schema, parquet_bytes
 from job.output.totals import add_up, check_adds_up, complete
 from job.recipe.protocol import RecipeDescription, describe
@@ -221,7 +222,7 @@ def _write(shard: _Shard) -> Record:
         parts.append(pa.table([category, *[columns[name] for name in shard.description.columns]], schema=schema))
     items = pa.concat_tables(parts) if parts else schema.empty_table()
     content = parquet_bytes(items)
-    name = output.shard_name(plan.category, shard.partition, len(plan.partitions))
+    name = plan.shard_name(shard.partition)
     output.write(name, content)
     partition = plan.partitions[shard.partition]
     num_rows = partition.end - partition.start
@@ -247,5 +248,5 @@ def _write(shard: _Shard) -> Record:
         damaged=None,
         elapsed_s=round(time.perf_counter() - began, 3),
     )
-    output.write_json(output.record_name(plan.category, shard.partition), record)
+    output.write_json(record_name(plan.category, shard.partition), record)
     return record
