@@ -21,11 +21,6 @@ def test_each_kind_is_counted_on_its_own() -> None:
         "text": hashes(6, 7, 8),
         "prompt": hashes(9, 10, 11),
     }
-        "id": hashes(1, 2, 3),
-        "title": hashes(4, 4, 5),
-        "text": hashes(6, 7, 8),
-        "prompt": hashes(9, 10, 11),
-    }
     test: dict[LeakKind, np.ndarray] = {
         "id": hashes(1, 20, 3, 21),
         "title": hashes(22, 4, 4, 23),
