@@ -10,8 +10,8 @@ def components(size: int, first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
     Args:
         size: number of items.
-        first: one item of each link; int64.
-        second: the other one; int64.
+        first: one item of each link.
+        second: the other one.
 
     Returns:
         The smallest item of each item's group; int64. Neither the order of the links nor their direction plays a part.

@@ -50,7 +50,7 @@ def leaked_rows(held: np.ndarray, train: np.ndarray) -> tuple[np.ndarray, np.nda
     """
     rows = np.concatenate(
         [
-            np.flatnonzero(np.isin(train[:, 0], held[:, 0]) & train.any(axis=1)),
+            np.flatnonzero(np.isin(train[:, 0], held[:, 0])),
             np.flatnonzero(held.any(axis=1)) + len(train),
         ]
     )

@@ -31,8 +31,8 @@ FULL_PAIRS = 2_000_000
 """Pairs compared in a larger bucket in the third step; enough for all pairs of 2,000 items."""
 PAIRS_PER_ITEM = 50
 """Pairs for each item, where these are more than `FULL_PAIRS`, as they are from 40,000 items on."""
-MAX_PAIRS = 16_000_000
-"""Pairs of a round, of 16 bytes each; a round ends when it has as many."""
+MAX_PAIRS = 2_000_000
+"""Pairs of a round, of some 80 bytes each while they are worked on; a round ends when it has as many."""
 _PAIRS_AT_ONCE = 1_000_000
 """Pairs that are made at once from one band, of some 50 bytes each."""
 _NEIGHBOURS = 3
@@ -65,11 +65,11 @@ class Rounds:
         first_of_each = order[np.flatnonzero(is_first)[np.cumsum(is_first) - 1]] if len(order) else order
         self.copies = (first_of_each[~is_first], order[~is_first])
         """Pairs of items with the same text and the same words with a digit. Their similarity is 1."""
-        self._items = order[is_first]
-        self._place_of = np.zeros(len(bands), np.int64)
+        self._items = order[is_first].astype(np.int32)
+        self._place_of = np.zeros(len(bands), np.int32)
         self._place_of[self._items] = np.arange(len(self._items))
         self._bands = bands
-        self._group = np.arange(len(self._items), dtype=np.int64)
+        self._group = np.arange(len(self._items), dtype=np.int32)
         self._new_links: list[tuple[np.ndarray, np.ndarray]] = []
         self._rounds = self._all_rounds()
 
@@ -80,13 +80,13 @@ class Rounds:
         """
         if self._new_links:
             one, other = (self._group[np.concatenate(ends)] for ends in zip(*self._new_links, strict=True))
-            self._group = components(len(self._group), one, other)[self._group]
+            self._group = components(len(self._group), one, other)[self._group].astype(np.int32)
             self._new_links = []
         keys = next(self._rounds, None)
         if keys is None:
             return None
         one, other = self._items[keys >> np.uint64(32)], self._items[keys & np.uint64(0xFFFFFFFF)]
-        return np.minimum(one, other), np.maximum(one, other)
+        return np.minimum(one, other).astype(np.int64), np.maximum(one, other).astype(np.int64)
 
     def link(self, first: np.ndarray, second: np.ndarray) -> None:
         """Says which pairs are near duplicates, those that `similarities` found; in any order, and in several calls."""
@@ -111,14 +111,13 @@ class Rounds:
             for keys in steps():
                 parts.append(keys)
                 if sum(map(len, parts)) >= MAX_PAIRS:
-                    yield np.unique(np.concatenate(parts))
-                    parts = []
+                    yield _unique(parts)
             if any(map(len, parts)):
-                yield np.unique(np.concatenate(parts))
+                yield _unique(parts)
 
     def _first_pairs(self) -> Iterator[np.ndarray]:
         """Yields the pairs of small buckets and neighbours in larger ones, band by band."""
-        compared = np.zeros(len(self._items), np.uint64)
+        compared = np.zeros(len(self._items), np.uint32)
         for band in range(self._bands.shape[1]):
             items, bucket, size = self._buckets(band)
             is_small = size <= SMALL_BUCKET
@@ -131,7 +130,7 @@ class Rounds:
 
     def _other_pairs(self) -> Iterator[np.ndarray]:
         """Yields the pairs of larger buckets whose items are in different groups, band by band."""
-        compared = np.zeros(len(self._items), np.uint64)
+        compared = np.zeros(len(self._items), np.uint32)
         for band in range(self._bands.shape[1]):
             items, bucket, size = self._buckets(band)
             items, bucket, other = self._by_group(items[size > SMALL_BUCKET], bucket[size > SMALL_BUCKET])
@@ -234,23 +233,30 @@ def batches(first: np.ndarray, second: np.ndarray, items_per_batch: int) -> list
         The places of each batch's pairs in `first` and `second`. Pairs that hang together are in one batch, unless they
         have more items than fit; then each batch compares one stretch of these items with another one.
     """
-    items, places = np.unique(np.concatenate([first, second]), return_inverse=True)
-    if not len(items):
+    if not len(first):
         return []
-    one, other = places.reshape(2, -1)
-    group = components(len(items), one, other)
-    size_of = np.bincount(group, minlength=len(items))
-    rank = np.empty(len(items), np.int64)
-    rank[np.argsort(group, kind="stable")] = np.arange(len(items))
-    rank -= (np.cumsum(size_of) - size_of)[group]
+    place_of = np.zeros(max(int(first.max()), int(second.max())) + 1, np.int32)
+    place_of[first] = place_of[second] = 1
+    num_items = int(place_of.sum())
+    place_of = np.cumsum(place_of, dtype=np.int32) - 1
+    one, other = place_of[first], place_of[second]
+    group = components(num_items, one, other).astype(np.int32)
+    size_of = np.bincount(group, minlength=num_items)
+    rank = np.empty(num_items, np.int32)
+    rank[np.argsort(group, kind="stable")] = np.arange(num_items)
+    rank -= (np.cumsum(size_of) - size_of)[group].astype(np.int32)
     half = max(items_per_batch // 2, 1)
     is_cut = size_of[group] > items_per_batch
     stretch = np.where(is_cut, rank // half, 0)
-    lower, upper = np.minimum(stretch[one], stretch[other]), np.maximum(stretch[one], stretch[other])
-    order = np.lexsort((upper, lower, group[one]))
-    tiles = np.stack([group[one], lower, upper], axis=1)[order]
-    starts = np.flatnonzero(np.concatenate([[True], (tiles[1:] != tiles[:-1]).any(axis=1)]))
-    sizes = np.where(is_cut[tiles[starts, 0]], 2 * half, size_of[tiles[starts, 0]])
+    tile = np.maximum(stretch[one], stretch[other]), np.minimum(stretch[one], stretch[other]), group[one]
+    order = np.lexsort(tile)
+    is_start = np.ones(len(order), bool)
+    is_start[1:] = False
+    for number in tile:
+        is_start[1:] |= number[order[1:]] != number[order[:-1]]
+    starts = np.flatnonzero(is_start)
+    groups = tile[-1][order[starts]]
+    sizes = np.where(is_cut[groups], 2 * half, size_of[groups])
     sizes = np.minimum(sizes, 2 * np.diff(starts, append=len(order)))
     filled = np.cumsum(sizes)
     cuts, begin = [], 0
@@ -259,6 +265,14 @@ def batches(first: np.ndarray, second: np.ndarray, items_per_batch: int) -> list
         begin = max(int(np.searchsorted(filled, before + items_per_batch, side="right")), begin + 1)
         cuts.append(starts[begin] if begin < len(starts) else len(order))
     return np.split(order, cuts[:-1])
+
+
+def _unique(parts: list[np.ndarray]) -> np.ndarray:
+    """Empties a list of arrays, and returns their values, each once."""
+    values = np.concatenate(parts)
+    parts.clear()
+    values.sort()
+    return values[np.concatenate([[True], values[1:] != values[:-1]])]
 
 
 def _ends(bucket: np.ndarray) -> np.ndarray:
@@ -274,7 +288,7 @@ def _pieces(items: np.ndarray, counts: np.ndarray, ends: np.ndarray) -> Iterator
         before = total[begin] - counts[begin]
         stop = max(int(np.searchsorted(total, before + _PAIRS_AT_ONCE, side="right")), begin + 1)
         first = np.repeat(np.arange(begin, stop), counts[begin:stop])
-        within = np.arange(len(first)) - (total - counts)[first] + before
+        within = np.arange(before, before + len(first)) - (total - counts)[first]
         yield items[first], items[(ends - counts)[first] + within]
         begin = stop
 
@@ -291,9 +305,9 @@ def _neighbours(items: np.ndarray, bucket: np.ndarray, distance: int) -> tuple[n
     return items[first], items[second]
 
 
-def _bit(band: int) -> np.uint64:
-    """Returns the bit that says that an item's bucket was compared whole; bands from 64 on have none."""
-    return np.uint64(1 << band & (1 << 64) - 1)
+def _bit(band: int) -> np.uint32:
+    """Returns the bit that says that an item's bucket was compared whole; bands from 32 on have none."""
+    return np.uint32(1 << band & (1 << 32) - 1)
 
 
 def _sum_by(bucket: np.ndarray, counts: np.ndarray) -> np.ndarray:

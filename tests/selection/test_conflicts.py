@@ -47,12 +47,12 @@ def test_prompts_that_are_the_same_in_half_of_their_hash_are_not_equal() -> None
 
 def test_examples_are_the_largest_groups_and_show_rows_from_the_lowest_to_the_highest_price() -> None:
     prompts = [1] * 9 + [2] * 4 + [3] * 4
-    prices = [9.0, 8.0, 7.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1.0, 1.0, 2.0, 3.0, 4.0, 1.0, 2.0, 3.0, 5.0]
+    prices = [9.0, 8.0, 7.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1.0, 1.0, 2.0, 3.0, 4.0, 1.0, 2.0, 3.0, 50.0]
     found = conflicts(hashes(prompts), np.array(prices), examples=2, rows_per_example=3)
     assert found.groups == 3
     assert found.examples == [
         ConflictExample(rows=9, lowest=1.0, highest=9.0, places=[8, 4, 0]),
-        ConflictExample(rows=4, lowest=1.0, highest=5.0, places=[13, 14, 16]),
+        ConflictExample(rows=4, lowest=1.0, highest=50.0, places=[13, 14, 16]),
     ]
 
 

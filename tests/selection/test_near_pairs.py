@@ -138,7 +138,39 @@ def test_pairs_between_two_sides_are_enough_to_tell_who_has_a_near_duplicate_on_
     assert len(told) > 25
 
 
-def test_pairs_between_two_sides_are_limited_in_a_bucket_of_copies() -> None:
-    found = bands([""] * 1000, [TEXT] * 1000, 0.8)
-    first, _ = pairs_between(found, hashes_of([TEXT] * 1000), np.arange(10), np.arange(10, 1000), 4)
-    assert 10 <= len(first) <= 10 * 2 * 4
+def test_pairs_between_two_sides_are_limited_in_a_large_bucket() -> None:
+    found, text = np.ones((1000, 3), np.uint64), np.stack([np.arange(1000)] * 2, axis=1).astype(np.uint64)
+    held = np.array([500, 800])
+    first, second = pairs_between(found, text, held, np.setdiff1d(np.arange(1000), held), 2)
+    assert first.tolist() == [500] * 4 + [800] * 4
+    assert second.tolist() == [498, 499, 501, 502, 798, 799, 801, 802]
+
+
+def all_pairs_of(found: np.ndarray) -> set[tuple[int, int]]:
+    """Returns the pairs of all rounds when no pair becomes a link."""
+    text = np.random.default_rng(2).integers(1, 1 << 63, (len(found), 2)).astype(np.uint64)
+    rounds, pairs = Rounds(found, text), set[tuple[int, int]]()
+    while (some := rounds.next_pairs()) is not None:
+        pairs |= set(zip(*(ends.tolist() for ends in some), strict=True))
+    return pairs
+
+
+@pytest.mark.parametrize("values", [3, 40, 2000], ids=["large buckets", "both", "small buckets"])
+def test_all_pairs_that_share_a_band_are_compared_where_no_bucket_is_too_large(values: int) -> None:
+    found = np.random.default_rng(1).integers(1, values + 1, (300, 5)).astype(np.uint64)
+    expected = {(one, other) for other in range(300) for one in range(other) if (found[one] == found[other]).any()}
+    assert all_pairs_of(found) == expected
+
+
+def test_items_of_too_large_a_bucket_are_compared_where_they_share_another_band(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(near_pairs, "FULL_PAIRS", 1_000)
+    monkeypatch.setattr(near_pairs, "PAIRS_PER_ITEM", 5)
+    item = np.random.default_rng(1).permutation(2000)
+    found = np.stack([item % 20, item // 20 % 20], axis=1).astype(np.uint64) + np.uint64(1)  # of each value 100 items
+    pairs = all_pairs_of(found)
+    both = {(one, other) for other in range(2000) for one in range(other) if item[one] % 400 == item[other] % 400}
+    assert len(both) == 400 * 10
+    assert both <= pairs
+    assert len(pairs) < 20_000, "of 192,000 that share a band"
