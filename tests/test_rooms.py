@@ -26,7 +26,7 @@ ROOMS = (
     {"progress", "pipeline"},
     {"schedule"},
     {"run"},
-    {"show", "loader", "bench"},
+    {"show", "loader", "bench", "publish"},
     {"cli", "__init__"},
     {"__main__"},
 )

@@ -24,6 +24,8 @@ COMMANDS = (
     "rejects",
     "verify",
     "diff",
+    "push",
+    "check",
     "submit",
     "stop",
     "bench",
