@@ -57,9 +57,9 @@ class Patience:
         while True:
             try:
                 found = step()
-            except CurateError:
-                raise
             except Exception as error:
+                if isinstance(error, CurateError) and not is_temporary(error):
+                    raise
                 now = time.monotonic()
                 began = now if began is None else began
                 longest_s = PATIENCE_S if self._has_answered else _FIRST_PATIENCE_S

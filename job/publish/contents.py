@@ -22,7 +22,7 @@ from job.config.addresses import is_address
 from job.errors import CurateError, UsageError, quoted
 from job.output.card import card
 from job.output.folder import CARD, MANIFEST, OutputFolder
-from job.output.records import Damage, Plan
+from job.output.records import Damage
 from job.output.sealed import intact, sealed, unsealed
 from job.output.totals import Manifest
 from job.recipe.registry import UNDESCRIBED
@@ -95,12 +95,12 @@ def _rows_files(value: Any) -> Iterator[RowsFile]:
             pass
 
 
-def contents(output: OutputFolder, plan: Plan, *, with_removed: bool) -> Contents:
+def contents(output: OutputFolder, config: Mapping[str, Any], *, with_removed: bool) -> Contents:
     """Decides which files of a complete output are published.
 
     Args:
         output: the output folder.
-        plan: its plan.
+        config: the config that its plan has; no path in it may be published.
         with_removed: publish the rows that are in no split, too.
 
     Returns:
@@ -124,7 +124,7 @@ def contents(output: OutputFolder, plan: Plan, *, with_removed: bool) -> Content
         manifest = _without_causes(manifest)
         texts[MANIFEST] = sealed(manifest)
         texts[CARD] = card(manifest, UNDESCRIBED if manifest.recipe is msgspec.UNSET else manifest.recipe)
-    _check_no_path(output, plan, texts)
+    _check_no_path(output, config, texts)
     wanted = tuple(file for file in rows if with_removed or not file.name.startswith(REMOVED))
     return Contents(texts, wanted)
 
@@ -144,12 +144,10 @@ def _plainly(damage: Damage) -> Damage:
     return msgspec.structs.replace(damage, cause=f"{how}: {damage.file}{where}")
 
 
-def _check_no_path(output: OutputFolder, plan: Plan, texts: Mapping[str, bytes]) -> None:
-    """Raises UsageError when a text names the output, its source or the home folder, as they lie on this machine."""
-    source = plan.config.get("source")
-    home = os.environ.get("HOME")
-    given = [str(output.root), source.get("path") if isinstance(source, dict) else None, home]
-    paths = {str(path) for path in given if path and (is_address(str(path)) or Path(str(path)).is_absolute())} - {"/"}
+def _check_no_path(output: OutputFolder, config: Mapping[str, Any], texts: Mapping[str, bytes]) -> None:
+    """Raises UsageError when a text names the output, what it was made from, or the home folder of this machine."""
+    given = [str(output.root), os.environ.get("HOME", ""), *_strings(config)]
+    paths = {path.rstrip("/") for path in given if is_address(path) or Path(path).is_absolute()} - {""}
     for path in sorted(paths):
         found = re.compile(rb"(?<![\w./:-])" + re.escape(path.encode()) + rb"(?![\w.-])")
         if names := [name for name, content in texts.items() if found.search(content)]:
@@ -157,6 +155,21 @@ def _check_no_path(output: OutputFolder, plan: Plan, texts: Mapping[str, bytes])
                 f"{output.where(names[0])} names a path of this machine: {path}\n"
                 "nothing was sent, since everybody could read it; make the output anew without it"
             )
+
+
+def _strings(value: Any) -> Iterator[str]:
+    """Yields all texts in a config."""
+    match value:
+        case str():
+            yield value
+        case dict():
+            for inner in value.values():
+                yield from _strings(inner)
+        case list():
+            for inner in value:
+                yield from _strings(inner)
+        case _:
+            pass
 
 
 def is_own_card(content: bytes, manifest: bytes) -> bool:

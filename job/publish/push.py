@@ -24,7 +24,7 @@ from job.progress import Download, progress_display
 from job.publish.address import dataset_name
 from job.publish.answers import CHANGED_STATUSES, Patience, is_temporary, somebody_else, status_of
 from job.publish.contents import Contents, RowsFile, contents, has_hash
-from job.publish.repository import HubRepository, Published
+from job.publish.repository import HubRepository, Published, plain_http
 from job.source.hub_waits import hub_waits_said
 from job.storage.patience import outages_said
 
@@ -96,7 +96,7 @@ def push(
             raise _refused(output, name, before.strangers)
         say(f"reading {output.root} back")
         verify_output(output.root)
-        wanted = contents(output, plan, with_removed=with_removed)
+        wanted = contents(output, plan.config, with_removed=with_removed)
         changes = compared(output, wanted, before)
         if dry_run:
             yield from _prospect(name, changes, before, public=public)
@@ -244,7 +244,7 @@ def _send(
     shows_bars = not are_progress_bars_disabled()
     disable_progress_bars()
     try:
-        with repository.upload_protocol(), progress_display(quiet=quiet) as show:
+        with plain_http(), progress_display(quiet=quiet) as show:
             for batch in _batches(changes.rows):
                 show(Download(repository.name, total, done, "sending"))
                 preupload([CommitOperationAdd(file.name, _content(output, file)) for file in batch])

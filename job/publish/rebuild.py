@@ -67,6 +67,8 @@ def rebuild(
             "name that: curate check OUT --rebuild; to check what is published: curate verify " + quoted(out)
         )
     output, plan = open_output(out)
+    if output.manifest() is None:
+        verify_output(output.root)  # which says what is missing
     name = _checked_recipe(output, plan, recipe)
     configs = [
         (_config(plan, group, source, name, workers), group) for group in _groups(list(plan.categories.values()))
@@ -154,6 +156,8 @@ def _checked_recipe(output: OutputFolder, plan: Plan, recipe: str | None) -> str
         code = read_code(located)
     except ValueError as error:
         raise UsageError(f"--recipe: {error}") from None
+    if code.class_name != name.rpartition(":")[2]:
+        raise UsageError(f"{output.root} has items of {name}, and --recipe names {code.class_name}\nnothing was run")
     made_with = {str(each.identity.versions.get("code")) for each in plan.categories.values()}
     if made_with != {code.digest[:16]}:
         raise RefusedError(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from job.errors import UsageError
 from job.output.folder import CARD, MANIFEST
 from job.publish.answers import Patience, no_token, refusal
-from job.publish.contents import OF_THE_HUB, TEXTS, is_own_card, rows_files
+from job.publish.contents import OF_THE_HUB, TEXTS, RowsFile, is_own_card, rows_files
 from job.source.files import Repository, SourceFile
 from job.source.find.hub import published_files
 from job.source.hub_errors import request_headers
@@ -119,7 +119,8 @@ class HubRepository:
             )
         branches = [*refs.branches, *(refs.pull_requests or ())]
         has_branch = any(self.branch in (branch.name, branch.ref) for branch in branches)
-        files = {file.name: file for file in published_files(Repository(self.name, str(info.sha)))}
+        at = Repository(self.name, str(info.sha))
+        files = {file.name: file for file in self.patience(lambda: published_files(at))}
         own, strangers = self._owners(files)
         return Published(
             commit=str(info.sha),
@@ -134,9 +135,13 @@ class HubRepository:
         """Returns which files are of an earlier push, by the manifest of that, and which are not."""
         manifest = content_of(files[MANIFEST]) if MANIFEST in files else b""
         try:
-            own = {*(file.name for file in rows_files(manifest)), *TEXTS}
+            rows = {file.name: file for file in rows_files(manifest)}
+            own = {*rows, *TEXTS}
         except ValueError:
-            own = set[str]()
+            rows, own = dict[str, RowsFile](), set[str]()
+        for name in rows.keys() & files.keys():  # a hash of another kind says nothing
+            if files[name].fingerprint != rows[name].sha256 and len(files[name].fingerprint) == len(rows[name].sha256):
+                own -= {name}
         if own and CARD in files and not is_own_card(content_of(files[CARD]), manifest):
             own -= {CARD}
         strangers = sorted(set(files) - own - {OF_THE_HUB})
@@ -174,30 +179,22 @@ class HubRepository:
             )
         )
 
-    @contextlib.contextmanager
-    def upload_protocol(self) -> Generator[None]:
-        """Lets the client use Xet only if this Hub has it: the client itself does not ask, and would fail."""
-        from huggingface_hub import constants
-        from huggingface_hub.errors import HfHubHTTPError
-        from huggingface_hub.utils import get_session, hf_raise_for_status
 
-        def has_xet() -> bool:
-            url = f"{self.api.endpoint}/api/datasets/{self.name}/xet-write-token/{self.branch.replace('/', '%2F')}"
-            response = get_session().get(url, headers=request_headers())
-            try:
-                hf_raise_for_status(response)
-            except HfHubHTTPError as error:
-                if error.response.status_code in {404, 501}:
-                    return False
-                raise
-            return True
+@contextlib.contextmanager
+def plain_http() -> Generator[None]:
+    """Makes the client upload over plain HTTP, each file by its SHA-256, while the context lasts.
 
-        before = constants.HF_HUB_DISABLE_XET
-        constants.HF_HUB_DISABLE_XET = before or not self.patience(has_xet)
-        try:
-            yield
-        finally:
-            constants.HF_HUB_DISABLE_XET = before
+    It would use Xet wherever that is installed, without asking whether the Hub has it. And while Xet's server was away,
+    hf_xet 1.8.0 waited for more than 400 s without a word. The Hub stores what comes over plain HTTP in Xet later.
+    """
+    from huggingface_hub import constants
+
+    before = constants.HF_HUB_DISABLE_XET
+    constants.HF_HUB_DISABLE_XET = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_DISABLE_XET = before
 
 
 def content_of(file: SourceFile) -> bytes:

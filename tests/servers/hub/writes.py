@@ -12,6 +12,7 @@ import hashlib
 import json
 import tempfile
 import threading
+from collections import Counter
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
@@ -43,6 +44,8 @@ class Writes:
         self._tokens: dict[str, Role] = {}
         self._others = set[str]()
         self._parts: dict[tuple[str, int], bytes] = {}
+        self.uploads: Counter[str] = Counter()
+        """How often each LFS file was uploaded whole, by its SHA-256."""
         self._folder = tempfile.TemporaryDirectory(prefix="test-hub-")
 
     def token(self, token: str, role: Role) -> None:
@@ -129,7 +132,10 @@ class Writes:
         repo_id = f"{asked['organization']}/{asked['name']}"
         with self._writing:
             if repo_id in self._repositories:
-                return error_answer(409, message="You already created this dataset repo")
+                answer = error_answer(409, message="You already created this dataset repo")
+                url = f"{self.endpoint}/datasets/{repo_id}"
+                answer.body = json.dumps({"error": "You already created this dataset repo", "url": url}).encode()
+                return answer
             self._repositories[repo_id] = Repository()
             if asked.get("visibility") == "private":
                 token = str(call.authorization).removeprefix("Bearer ")
@@ -258,6 +264,8 @@ class Writes:
 
     def _store(self, blob: Path, content: bytes) -> None:
         with self._writing:
+            if not blob.name.startswith("git-"):
+                self.uploads[blob.name] += 1
             if not blob.exists():  # the same content a second time must not touch what is served
                 blob.write_bytes(content)
 
