@@ -157,7 +157,7 @@ def _checked_recipe(output: OutputFolder, plan: Plan, recipe: str | None) -> str
     except ValueError as error:
         raise UsageError(f"--recipe: {error}") from None
     if code.class_name != name.rpartition(":")[2]:
-        raise UsageError(f"{output.root} has items of {name}, and --recipe names {code.class_name}\nnothing was run")
+        raise UsageError(f"{output.root} has items of {name}, and not of {code.class_name}\nnothing was run")
     made_with = {str(each.identity.versions.get("code")) for each in plan.categories.values()}
     if made_with != {code.digest[:16]}:
         raise RefusedError(

@@ -185,7 +185,7 @@ def plain_http() -> Generator[None]:
     """Makes the client upload over plain HTTP, each file by its SHA-256, while the context lasts.
 
     It would use Xet wherever that is installed, without asking whether the Hub has it. And while Xet's server was away,
-    hf_xet 1.8.0 waited for more than 400 s without a word. The Hub stores what comes over plain HTTP in Xet later.
+    hf_xet 1.8.0 waited for 387 s without a word. The Hub stores what comes over plain HTTP in Xet later.
     """
     from huggingface_hub import constants
 

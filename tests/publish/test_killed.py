@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -12,6 +13,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from job.source.sample.catalogue import make_catalogue
 from tests.publish.conftest import TOKEN, made_output
 from tests.servers.hub import Hub, Stall
 
@@ -84,3 +86,20 @@ def test_load_dataset_reads_exactly_the_new_rows(writable: Hub, out: Path, tmp_p
         subprocess.run(command, env=environment(writable, home), capture_output=True, check=True)
         assert loaded(writable, tmp_path / f"reader-{number}", "someone/kettles") == [rows(pushed)]
     assert len(rows(fewer)) == 12
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_a_rebuild_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    make_catalogue(tmp_path / "source", rows=300, categories=["Toys"], file_format="jsonl")
+    (tmp_path / "scratch").mkdir()
+    env = {**os.environ, "TMPDIR": str(tmp_path / "scratch")}
+    job, out = [sys.executable, "-m", "job"], tmp_path / "out"
+    subprocess.run([*job, "run", "--source", tmp_path / "source", "--output", out, "--workers", "1"], check=True)
+    running = subprocess.Popen(
+        [*job, "check", out, "--rebuild"], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    while not [*(tmp_path / "scratch").glob("curate-check-*/0/plan.json")] and running.poll() is None:
+        threading.Event().wait(0.005)
+    running.send_signal(signal.SIGINT)
+    assert running.wait() == 130
+    assert [*(tmp_path / "scratch").glob("curate-*")] == []

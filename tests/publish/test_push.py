@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from job.publish import push as push_module
 from tests.conftest import Curate
 from tests.output.made import MadeOutput, item
+from tests.paths import ROOT
 from tests.publish.conftest import NAME, TOKEN, Clock, made_output
 from tests.servers.hub import CommitBetween, Fault, Hub, Lost, Refuse, Status, TooManyRequests
 from tests.servers.s3 import S3
@@ -24,8 +26,7 @@ def published(hub: Hub, out: Path) -> None:
     """Checks that the Hub has this output, byte for byte, and nothing else."""
     files = hub.files(NAME)
     del files[".gitattributes"]
-    there = [path for path in out.rglob("*") if path.is_file()]
-    wanted = [path for path in there if path.name in {"README.md", "manifest.json"} or path.suffix == ".parquet"]
+    wanted = [out / "README.md", out / "manifest.json", *out.glob("data/*/*.parquet")]
     assert files == {path.relative_to(out).as_posix(): path.read_bytes() for path in wanted}
 
 
@@ -142,6 +143,14 @@ def test_an_output_in_a_bucket_is_published(writable: Hub, s3: S3, curate: Curat
         "data/Kettles/items-00000-of-00001.parquet",
         "manifest.json",
     ]
+
+
+def test_an_output_of_an_earlier_version_is_published(writable: Hub, tmp_path: Path, curate: Curate) -> None:
+    shutil.copytree(ROOT / "tests/whole/old_output/output", tmp_path / "old")
+    assert curate("push", tmp_path / "old", NAME).exit_code == 0
+    published(writable, tmp_path / "old")
+    assert curate("push", tmp_path / "old", NAME).out.startswith("nothing to send")
+    assert curate("verify", f"hf://datasets/{NAME}").out.endswith(" files, 43 items\n")
 
 
 def test_large_files_go_in_parts_where_the_hub_asks_for_that(writable: Hub, out: Path, curate: Curate) -> None:

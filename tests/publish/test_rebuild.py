@@ -22,6 +22,7 @@ from tests.servers.hub import Hub
 pytestmark = pytest.mark.usefixtures("shared_ray")
 
 SHELVES = ROOT / "configs/recipes/shelves.py"
+OLD = ROOT / "tests/whole/old_output"
 
 
 @pytest.fixture(scope="module")
@@ -184,3 +185,11 @@ def test_what_cannot_be_made_again_is_wrong_input(out: Path, tmp_path: Path, cur
     half = MadeOutput(tmp_path / "half").add("Kettles", [[item("K1")]], unfinished=1).close()
     result = curate("check", half, "--rebuild")
     assert (result.exit_code, result.err.startswith(f"error: {half} is not complete")) == (1, True)
+
+
+def test_an_output_of_an_earlier_version_is_made_again(tmp_path: Path, curate: Curate) -> None:
+    shutil.copytree(OLD, tmp_path / "old")
+    old = tmp_path / "old/output"
+    assert f"the source of {old} is not there any more" in curate("check", old, "--rebuild").err
+    result = curate("check", old, "--rebuild", "--source", tmp_path / "old/source")
+    assert (result.exit_code, result.out.startswith("the same, byte for byte: ")) == (0, True), result.err
