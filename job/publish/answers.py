@@ -62,6 +62,7 @@ class Patience:
                     raise
                 now = time.monotonic()
                 began = now if began is None else began
+                self._has_answered |= status_of(error) is not None
                 longest_s = PATIENCE_S if self._has_answered else _FIRST_PATIENCE_S
                 if not (passes or is_temporary)(error):
                     raise refusal(error, self._name) from None

@@ -115,7 +115,7 @@ def push(
 def _branch(revision: str | None) -> str:
     if revision is None:
         return _DEFAULT_BRANCH
-    is_commit = len(revision) in {7, 40} and all(letter in "0123456789abcdef" for letter in revision)
+    is_commit = len(revision) == 40 and all(letter in "0123456789abcdef" for letter in revision)
     parts = revision.split("/")
     if is_commit or "" in parts or ".." in revision or not revision.isprintable() or set(revision) & set(" ~^:?*[\\@"):
         what = "is a commit" if is_commit else "cannot be the name of a branch"

@@ -74,7 +74,7 @@ class HubRepository:
             try:
                 return self.api.whoami()
             except HfHubHTTPError as error:
-                if error.response.status_code == 404:  # a Hub of somebody's own may not tell
+                if error.response.status_code in {404, 429}:  # not every Hub tells, nor as often as it is asked
                     return {}
                 raise
 

@@ -271,6 +271,18 @@ def test_a_token_that_may_not_write_is_one_error(
     assert (str(token) in result.err, writes(writable)) == (False, [])
 
 
+def test_a_push_without_a_network_by_choice_is_one_error(
+    writable: Hub, out: Path, curate: Curate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    result = curate("push", out, NAME)
+    assert (result.exit_code, result.err.splitlines()[0]) == (
+        2,
+        "error: HF_HUB_OFFLINE is set, and a push needs the network",
+    )
+    assert writable.requests == []
+
+
 def test_a_token_without_the_right_to_this_owner_is_one_error(writable: Hub, out: Path, curate: Curate) -> None:
     writable.fail(Status(403), path="/api/repos/create")
     result = curate("push", out, NAME)
@@ -376,7 +388,6 @@ def test_a_commit_by_somebody_else_is_never_overwritten(writable: Hub, out: Path
 
 
 STEPS = [
-    "/api/whoami-v2",
     "/revision/main",
     "/api/models/",
     "/api/repos/create",
@@ -400,6 +411,14 @@ def test_a_fault_that_passes_costs_nothing(writable: Hub, out: Path, curate: Cur
     assert (result.exit_code, writable.applied) == (0, [fault, fault])
     published(writable, out)
     assert (writable.commits(NAME), [*writable.uploads.values()]) == (2, [1, 1, 1])
+
+
+@pytest.mark.parametrize(
+    ("fault", "times"), [(Status(500), 2), (Refuse(), 2), (TooManyRequests(), 1), (Status(404), 1)]
+)
+def test_who_the_user_is_need_not_be_known(writable: Hub, out: Path, curate: Curate, fault: Fault, times: int) -> None:
+    writable.fail(fault, path="/api/whoami-v2", times=times)
+    assert (curate("push", out, NAME).exit_code, writable.applied) == (0, [fault] * times)
 
 
 @pytest.mark.parametrize("step", ["/api/repos/create", "/lfs/", "/lfs/verify/", "/commit/"])
