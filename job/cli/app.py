@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from job.cli import catalogue, crafting, machine, outputs, recipes, running
+from job.cli import catalogue, crafting, machine, outputs, publishing, recipes, running
 from job.cli.unknown import Command
 from job.errors import CurateError, as_curate_error, printable
 from job.signals import INTERRUPTED, only_follows
@@ -35,6 +35,7 @@ _COMMANDS = {
     "Curate": [running.run, crafting.craft, catalogue.categories, machine.sample, machine.config],
     "Make a recipe": [recipes.recipes, recipes.try_],
     "Look at an output": [outputs.show, outputs.status, outputs.rejects, outputs.verify, outputs.diff],
+    "Publish, and prove it": [publishing.push, publishing.check],
     "Use a Ray cluster": [running.submit, running.stop],
     "Know your machine": [machine.bench, machine.doctor],
 }
@@ -59,7 +60,7 @@ _EXAMPLES = {
     ],
     "show": ["curate show out/first 0 7"],
     "rejects": ["curate rejects out/first"],
-    "verify": ["curate verify out/first"],
+    "verify": ["curate verify out/first", "curate verify hf://datasets/OWNER/NAME"],
     "doctor": ["curate doctor"],
     "status": [
         "curate status out/first",
@@ -67,6 +68,11 @@ _EXAMPLES = {
         "curate status --address http://HEAD:8265 --job-id ID --follow",
     ],
     "diff": ["curate diff out/first out/second", "curate diff out/first s3://my-bucket/items --json --exit-code"],
+    "push": [
+        "curate push out/first OWNER/NAME --dry-run",
+        "curate push out/first OWNER/NAME --public",
+    ],
+    "check": ["curate check out/first --rebuild", "curate check out/first --rebuild --source out/catalogue"],
     "submit": ["curate submit my-job.yaml --address http://HEAD:8265"],
     "stop": ["curate stop ID --address http://HEAD:8265"],
     "bench": [
@@ -124,7 +130,11 @@ def main() -> None:
         app(prog_name="curate")
     except SystemExit as ending:
         if ending.code == INTERRUPTED and not only_follows():  # typer's exit code for Ctrl-C
-            kept = "; what was finished is kept: run the same command again to go on" if "run" in sys.argv[1:2] else ""
+            kept = (
+                "; what was finished is kept: run the same command again to go on"
+                if sys.argv[1:2] in (["run"], ["push"])
+                else ""
+            )
             typer.echo(f"interrupted{kept}", err=True)
             _print_document(f"interrupted{kept}", INTERRUPTED)
         raise

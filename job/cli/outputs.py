@@ -85,7 +85,10 @@ def rejects(out: OutputArgument) -> None:
 
 
 def verify(
-    out: OutputArgument,
+    out: Annotated[
+        str,
+        typer.Argument(metavar="OUT", help="Output folder or address; or what is published: hf://datasets/OWNER/NAME."),
+    ],
     source: Annotated[
         bool, typer.Option("--source", metavar="", help="Read the whole source too, and compare it with the records.")
     ] = False,
@@ -93,10 +96,17 @@ def verify(
     """Check every byte of an output against its records.
 
     Report files that are missing, damaged or do not belong there, and totals
-    that do not add up.
+    that do not add up. What is published, and a downloaded copy of it, is
+    compared with its manifest.
     """
     from job.output.verify import verify_output
+    from job.publish.verify import is_published, verify_published
 
+    if is_published(out):
+        if source:
+            raise UsageError(f"--source reads what an output was made from, and only its folder says that, not {out}")
+        typer.echo(verify_published(out, print_notice))
+        return
     if source:
         from job.output.folder import open_output
         from job.plan.unchanged import check_source

@@ -25,6 +25,8 @@ COMMANDS = (
     "rejects",
     "verify",
     "diff",
+    "push",
+    "check",
     "submit",
     "stop",
     "bench",

@@ -71,18 +71,18 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """Progress of the download of a category's files."""
+    """Progress of bytes that travel: the download of a category's files, or an upload."""
 
     category: str
     total: int
-    """Bytes."""
+    """Bytes, as those that are done."""
     done: int
-    """Bytes."""
+    verb: str = "fetching"
 
     @property
     def title(self) -> str:
         """Label of the bar."""
-        return f"fetching {self.category}"
+        return f"{self.verb} {self.category}"
 
     @property
     def has_begun(self) -> bool:

@@ -149,6 +149,18 @@ def planned_category(category: str, repository: Repository, files: Sequence[File
     )
 
 
+def published_files(repository: Repository) -> list[SourceFile]:
+    """Lists every file of a repository, to be read in place.
+
+    Args:
+        repository: the repository at one commit.
+
+    Raises:
+        CurateError: if the Hub does not answer.
+    """
+    return [_source_file(repository, file) for file in _list_files(repository)]
+
+
 def _category_source(
     repository: Repository, category: CategoryFiles, files: Mapping[str, FileIdentity]
 ) -> CategorySource:

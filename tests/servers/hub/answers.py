@@ -62,6 +62,7 @@ class Call:
     form: dict[str, list[str]]
     range: str | None
     authorization: str | None
+    body: bytes = b""
 
     def flag(self, name: str) -> bool:
         """Returns whether a parameter of the query or the form is true."""

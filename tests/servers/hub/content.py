@@ -24,18 +24,20 @@ from tests.servers.hub.answers import (
     xml_error,
 )
 from tests.servers.hub.repositories import Access, Commit, PublishedFile, Repository, check_unchanged, sha1
+from tests.servers.hub.writes import Writes
 
 EXPANDED_PAGE_SIZE = 50
 """Entries of a page with `expand=true`, at most: the real Hub's limit."""
 
 
-class Content:
+class Content(Writes):
     """Repositories, and the right answer to each request for them.
 
     Attributes:
         page_size: Most entries of one page of a tree.
         lfs_bytes: Bytes from which on a file is an LFS file, which the CDN serves.
         xet: Whether LFS files are announced as Xet files too.
+        part_bytes: Bytes from which on an LFS file is to be uploaded in parts of so many; None: never.
     """
 
     endpoint: str
@@ -43,14 +45,12 @@ class Content:
     cdn: str
     """The CDN's address."""
 
-    def __init__(self, *, page_size: int, lfs_bytes: int, xet: bool) -> None:
+    def __init__(self, *, page_size: int, lfs_bytes: int, xet: bool, part_bytes: int | None = None) -> None:
+        super().__init__(lfs_bytes=lfs_bytes, part_bytes=part_bytes)
         self.page_size = page_size
-        self.lfs_bytes = lfs_bytes
         self.xet = xet
         self._lock = threading.Lock()
         self._hashing = threading.Lock()
-        self._repositories: dict[str, Repository] = {}
-        self._access: dict[str, Access] = {}
         self._digests: dict[tuple[PublishedFile, str], str] = {}
         self._secret = secrets.token_bytes(16)
 
@@ -104,6 +104,8 @@ class Content:
     def right_answer(self, call: Call) -> Answer:
         """Returns the answer to a request, without faults."""
         try:
+            if (written := self.writing_answer(call)) is not None:
+                return written
             return self._hub_answer(call) if call.server == "hub" else self._cdn_answer(call)
         except Refusal as refusal:
             return refusal.answer

@@ -73,14 +73,25 @@ class Slow:
 
 @dataclass(frozen=True, slots=True)
 class Stall:
-    """Headers that come after this delay, or never if the server closes first."""
+    """Headers that come after this delay, or never if the server closes first. What is asked for is `done` or not."""
 
     seconds: float
+    done: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
     """The connection closed without an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A write that is done, and whose answer never arrives: the connection is closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommitBetween:
+    """Somebody else's commit, made just before this request, which is then answered as that asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +125,8 @@ Fault = (
     | Slow
     | Stall
     | Refuse
+    | Lost
+    | CommitBetween
     | Html
     | Longer
     | Json
@@ -190,9 +203,9 @@ def with_fault(fault: Fault, call: Call, answer: Answer) -> Answer | None:
             return _resized(answer, by, file)
         case Slow(seconds_per_piece, piece_bytes):
             return replace(answer, wait_s=seconds_per_piece, piece_bytes=piece_bytes)
-        case Stall():
+        case Stall() | CommitBetween():
             return answer
-        case Refuse():
+        case Refuse() | Lost():
             return None
         case Json(document):
             return json_answer(document)

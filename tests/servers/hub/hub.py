@@ -13,10 +13,11 @@ from typing import Literal, Self, cast
 
 from tests.servers.hub.answers import Answer, Call, ServerName, Slice, error_answer
 from tests.servers.hub.content import Content
-from tests.servers.hub.faults import Fault, Rule, Stall, fits, with_fault
+from tests.servers.hub.faults import CommitBetween, Fault, Lost, Rule, Stall, fits, with_fault
 from tests.servers.hub.server import HubServer
+from tests.servers.hub.writes import is_write
 
-REPOSITORY_KINDS = (["datasets"], ["models"], ["spaces"])
+REPOSITORY_KINDS = (["datasets"], ["models"], ["spaces"], ["repos"], ["whoami-v2"], ["validate-yaml"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +42,19 @@ class Hub(Content):
         page_size: Most entries of one page of a tree.
         lfs_bytes: Bytes from which on a file is an LFS file, which the CDN serves.
         xet: Whether LFS files are announced as Xet files too.
+        part_bytes: Bytes from which on an LFS file is to be uploaded in parts of so many; None: never.
     """
 
-    def __init__(self, *, page_size: int = 1000, lfs_bytes: int = 1000, xet: bool = False) -> None:
-        super().__init__(page_size=page_size, lfs_bytes=lfs_bytes, xet=xet)
+    def __init__(
+        self, *, page_size: int = 1000, lfs_bytes: int = 1000, xet: bool = False, part_bytes: int | None = None
+    ) -> None:
+        super().__init__(page_size=page_size, lfs_bytes=lfs_bytes, xet=xet, part_bytes=part_bytes)
         self._closing = threading.Event()
         self._rules: list[Rule] = []
         self._requests: list[Request] = []
         self._applied: list[Fault] = []
         self._bytes_sent: Counter[str] = Counter()
+        self._bodies: list[tuple[str, bytes]] = []
         self._errors: list[BaseException] = []
         self._hub_server = HubServer(self, "hub")
         self._cdn_server = HubServer(self, "cdn")
@@ -73,13 +78,14 @@ class Hub(Content):
         self._closing.set()
         for server in (self._hub_server, self._cdn_server):
             server.stop()
+        self._folder.cleanup()
 
     def fail(
         self,
         fault: Fault,
         *,
         path: str = "",
-        method: Literal["GET", "HEAD", "POST"] | None = None,
+        method: Literal["GET", "HEAD", "POST", "PUT"] | None = None,
         server: ServerName | None = None,
         times: int | None = 1,
         after: int = 0,
@@ -107,6 +113,13 @@ class Hub(Content):
             self._requests.clear()
             self._applied.clear()
             self._bytes_sent.clear()
+            self._bodies.clear()
+
+    @property
+    def bodies(self) -> list[tuple[str, bytes]]:
+        """The path and the body of every write so far, in order."""
+        with self._lock:
+            return list(self._bodies)
 
     @property
     def requests(self) -> list[Request]:
@@ -132,9 +145,21 @@ class Hub(Content):
         """Returns the answer to a request with its fault, or None for no answer."""
         if call.server == "hub" and call.parts[0] == "api" and call.parts[1:2] not in REPOSITORY_KINDS:
             return error_answer(404)
-        answer = self.right_answer(call)
+        fault, answer = None, Answer(200)
+        if is_write(call):  # a fault comes before anything is done, but for those that say otherwise
+            with self._lock:
+                fault = self._fault(call, answer)
+                self._bodies.append((call.path, call.body))
+            if isinstance(fault, CommitBetween):
+                self.commit_by_somebody_else("/".join(call.parts[2:4]), call.parts[-1])
+            is_done = isinstance(fault, CommitBetween | Lost) or (isinstance(fault, Stall) and fault.done)
+            if fault is None or is_done:
+                answer = self.right_answer(call)
+        else:
+            answer = self.right_answer(call)
         with self._lock:
-            fault = self._fault(call, answer)
+            if not is_write(call):
+                fault = self._fault(call, answer)
             result = answer if fault is None else with_fault(fault, call, answer)
             status = 0 if result is None else result.status
             token = call.authorization is not None

@@ -129,6 +129,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._serve()
 
+    def do_PUT(self) -> None:
+        self._serve()
+
     def _serve(self) -> None:
         try:
             self._exchange()
@@ -163,14 +166,26 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _call(self) -> Call:
         address = urlsplit(self.path)
-        content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        content = self._content()
+        is_form = self.headers.get("Content-Type", "").startswith("application/x-www-form-urlencoded")
         return Call(
             server=self.server.name,
             method=self.command,
             path=unquote(address.path),
             parts=[unquote(part) for part in address.path.split("/")[1:]],
             query=parse_qs(address.query),
-            form=parse_qs(content.decode()),
+            form=parse_qs(content.decode()) if is_form else {},
             range=self.headers.get("Range"),
             authorization=self.headers.get("Authorization"),
+            body=content,
         )
+
+    def _content(self) -> bytes:
+        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        pieces: list[bytes] = []
+        while size := int(self.rfile.readline(), 16):
+            pieces.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(pieces)
