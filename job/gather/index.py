@@ -18,8 +18,8 @@ from ray.data import TaskPoolStrategy
 from job.cluster.workers import Workers
 from job.config.craft import CraftConfig
 from job.gather.items import Items, ItemShard
-from job.recipe.examples import text_columns, texts
 from job.recipe.protocol import RecipeDescription
+from job.recipe.training import text_columns, texts
 from job.selection.folding import folded
 from job.selection.index import Index, Use
 from job.selection.keys import item_keys

@@ -15,8 +15,8 @@ from job.output.folder import OutputFolder, open_output
 from job.output.records import Plan
 from job.output.shard import table_in
 from job.output.totals import Manifest
-from job.recipe.examples import text_columns, texts, why_no_examples
 from job.recipe.protocol import RecipeDescription
+from job.recipe.training import text_columns, texts, why_no_examples
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -24,8 +24,8 @@ from job.output.training_set.shard import (
     set_schema,
     shown_columns,
 )
-from job.recipe.examples import completion_columns, completions, prompt_columns, prompts
 from job.recipe.protocol import CATEGORY, RecipeDescription
+from job.recipe.training import completion_columns, completions, prompt_columns, prompts
 from job.selection.decision import FATES, SPLITS
 
 ROW = "row"
