@@ -194,7 +194,10 @@ def _workers(job: _Job, lost_nodes: list[str]) -> Generator[Workers]:
     from job.cluster.start import started_ray  # Ray is slow to import, and a complete set needs none
 
     threading.Thread(target=_import_gather, daemon=True).start()
-    with started_ray(job.config.workers, job.say, _import_gather) as workers, JoinedWatch(workers, job.say, lost_nodes):
+    with (
+        started_ray(job.config.workers, job.say, _import_gather, has_exchange=True) as workers,
+        JoinedWatch(workers, job.say, lost_nodes),
+    ):
         from job.cluster.ray_internals import without_actors
         from job.cluster.shared_paths import check_all_nodes_see
         from job.pipeline import data_settings

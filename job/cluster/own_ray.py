@@ -23,6 +23,9 @@ from job.streams.standard import muted_stderr
 OBJECT_STORE_BYTES = 128 << 20
 """Size of Ray's object store, in bytes. Rows do not go through it, only the arguments and results of tasks. Ray's
 minimum is 75 MiB."""
+EXCHANGE_STORE_BYTES = 640 << 20
+"""Size of the object store where items travel between tasks, in bytes, if there is room. What does not fit is spilled
+to the disk, by two more processes."""
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108
 """Where Ray keeps its object store. macOS has no such folder, and Ray uses files there."""
 _SHUT_DOWN_S = 10.0
@@ -59,12 +62,21 @@ def _no_shared_memory(why: str) -> UsageError:
     )
 
 
+def _exchange_store_bytes() -> int:
+    """Returns the size of an object store for an exchange: half of the shared memory is left to others."""
+    if sys.platform != "linux":
+        return EXCHANGE_STORE_BYTES
+    free = shutil.disk_usage(SHARED_MEMORY).free
+    return max(OBJECT_STORE_BYTES, min(EXCHANGE_STORE_BYTES, free // 2))
+
+
 @contextlib.contextmanager
-def own_ray(cpus: int) -> Generator[None]:
+def own_ray(cpus: int, *, has_exchange: bool = False) -> Generator[None]:
     """Starts a Ray, and stops it at the end of the context.
 
     Args:
         cpus: the number of CPUs that it has, whatever the machine has.
+        has_exchange: whether items will travel between tasks.
 
     Raises:
         CurateError: if Ray does not start, or one of its own processes dies.
@@ -73,7 +85,7 @@ def own_ray(cpus: int) -> Generator[None]:
         has_started = False
         try:
             with guarded_start(folder):
-                _start(cpus, folder)
+                _start(cpus, folder, _exchange_store_bytes() if has_exchange else OBJECT_STORE_BYTES)
             has_started = True
             watch.has_started()
             yield
@@ -85,7 +97,7 @@ def own_ray(cpus: int) -> Generator[None]:
                 end_all(folder)
 
 
-def _start(cpus: int, folder: str) -> None:
+def _start(cpus: int, folder: str, store_bytes: int) -> None:
     import ray
 
     try:
@@ -94,7 +106,7 @@ def _start(cpus: int, folder: str) -> None:
                 address="local",
                 num_cpus=cpus,
                 include_dashboard=False,
-                object_store_memory=OBJECT_STORE_BYTES,
+                object_store_memory=store_bytes,
                 logging_level=logging.CRITICAL,  # else it reports that the dashboard, which was killed, did not start
                 log_to_driver=False,
                 **options,

@@ -32,7 +32,11 @@ _joined: set[str] = set()
 
 @contextlib.contextmanager
 def started_ray(
-    workers: int | Literal["all"], say: Callable[[str], None], prepare: Callable[[], object] = lambda: None
+    workers: int | Literal["all"],
+    say: Callable[[str], None],
+    prepare: Callable[[], object] = lambda: None,
+    *,
+    has_exchange: bool = False,
 ) -> Generator[Workers]:
     """Starts or joins a Ray. A Ray that was started is stopped at the end of the context.
 
@@ -40,6 +44,7 @@ def started_ray(
         workers: the number of cores that may work at the same time, or `all`.
         say: receives one line for everything that takes a while or that the user should know.
         prepare: what each worker of a Ray of our own does first, while the driver prepares its own work.
+        has_exchange: whether items will travel between tasks, so that a Ray of our own needs a larger object store.
 
     Yields:
         The workers.
@@ -75,7 +80,7 @@ def started_ray(
         if count > cores:
             say(f"{count} workers on {cores} cores: some will share a core")
         say(f"starting Ray with {count} {'worker' if count == 1 else 'workers'}")
-        with own_ray(count):
+        with own_ray(count, has_exchange=has_exchange):
             _restore(on_sigterm)
             _mute_ray_data()
             for _ in range(count):
