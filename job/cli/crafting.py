@@ -15,6 +15,7 @@ from job.cli.options import Assign, Fresh, Output, Workers
 from job.cli.printing import print_notice, screen_width
 from job.config.craft import CraftConfig
 from job.config.load import load_craft_config, parse_assignment
+from job.config.yaml_file import read_settings
 from job.errors import UsageError
 
 CraftConfigArgument = Annotated[
@@ -107,3 +108,13 @@ def read_craft(
         )
     typed = {key: text for key, _, text in (each.partition("=") for each in assign or [])}
     return load_craft_config(config, overrides, typed)
+
+
+def is_craft(config: Path | None, assign: list[str] | None) -> bool:
+    """Tells whether a config is one of a training set: whether it names items.
+
+    Raises:
+        UsageError: when it cannot be read.
+    """
+    keys = set() if config is None else set(read_settings(config))
+    return "items" in keys or any(text.startswith("items=") for text in assign or [])

@@ -8,6 +8,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from job.cli.crafting import is_craft, read_craft
 from job.cli.options import (
     Assign,
     Category,
@@ -22,6 +23,8 @@ from job.cli.options import (
     read_job,
 )
 from job.cli.printing import print_line, print_notice, screen_width
+from job.config.craft import CraftConfig
+from job.config.models import JobConfig
 from job.errors import UsageError
 
 
@@ -108,13 +111,23 @@ def submit(
         ),
     ] = False,
 ) -> None:
-    """Run a job on a Ray cluster.
+    """Run a job on a Ray cluster: curate a catalogue, or craft a training set.
 
     Send this program's code and the config to the cluster, and follow the job
-    until it ends. Source and output are addresses, or paths that all nodes of
-    the cluster share. Ctrl-C leaves the job running.
+    until it ends. A config that names `items` is one of a training set.
+    Source, items and output are addresses, or paths that all nodes of the
+    cluster share. Ctrl-C leaves the job running.
     """
-    job = read_job(config, source, category, output, workers, limit, assign, skip_damaged_files=skip_damaged_files)
+    job: JobConfig | CraftConfig
+    if is_craft(config, assign):
+        if source is not None or category or limit is not None or skip_damaged_files:
+            raise UsageError(
+                "a training set is made of items, so it has no --source, --category, --limit or --skip-damaged-files\n"
+                "give these to the run that makes the items"
+            )
+        job = read_craft(config, None, output, None, workers, assign)
+    else:
+        job = read_job(config, source, category, output, workers, limit, assign, skip_damaged_files=skip_damaged_files)
     from job.cluster.submit.command import submit_job, to_its_end
 
     jobs, name = submit_job(job, address, job_id=job_id, fresh=fresh, install=install, say=print_notice)

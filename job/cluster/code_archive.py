@@ -13,6 +13,7 @@ import re
 import zipfile
 from pathlib import Path
 
+from job.config.craft import CraftConfig
 from job.config.load import dump_config
 from job.config.models import JobConfig
 from job.errors import UsageError
@@ -27,7 +28,7 @@ _RECIPES = "recipes"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
-def write_code_archive(path: Path, config: JobConfig | None = None, *, with_lock: bool = False) -> None:
+def write_code_archive(path: Path, config: JobConfig | CraftConfig | None = None, *, with_lock: bool = False) -> None:
     """Writes the archive that each node unpacks, and in which the job's processes start.
 
     Args:
@@ -41,8 +42,10 @@ def write_code_archive(path: Path, config: JobConfig | None = None, *, with_lock
     code = _PACKAGE.rglob("*.py")
     files = {f"{_PACKAGE.name}/{source.relative_to(_PACKAGE).as_posix()}": source.read_bytes() for source in code}
     if config is not None:
-        files |= _recipe_files(config)
-        files[CONFIG_NAME] = dump_config(_with_recipe_inside(config)).encode()
+        if isinstance(config, JobConfig):
+            files |= _recipe_files(config)
+            config = _with_recipe_inside(config)
+        files[CONFIG_NAME] = dump_config(config).encode()
     if with_lock:
         files[LOCK_NAME] = _lock().encode()
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:

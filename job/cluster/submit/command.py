@@ -17,6 +17,7 @@ from job.cluster.code_archive import CONFIG_NAME, LOCK_NAME, write_code_archive
 from job.cluster.submit.api import Jobs, answering, connect
 from job.cluster.submit.follow import commands, ending, follow
 from job.config.addresses import is_address
+from job.config.craft import CraftConfig
 from job.config.models import JobConfig
 from job.errors import UsageError, printable
 
@@ -28,7 +29,7 @@ it after 3 s."""
 _WORKING_DIR = "${RAY_RUNTIME_ENV_CREATE_WORKING_DIR}"
 
 
-def check_paths(config: JobConfig) -> None:
+def check_paths(config: JobConfig | CraftConfig) -> None:
     """Checks that a job names no path that only this machine can resolve.
 
     Args:
@@ -37,13 +38,17 @@ def check_paths(config: JobConfig) -> None:
     Raises:
         UsageError: if it does.
     """
-    for option, path in (("--source", config.source.path), ("--output", config.output)):
+    is_craft = isinstance(config, CraftConfig)
+    named = ("--set items=", config.items) if is_craft else ("--source ", config.source.path)
+    for option, path in (named, ("--output ", config.output)):
         if path is not None and not is_address(path) and not Path(path).is_absolute():
             raise UsageError(
-                f"{option} {path}: a submitted job has no folder here, so it cannot resolve a relative path\n"
-                f"nothing was submitted; name a folder that all nodes of the cluster share, such as {option} "
+                f"{option}{path}: a submitted job has no folder here, so it cannot resolve a relative path\n"
+                f"nothing was submitted; name a folder that all nodes of the cluster share, such as {option}"
                 f"/shared/{Path(path).name}, or an address such as s3://BUCKET/{Path(path).name}"
             )
+    if is_craft:
+        return
     for key, value in (config.source.load_dataset or {}).items():
         named = value if isinstance(value, list) else [value]
         here = [text for text in named if isinstance(text, str) and not text.startswith("/") and Path(text).exists()]
@@ -55,7 +60,7 @@ def check_paths(config: JobConfig) -> None:
 
 
 def submit_job(
-    config: JobConfig,
+    config: JobConfig | CraftConfig,
     address: str,
     *,
     job_id: str | None,
@@ -84,6 +89,7 @@ def submit_job(
     if not re.fullmatch(r"\w[\w.-]{0,99}", job_id, flags=re.ASCII):
         raise UsageError(f"--job-id {job_id}: use letters, digits, _, - and . only, at most 100")
     check_paths(config)
+    command = "craft" if isinstance(config, CraftConfig) else "run"
     jobs = connect(address)
     _check_free(jobs, job_id)
     with tempfile.TemporaryDirectory() as folder:
@@ -96,7 +102,7 @@ def submit_job(
         with answering(jobs.address), _told_if_interrupted(jobs, job_id, say):
             jobs.submit_job(
                 # `exec` replaces the shell, so that signals reach the program and its exit code is the job's
-                entrypoint=f"exec python -m job run {CONFIG_NAME}{' --fresh' if fresh else ''}",
+                entrypoint=f"exec python -m job {command} {CONFIG_NAME}{' --fresh' if fresh else ''}",
                 submission_id=job_id,
                 runtime_env=environment,
                 metadata={_OUTPUT: config.output},
