@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from job.recipe.examples import Example
 from job.recipe.protocol import RecipeDescription
 from job.recipe.registry import UNDESCRIBED
 from job.source.files import FileIdentity, Repository
@@ -152,6 +153,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """Byte at which the line begins that the file ends in, where it was cut off; the rows before it count."""
     source_digest: str | UnsetType = UNSET
     """Digest of what the partition's rows are made of, see `job.source.read.content`; unset where it is damaged."""
+    examples: dict[str, list[Example]] | UnsetType = UNSET
+    """The first dropped rows of each reason; unset without any."""
 
 
 class LastRun(msgspec.Struct, frozen=True, kw_only=True):
