@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from job.output.machine import Machine
 from job.recipe.examples import Example
 from job.recipe.protocol import RecipeDescription
 from job.recipe.registry import UNDESCRIBED
@@ -115,6 +116,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     version: int = VERSION
     recipe: RecipeDescription | UnsetType = UNSET
     """The recipe that makes the items; unset in outputs from before there was more than one."""
+    program: str | UnsetType = UNSET
+    """Version of the program that began the output. An output without it has a card of the older form."""
 
     @property
     def description(self) -> RecipeDescription:
@@ -173,3 +176,9 @@ class LastRun(msgspec.Struct, frozen=True, kw_only=True):
     """The error that ended it; None when all went well."""
     lost_nodes: list[str] | UnsetType = UNSET
     """A line about each node of a joined Ray that was lost meanwhile; unset without any."""
+    num_rows: int | UnsetType = UNSET
+    """Rows that this run has read, set when it ended."""
+    machine: Machine | UnsetType = UNSET
+    """The machine that it was started on."""
+    versions: dict[str, str] | UnsetType = UNSET
+    """Versions of this program and of the packages that do the work."""

@@ -1,4 +1,4 @@
-"""What were the figures measured on? The machine, the versions of packages, the commit."""
+"""What did the work run on? The machine, the versions of packages, the commit."""
 
 from __future__ import annotations
 
@@ -7,25 +7,12 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import msgspec
 import psutil
 
 from job.cluster.allowed import allowed_memory, usable_cores
+from job.output.machine import Machine
 
 _PACKAGES = ("item-curator", "ray", "pyarrow", "msgspec", "tiktoken", "datasets", "tokenizers", "llama-models")
-
-
-class Machine(msgspec.Struct, frozen=True, kw_only=True):
-    """The properties of a machine that decide how fast a job is."""
-
-    processor: str
-    cores: int
-    """Number of cores that this process may use."""
-    memory_bytes: int
-    """Bytes of memory that this process may use."""
-    swap_bytes: int
-    system: str
-    python: str
 
 
 def this_machine() -> Machine:
