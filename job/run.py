@@ -6,25 +6,28 @@ import contextlib
 import ctypes
 import os
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
 
+from job.cluster.machine import this_machine, versions
 from job.cluster.ray_folder import end_orphaned_rays
 from job.config.addresses import located
 from job.config.models import JobConfig
-from job.errors import CurateError, DeniedError, RefusedError, as_curate_error
+from job.errors import CurateError, RefusedError, quoted
 from job.output.card import card
-from job.output.folder import CARD, LAST_RUN, MANIFEST, PLAN, OutputFolder
+from job.output.folder import CARD, MANIFEST, PLAN, OutputFolder
 from job.output.limits import check_damage, check_malformed
 from job.output.lock.owner import Owner
 from job.output.lock.ownership import check_owner, sole_owner
 from job.output.records import CategoryPlan, LastRun, Plan, Record
+from job.output.report_files import remove_stale_report
 from job.output.totals import Manifest, add_up, complete
 from job.plan.checks import binding_plan, check_room, check_same_content, check_same_work
 from job.plan.first_rows import check_first_rows
+from job.plan.noted import noted
 from job.plan.sources import find_sources, newer_commit
 from job.plan.unchanged import has_other_version
 from job.plan.work import CategoryWork, Run, plan_work
@@ -34,7 +37,7 @@ from job.source.fetch.cache import check_cache_room, check_cache_writable, missi
 from job.source.files import CategorySource
 from job.source.find.passed_over import PassedOver
 from job.source.hub_waits import hub_waits_said
-from job.storage.patience import end_patience, outages_said
+from job.storage.patience import outages_said
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -133,11 +136,11 @@ def _run(config: JobConfig, *, fresh: bool, quiet: bool, say: Callable[[str], No
         remaining = {work.plan.category: work.remaining() for work in works}
         run = Run(config=config, output=output, run_id=owner.run_id, recipe=plan.description)
         _return_memory()
-        with _noted(run, owner, works):
+        with noted(run, _last_run(run, owner), works):
             if any(remaining.values()):
                 curate_categories(run, works, remaining, quiet=quiet, say=say)
                 check_owner(output, owner.run_id)
-            outcome = _finish(run, plan, works, sum(map(len, remaining.values())))
+            outcome = _finish(run, plan, works, sum(map(len, remaining.values())), say)
             return replace(outcome, passed_over=passed_over)
 
 
@@ -156,7 +159,12 @@ def _written_plan(config: JobConfig, output: OutputFolder, before: Plan | None, 
         output.write_json(PLAN, plan)
         return plan
     recipe = describe(config.recipe.recipe_type())
-    plan = Plan(config=config.model_dump(mode="json"), categories=categories, recipe=recipe)
+    plan = Plan(
+        config=config.model_dump(mode="json"),
+        categories=categories,
+        recipe=recipe,
+        program=versions().get("item-curator", ""),
+    )
     output.write_json(PLAN, plan)
     return plan
 
@@ -274,35 +282,20 @@ def _complete_already(
     return Outcome(manifest=manifest, plan=plan, new_partitions=0, unfinished=(), was_complete=True)
 
 
-@contextlib.contextmanager
-def _noted(run: Run, owner: Owner, works: Sequence[CategoryWork]) -> Generator[None]:
-    """Notes in the output folder that a run began and how it ended, for `curate status`."""
-    rows_before = sum(record.num_rows for work in works for record in work.records.values())
-    note = LastRun(owner=str(owner), began=time.time(), workers=run.config.workers, rows_before=rows_before)
-    run.output.write_json(LAST_RUN, note)
-    error: str | None = None
-    try:
-        yield
-    except BaseException as raised:
-        end_patience()
-        if isinstance(raised, KeyboardInterrupt):
-            error = "it was interrupted"
-        else:
-            known = as_curate_error(raised)
-            refused = known.at_work() if isinstance(known, DeniedError) else None  # at the start it is wrong input
-            error = str(refused or known or f"{type(raised).__name__}: {raised}".removesuffix(": "))
-            if refused is not None:
-                raise refused from None
-        raise
-    finally:
-        lost_nodes = run.lost_nodes or msgspec.UNSET
-        ended = msgspec.structs.replace(note, ended=time.time(), error=error, lost_nodes=lost_nodes)
-        with contextlib.suppress(CurateError):  # the disk may be full
-            run.output.write_json(LAST_RUN, ended)
-        run.output.clear_temporary()
+def _last_run(run: Run, owner: Owner) -> LastRun:
+    return LastRun(
+        owner=str(owner),
+        began=time.time(),
+        workers=run.config.workers,
+        rows_before=0,
+        machine=this_machine(),
+        versions=versions(),
+    )
 
 
-def _finish(run: Run, plan: Plan, works: Sequence[CategoryWork], new_partitions: int) -> Outcome:
+def _finish(
+    run: Run, plan: Plan, works: Sequence[CategoryWork], new_partitions: int, say: Callable[[str], None]
+) -> Outcome:
     """Adds up, and writes the manifest when every category of the output is complete."""
     output, mine = run.output, {work.plan.category: work.in_order for work in works}
     records: dict[str, list[Record]] = {
@@ -327,6 +320,8 @@ def _finish(run: Run, plan: Plan, works: Sequence[CategoryWork], new_partitions:
         if not was_complete:
             output.write(CARD, card(manifest, plan.description))
             output.write_json(MANIFEST, manifest)
+            if remove_stale_report(output, manifest.content_digest):
+                say(f"the report was of other items, and is gone; to make it anew: curate report {quoted(output.root)}")
         output.clear_scratch()
     return Outcome(
         manifest=manifest,

@@ -277,7 +277,7 @@ class _Round:
             if counts is not None:
                 counter, inside = counts.counter(category), functools.partial(counts.inside, category)
             seen = watched(work, self.run.output, show, inside, self.display, self._failed.append)
-            with seen, _in_few_words():
+            with seen, in_few_words():
                 curate_category(
                     run=self.run,
                     plan=work.plan,
@@ -320,8 +320,8 @@ class _Round:
 
 
 @contextlib.contextmanager
-def _in_few_words() -> Generator[None]:
-    """Raises the error of a Ray task without what Ray adds to it."""
+def in_few_words() -> Generator[None]:
+    """Raises the error of a Ray task, without what Ray adds to it, when the context ends with one."""
     try:
         yield
     except Exception as error:

@@ -25,7 +25,7 @@ ROOMS = (
     {"plan", "cluster", "sink"},
     {"progress", "pipeline"},
     {"schedule"},
-    {"run"},
+    {"run", "report"},
     {"show", "loader", "bench"},
     {"cli", "__init__"},
     {"__main__"},

@@ -1,4 +1,4 @@
-"""Commands that look at an output: `show`, `status`, `rejects`, `verify`, `diff`."""
+"""Commands that look at an output: `report`, `show`, `status`, `rejects`, `verify`, `diff`."""
 
 from __future__ import annotations
 
@@ -25,6 +25,17 @@ def show(
 
     for line in item_lines(out, numbers or [0], terminal_width()):
         typer.echo(line)
+
+
+def report(out: OutputArgument) -> None:
+    """Make a page to look at: the funnel, prices, lengths, why rows were dropped.
+
+    Count all items, and write OUT/report.html, which needs no network, and
+    the same numbers as OUT/report.json.
+    """
+    from job.report.make import make_report
+
+    print_line(f"to look at the items, open {make_report(out, print_notice)}")
 
 
 def status(

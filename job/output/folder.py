@@ -17,7 +17,7 @@ import pyarrow as pa
 from job.config.addresses import located
 from job.config.names import check_category
 from job.errors import CurateError, RefusedError, UsageError, quoted
-from job.output.nearby import PLAN, outputs_around, similar_output
+from job.output.nearby import PLAN, REPORTS, outputs_around, similar_output
 from job.output.records import VERSION, CategoryPlan, LastRun, Plan, Record
 from job.output.sealed import intact, sealed, unsealed
 from job.output.shard import table_in
@@ -235,7 +235,7 @@ class OutputFolder:
             for folder in ("data", "_rejects", "_partitions"):
                 self.store.remove_empty(f"{folder}/{each.category}")
                 self.store.remove_empty(folder)
-        self.store.remove([CARD, LAST_RUN])
+        self.store.remove([CARD, LAST_RUN, *REPORTS])
         self.clear_temporary()
         self.store.remove([PLAN])
 

@@ -11,6 +11,7 @@ from job.output.folder import open_output
 from job.output.limits import damage_lines
 from job.output.lock.ownership import live_owner
 from job.output.records import LastRun
+from job.output.report_files import report_faults
 from job.output.totals import add_funnels
 from job.recipe.verdicts import KEPT, MALFORMED
 
@@ -53,6 +54,7 @@ def status_lines(root: Path | str) -> Iterator[str]:
     if is_complete and manifest is not None:
         yield "complete"
         yield from damage_lines(manifest.damaged)
+        yield from report_faults(output, manifest.content_digest)
         return
     yield "not complete"
     if last is not None and last.ended is None:

@@ -12,10 +12,12 @@ from job.errors import CurateError, quoted
 from job.output.card import card
 from job.output.folder import CARD, LAST_RUN, LEFT_OVER, MANIFEST, PLAN, OutputFolder, open_output
 from job.output.lock.ownership import live_owner
+from job.output.nearby import REPORTS
 from job.output.records import CategoryPlan, Plan, Record
+from job.output.report_files import report_faults
 from job.output.sealed import intact, sealed
 from job.output.shard import REJECTS_SCHEMA, content_digest, items_schema, table_in
-from job.output.totals import CategoryTotals, add_up, complete
+from job.output.totals import CategoryTotals, add_digests, add_up, complete
 from job.recipe.verdicts import KEPT, MALFORMED
 
 
@@ -38,7 +40,7 @@ def verify_output(root: Path | str) -> str:
     is_complete = MANIFEST in files
     wrong: list[str] = []
     unfinished: list[str] = []
-    named = {PLAN, MANIFEST, CARD, LAST_RUN}
+    named = {PLAN, MANIFEST, CARD, LAST_RUN, *REPORTS}
     totals: dict[str, CategoryTotals] = {}
     for category in plan.categories.values():
         records = output.records(category)
@@ -68,9 +70,12 @@ def verify_output(root: Path | str) -> str:
     wrong += [f"{name}: belongs to nothing" for name in strangers]
     if LAST_RUN in files and output.last_run() is None:
         wrong.append(f"{LAST_RUN}: damaged")
+    is_added_up = is_complete and len(totals) == len(plan.categories)
+    digest = add_digests(each.content_digest for each in totals.values()) if is_added_up else None
+    wrong += report_faults(output, digest)
     if is_complete:
         wrong += unfinished
-        if len(totals) == len(plan.categories):
+        if is_added_up:
             wrong += _written_last(output, plan, totals)
     if wrong:
         raise CurateError(

@@ -1,0 +1,32 @@
+"""How numbers and names of a report are written."""
+
+from __future__ import annotations
+
+from job.report.figures.tally import CENTS
+
+MINUS = "\u2212"
+"""The sign, which is as wide as a plus."""
+
+
+def words(name: str) -> str:
+    """Writes the name of a verdict or a category for people."""
+    return name.replace("_", " ")
+
+
+def dollars(cents: int) -> str:
+    """Writes a price: `$1,234.50`, or `$20` where there are no cents."""
+    sign, (whole, rest) = "-" if cents < 0 else "", divmod(abs(cents), CENTS)
+    return f"{sign}${whole:,}" + (f".{rest:02d}" if rest else "")
+
+
+def share(part: int, whole: int) -> str:
+    """Writes a part in percent; what is not nothing is never written as 0%."""
+    if not part or not whole:
+        return "0%"
+    percent = 100 * part / whole
+    return "<0.1%" if percent < 0.1 else f"{percent:.1f}%"
+
+
+def of_width(part: float, whole: float) -> float:
+    """Returns a part in percent of a width, rounded so that a page stays small."""
+    return round(100 * part / whole, 2) if whole else 0.0
