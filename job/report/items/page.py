@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from job.recipe.verdicts import KEPT, MALFORMED
+import msgspec
+
+from job.recipe.verdicts import MALFORMED
 from job.report.items import pictures
-from job.report.items.figures import ItemsFigures, RunFigures
+from job.report.items.figures import CategoryFigures, ItemsFigures, RunFigures
 from job.report.items.words import MINUS, dollars, share, words
 from job.report.page.parts import Example, Examples, Facts, Numbers, Page, Part, Section, Table
 
+_CATEGORIES_SHOWN = 60
+"""Categories that the page shows, at most, so that it stays small."""
 _CAUSES_SHOWN = 20
 """Causes of malformed rows that the page shows, at most."""
 
 
 def items_page(figures: ItemsFigures) -> Page:
-    """Returns the page that shows the figures of an output."""
+    """Returns the page that shows the figures of an output; of very many categories, those with the most rows."""
+    shown = msgspec.structs.replace(figures, categories=_largest(figures.categories))
     categories = len(figures.categories)
     keys = [
         (f"{figures.num_items:,}", f"items, {share(figures.num_items, figures.num_rows)} of the rows"),
@@ -38,15 +43,24 @@ def items_page(figures: ItemsFigures) -> Page:
         ),
         key_numbers=keys,
         warnings=[*_warnings(figures)],
-        sections=[section for section in _sections(figures) if section.parts],
+        sections=[section for section in _sections(shown) if section.parts],
         digest=figures.content_digest,
-        foot=f"Made by curate report, of the items with the content digest {figures.content_digest}.",
+        foot="Made by curate report. The same numbers are in report.json.",
     )
 
 
+def _largest(categories: Mapping[str, CategoryFigures]) -> dict[str, CategoryFigures]:
+    by_rows = sorted(categories, key=lambda name: -categories[name].num_rows)[:_CATEGORIES_SHOWN]
+    return {name: each for name, each in categories.items() if name in by_rows}
+
+
 def _warnings(figures: ItemsFigures) -> Iterator[str]:
-    for name, limit in figures.limits.items():
-        yield f"{words(name)}: only the first {limit:,} rows were read."
+    if len(figures.categories) > _CATEGORIES_SHOWN:
+        yield f"Only the {_CATEGORIES_SHOWN} largest categories are shown one by one; all are in report.json."
+    for limit in dict.fromkeys(figures.limits.values()):
+        names = [words(name) for name, of_category in figures.limits.items() if of_category == limit]
+        of = "each category" if len(names) == len(figures.categories) > 1 else ", ".join(names)
+        yield f"Only the first {limit:,} rows of {of} were read."
     yield from (f"Left out: {cause}" for cause in figures.damaged)
 
 
@@ -127,8 +141,8 @@ def _facts(figures: ItemsFigures) -> Iterator[tuple[str, str]]:
     yield "recipe", f"{figures.recipe['name']}, version {figures.recipe['version']}{f': {said}' if said else ''}"
     yield from _run_facts(figures.run)
     yield "content digest", figures.content_digest
-    if figures.funnel.get(KEPT):
-        yield "dollars", "Prices are counted to the cent."
+    if figures.prices is not None:
+        yield "prices", "in dollars, counted to the cent"
 
 
 def _run_facts(run: RunFigures) -> Iterator[tuple[str, str]]:

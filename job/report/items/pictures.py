@@ -38,14 +38,16 @@ def funnel(figures: ItemsFigures) -> Bars:
 
 
 def _funnel_table(figures: ItemsFigures) -> Table:
-    names = list(figures.categories)
-    columns = [("all", figures.num_rows, figures.funnel)] if len(names) > 1 else []
-    columns += [(name, each.num_rows, each.funnel) for name, each in figures.categories.items()]
-    rows = [["rows read", *[f"{num_rows:,}" for _, num_rows, _ in columns]]]
-    for verdict in figures.funnel:
-        name = "items" if verdict == KEPT else words(verdict)
-        rows.append([name, *[f"{counts.get(verdict, 0):,}" for _, _, counts in columns]])
-    return Table(head=["", *[name for name, _, _ in columns]], rows=rows)
+    verdicts = [name for name in figures.funnel if name != KEPT]
+    everything = [("all", figures.num_rows, figures.funnel)] if len(figures.categories) > 1 else []
+    of_each = [(words(name), each.num_rows, each.funnel) for name, each in figures.categories.items()]
+    return Table(
+        head=["", "rows read", *map(words, verdicts), "items"],
+        rows=[
+            [name, f"{num_rows:,}", *[f"{counts.get(verdict, 0):,}" for verdict in (*verdicts, KEPT)]]
+            for name, num_rows, counts in everything + of_each
+        ],
+    )
 
 
 def funnels(figures: ItemsFigures) -> Bars:
@@ -153,6 +155,7 @@ def _histogram(
         highest=f"{most:,}",
         mean=None if column.mean is None or column.mean >= end else of_width(column.mean / bins.step, num_columns),
         axis=axis,
+        y_axis="items",
         note=note.strip(),
         table=Table(head=[axis, "items", "share"], rows=rows),
     )
@@ -209,7 +212,9 @@ def price_by_category(prices: Mapping[str, ColumnFigures]) -> Bars:
 
 def length_against_price(pairs: PairFigures, unit: str) -> Scatter:
     """Returns some items by length and price, with the correlations of all."""
-    pearson, spearman = ("none" if each is None else f"{each:+.3f}" for each in (pairs.pearson, pairs.spearman))
+    pearson, spearman = (
+        "none" if each is None else f"{each:+.3f}".replace("-", MINUS) for each in (pairs.pearson, pairs.spearman)
+    )
     lengths = [length for _, length in pairs.sample]
     low, high, top = min(lengths), max(lengths), max(1, *[price for price, _ in pairs.sample])
     width = max(1, high - low)

@@ -101,6 +101,8 @@ class Histogram(Picture):
     """Where the mean is, in percent of the width."""
     axis: str
     """What the columns are of, with the unit."""
+    y_axis: str
+    """What their height is."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
