@@ -17,8 +17,8 @@ from job.cluster.ray_folder import end_orphaned_rays
 from job.config.addresses import located
 from job.config.models import JobConfig
 from job.errors import CurateError, RefusedError, quoted
-from job.output.card import card
 from job.output.folder import CARD, MANIFEST, PLAN, OutputFolder
+from job.output.full_card import cards
 from job.output.limits import check_damage, check_malformed
 from job.output.lock.owner import Owner
 from job.output.lock.ownership import check_owner, sole_owner
@@ -318,7 +318,7 @@ def _finish(
     was_complete = not unfinished and not new_partitions and output.manifest() == manifest
     if not unfinished:
         if not was_complete:
-            output.write(CARD, card(manifest, plan.description))
+            output.write(CARD, cards(plan, manifest)[0])
             output.write_json(MANIFEST, manifest)
             if remove_stale_report(output, manifest.content_digest):
                 say(f"the report was of other items, and is gone; to make it anew: curate report {quoted(output.root)}")

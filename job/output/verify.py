@@ -9,8 +9,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from job.errors import CurateError, quoted
-from job.output.card import card
 from job.output.folder import CARD, LAST_RUN, LEFT_OVER, MANIFEST, PLAN, OutputFolder, open_output
+from job.output.full_card import cards
 from job.output.lock.ownership import live_owner
 from job.output.nearby import REPORTS
 from job.output.records import CategoryPlan, Plan, Record
@@ -177,8 +177,7 @@ def _rejects(output: OutputFolder, record: Record) -> Iterator[str]:
 def _written_last(output: OutputFolder, plan: Plan, totals: dict[str, CategoryTotals]) -> Iterator[str]:
     """Compares the manifest and the card, byte for byte, with what follows from the records."""
     manifest = complete(plan, totals)
-    cards = [card(manifest, plan.description, empty_configs=old) for old in (False, True)]
-    for name, expected in ((MANIFEST, [sealed(manifest)]), (CARD, cards)):
+    for name, expected in ((MANIFEST, [sealed(manifest)]), (CARD, cards(plan, manifest))):
         found = output.store.read(name)
         if found is None:
             yield f"{name}: missing"
