@@ -53,6 +53,14 @@ def make_report(root: Path | str, say: Callable[[str], None]) -> str:
     return output.where(PAGE)
 
 
+def reported_figures(output: OutputFolder) -> ItemsFigures | None:
+    """Returns the figures of an output's report; None where it has none, or one that is damaged or of other items."""
+    manifest, content = output.manifest(), output.store.read(FIGURES)
+    if manifest is None or content is None or digest_in(FIGURES, content) != manifest.content_digest:
+        return None
+    return intact(content, ItemsFigures)
+
+
 def figures_of(output: OutputFolder, say: Callable[[str], None], in_process_items: int = 0) -> ItemsFigures:
     """Returns the figures of a complete output: those of its report, if that is of its items, or else anew.
 
@@ -65,13 +73,20 @@ def figures_of(output: OutputFolder, say: Callable[[str], None], in_process_item
         UsageError: when it is not complete.
         CurateError: when a shard cannot be read.
     """
-    manifest, content = output.manifest(), output.store.read(FIGURES)
-    if manifest is not None and content is not None and digest_in(FIGURES, content) == manifest.content_digest:
-        found = intact(content, ItemsFigures)
-        if found is not None:
-            return found
+    if (found := reported_figures(output)) is not None:
+        return found
+    manifest = output.manifest()
     is_small = manifest is not None and manifest.num_items <= in_process_items
     return _figures(output, counts_here if is_small else functools.partial(counts_by_ray, say=say))
+
+
+def counts_of_rows(output: OutputFolder) -> ItemsFigures:
+    """Returns the figures of a complete output that stand in its records: of rows, and none of what is in the items.
+
+    Raises:
+        UsageError: when it is not complete.
+    """
+    return _figures(output, lambda *_: (Counts(), PairSums()))
 
 
 def _figures(output: OutputFolder, count: _Count) -> ItemsFigures:

@@ -12,6 +12,8 @@ from job.report.items.figures import CategoryFigures, ItemsFigures, RunFigures
 from job.report.items.words import MINUS, dollars, share, words
 from job.report.page.parts import Example, Examples, Facts, Numbers, Page, Part, Section, Table
 
+_CATEGORIES_NAMED = 4
+"""Categories that the first sentence names, at most."""
 _CATEGORIES_SHOWN = 60
 """Categories that the page shows, at most, so that it stays small."""
 _CAUSES_SHOWN = 20
@@ -33,7 +35,7 @@ def items_page(figures: ItemsFigures) -> Page:
         keys.append((f"{figures.lengths.mean:,.1f}", f"mean {figures.lengths.unit or 'length'} of a {figures.noun}"))
     malformed = figures.funnel.get(MALFORMED, 0)
     dropped = figures.num_rows - malformed - figures.num_items
-    names = ", ".join(map(words, figures.categories)) if categories <= 8 else f"{categories} categories"
+    names = ", ".join(map(words, figures.categories)) if categories <= _CATEGORIES_NAMED else f"{categories} categories"
     return Page(
         title=figures.heading,
         about=f"{figures.summary} {names}. Recipe {figures.recipe['name']}.".strip(),

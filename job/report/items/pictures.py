@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from job.recipe.verdicts import KEPT, MALFORMED
 from job.report.figures.column import ColumnFigures
+from job.report.figures.tally import CENTS
 from job.report.items.figures import CategoryFigures, ItemsFigures, PairFigures
-from job.report.items.words import MINUS, dollars, of_width, share, words
+from job.report.items.words import MINUS, dollars, of_width, share, short, words
 from job.report.page.parts import Bar, Bars, Column, Histogram, Scatter, Segment, Table, Tick
 
 _SHOWN_REASONS = 6
@@ -152,7 +153,7 @@ def _histogram(
         columns=columns,
         num_columns=num_columns,
         ticks=ticks,
-        highest=f"{most:,}",
+        highest=short(most),
         mean=None if column.mean is None or column.mean >= end else of_width(column.mean / bins.step, num_columns),
         axis=axis,
         y_axis="items",
@@ -221,7 +222,7 @@ def length_against_price(pairs: PairFigures, unit: str) -> Scatter:
     dots = [(of_width(length - low, width), round(100 - of_width(price, top), 2)) for price, length in pairs.sample]
     middle = (low + high) // 2
     x_ticks = [Tick(place=of_width(each - low, width), text=f"{each:,}") for each in sorted({low, middle, high})]
-    y_ticks = [Tick(place=100 - 50 * half, text=dollars(top * half // 2 // 100 * 100)) for half in (0, 1, 2)]
+    y_ticks = [Tick(place=100 - 50 * half, text=f"${short(top * half // 2 // CENTS)}") for half in (0, 1, 2)]
     dotted = "all items" if len(dots) == pairs.num else f"{len(dots):,} items, chosen by a fixed hash of their number"
     return Scatter(
         title=f"Length against price: Pearson {pearson}, Spearman {spearman}",

@@ -19,6 +19,14 @@ def dollars(cents: int) -> str:
     return f"{sign}${whole:,}" + (f".{rest:02d}" if rest else "")
 
 
+def short(number: int) -> str:
+    """Writes a number in a few characters, for an axis: `9,999`, `12.3k`, `2.34M`."""
+    for unit, size in (("T", 10**12), ("G", 10**9), ("M", 10**6), ("k", 10**3)):
+        if abs(number) >= size * (10 if unit == "k" else 1):
+            return f"{number / size:.3g}{unit}"
+    return f"{number:,}"
+
+
 def share(part: int, whole: int) -> str:
     """Writes a part in percent; what is not nothing is never written as 0%."""
     if not part or not whole:
