@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -9,6 +10,7 @@ import pytest
 
 from job.recipe.course_2024.recipe import Course2024
 from job.recipe.course_2024.settings import Course2024Settings
+from job.recipe.custom.load import custom_settings
 from job.recipe.examples import Example, FirstDropped, examples_by_reason
 from job.recipe.registry import make_recipe
 from tests.recipe.listings import DETAILS, Row, table
@@ -79,3 +81,33 @@ def test_a_recipe_that_fails_to_explain_costs_only_the_words(monkeypatch: pytest
 def test_a_row_that_cannot_be_read_again_is_an_example_without_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("job.recipe.examples._value", lambda *_: "\ud800")
     assert found([dropped(1)]) == {"price_missing": [Example()]}
+
+
+def test_a_recipe_without_a_title_shows_the_beginning_of_the_row_and_its_last_note(tmp_path: Path) -> None:
+    (tmp_path / "odd.py").write_text(ODD)
+    settings = custom_settings(f"{tmp_path / 'odd.py'}:Odd").model_validate({"name": f"{tmp_path / 'odd.py'}:Odd"})
+    rows = pa.table({"weight": ["12"], "place": ["über\u202e"], "partition": [0], "position": [0]})
+    texts = FirstDropped(settings).among(rows, ["heavy"]).to_pylist()
+    assert examples_by_reason(["heavy"], texts) == {
+        "heavy": [Example(title='{"weight": "12", "place": "über\u202e"}', decided="12 pounds, at most 10")]
+    }
+
+
+ODD = """
+from enum import StrEnum
+from typing import NamedTuple
+from job import RowRecipe
+
+class Thing(NamedTuple):
+    what: str
+
+class No(StrEnum):
+    HEAVY = "heavy"
+
+class Odd(RowRecipe):
+    def judge_row(self, weight: str, place: str) -> Thing | No:
+        print("noise")
+        self.note("looked at the place")
+        self.note(f"{weight} pounds, at most 10")
+        return No.HEAVY
+"""

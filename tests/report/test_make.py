@@ -15,6 +15,7 @@ from job.report.make import figures_of
 from tests.conftest import Curate, tree
 from tests.output.made import MadeOutput
 from tests.report.made import DESCRIPTION, item, made_output
+from tests.servers.s3 import S3
 
 
 @pytest.fixture(scope="module")
@@ -185,3 +186,15 @@ def test_a_shard_that_cannot_be_read_is_named(tmp_path: Path, curate: Curate, sh
     assert f"cannot be read: {shard}: " in said.err
     assert said.err.endswith(f"to see what else is wrong: curate verify {tmp_path}/out\n")
     assert not (tmp_path / "out/report.html").exists()
+
+
+def test_the_report_of_an_output_in_a_bucket_lies_beside_it(s3: S3, curate: Curate, shared_ray: int) -> None:
+    output = MadeOutput("s3://bucket/out", description=DESCRIPTION)
+    output.add("Toys", [[item(1.5, 10), item(2.25, 30)], [item(7.0, 3)]], {"unnamed": 1}, rejects=["row 3: no object"])
+    output.close()
+    said = curate("report", "s3://bucket/out")
+    assert (said.exit_code, said.out) == (0, "to look at the items, open s3://bucket/out/report.html\n"), said.err
+    figures = json.loads(output.folder.store.read("report.json") or b"{}")
+    assert (figures["prices"]["sum"], figures["malformed"]) == (1075, {"row N: no object": 2})
+    assert curate("verify", "s3://bucket/out").exit_code == 0
+    assert {"_lock", "_tmp"}.isdisjoint(output.folder.store.top())
