@@ -19,6 +19,8 @@ import pytest
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 _START_S = 60.0
 """Seconds in which a browser starts, also on a machine that is busy."""
+_LOOK_S = 60.0
+"""Seconds in which it has looked at a page, unless the page keeps it from that, as `alert` does."""
 _OVERFLOWING = """
 (() => {
   const out = [], nodes = document.createNodeIterator(document.body, NodeFilter.SHOW_ELEMENT | NodeFilter.SHOW_TEXT);
@@ -70,7 +72,8 @@ class Browser:
             picture: where to write a screenshot.
             height: pixels of the screenshot; all of the page unless given.
         """
-        return asyncio.run(self._look(page, width, dark=dark, picture=picture, height=height))
+        looking = self._look(page, width, dark=dark, picture=picture, height=height)
+        return asyncio.run(asyncio.wait_for(looking, _LOOK_S))
 
     async def _look(self, page: Path, width: int, *, dark: bool, picture: Path | None, height: int) -> Seen:
         seen = Seen()
