@@ -19,6 +19,7 @@ import msgspec
 import numpy as np
 
 from job.cluster.few_words import in_few_words
+from job.cluster.machine import begun_by
 from job.cluster.ray_folder import end_orphaned_rays
 from job.config.addresses import located
 from job.config.craft import CraftConfig
@@ -120,7 +121,9 @@ def craft_set(
             planned = job.output.set_plan()  # again, now that nobody else can change it
             before = None if fresh else check_same_set(job.output, planned, job.identity)
             job.output.clear_temporary()
-            with noted(job.output, owner, config.workers, 0, lost := []), _workers(job, lost) as workers:
+            lost_nodes: list[str] = []
+            note = begun_by(owner, config.workers)
+            with noted(job.output, note, lambda: _rows_done(job), lost_nodes), _workers(job, lost_nodes) as workers:
                 plan, decided = _decided(job, planned, before, workers, fresh=fresh)
                 new_shards = _moved(job, plan, decided, owner.run_id, workers)
                 check_owner(job.output, owner.run_id)
@@ -170,6 +173,14 @@ def _checked(config: CraftConfig, *, fresh: bool, quiet: bool, say: Say) -> tupl
 
 def _records(job: _Job, plan: SetPlan) -> dict[str, list[SetRecord]]:
     return {part.name: job.output.records(part) for part in plan.sections()}
+
+
+def _rows_done(job: _Job) -> int:
+    """Returns how many rows of the set are written."""
+    plan = job.output.set_plan()
+    if plan is None or plan.digest != job.identity.digest:
+        return 0
+    return sum(record.num_rows for records in _records(job, plan).values() for record in records)
 
 
 def _todo(plan: SetPlan, records: Mapping[str, Sequence[SetRecord]]) -> list[Target]:

@@ -4,7 +4,8 @@
 
     items = ItemLoader("Appliances").load(workers=8)
 
-For a big category, `dataset()` gives a Ray Dataset instead, and `output` is the folder it lies in.
+For a big category, `dataset()` gives a Ray Dataset instead, and `output` is the folder it lies in. In a notebook, a
+loader shows its funnel and its prices once the items are made, and `plots()` gives the course's plots.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ from job.streams.standard import tolerant
 
 if TYPE_CHECKING:
     import ray.data
+
+    from job.report.notebook import Plots
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -153,6 +156,25 @@ class ItemLoader:
         found = ray.data.read_parquet(paths, filesystem=filesystem, partitioning=None)
         found.context.execution_options.preserve_order = True
         return found
+
+    def plots(self) -> Plots:
+        """Returns the course's plots of the items that are made: prices, lengths, categories, price against length.
+
+        Returns:
+            Matplotlib figures by name, which a notebook shows.
+
+        Raises:
+            UsageError: if matplotlib is not installed, or the items are not made yet.
+        """
+        with _for_python():
+            from job.report.notebook import plots
+
+            return plots(self.output, _say)
+
+    def _repr_html_(self) -> str:
+        from job.report.notebook import short_html
+
+        return short_html(self.output)
 
     def _shards(self, workers: int | Literal["all"], *, fresh: bool) -> list[str]:
         config: JobConfig = load_config(None, {**self._settings, "workers": workers})

@@ -31,6 +31,7 @@ from job.errors import WorkersDiedError
 from job.output.folder import OutputFolder
 from job.output.records import CategoryPlan
 from job.plan.work import Run
+from job.recipe.examples import EXAMPLE, FirstDropped
 from job.recipe.judging import judged_rows
 from job.recipe.protocol import RecipeSettings
 from job.recipe.verdicts import KEPT
@@ -106,7 +107,13 @@ def curate_category(
         **workers.ray_options,
     )
     judged = rows.map_batches(
-        functools.partial(judge_batch, settings=run.config.recipe, places=_places(plan), counter=counter),
+        functools.partial(
+            judge_batch,
+            settings=run.config.recipe,
+            places=_places(plan),
+            counter=counter,
+            examples=FirstDropped(run.config.recipe),
+        ),
         batch_size=batch_size,
         batch_format="pyarrow",
         zero_copy_batch=True,
@@ -160,6 +167,7 @@ def judge_batch(
     settings: RecipeSettings,
     places: Mapping[int, str] | None = None,
     counter: Counter | None = None,
+    examples: FirstDropped | None = None,
 ) -> pa.Table:
     """Lets the recipe judge the rows of a batch that the reader has not judged already.
 
@@ -168,6 +176,7 @@ def judge_batch(
         settings: settings of the recipe.
         places: for messages, the file of each partition and the unit of a position in it.
         counter: told which rows were judged.
+        examples: finds the dropped rows that are kept as examples; None keeps none.
 
     Returns:
         What the sink needs: rows without the inputs of the recipe, with its item columns. Of a dropped row only the
@@ -191,6 +200,8 @@ def judge_batch(
             result = result.append_column(rows.schema.field(name), kept)
     for name in judged.column_names:
         result = result.append_column(judged.schema.field(name), judged[name])
+    if examples is not None:
+        result = result.append_column(EXAMPLE, examples.among(rows, judged["verdict"].to_pylist()))
     judged_already = judged_already.select(["partition", "position", "cause", "raw", "verdict"])
     if counter is not None:
         counter.add(whole)

@@ -11,16 +11,18 @@ from pathlib import Path
 
 import msgspec
 
+from job.cluster.machine import begun_by, versions
 from job.cluster.ray_folder import end_orphaned_rays
 from job.config.addresses import located
 from job.config.models import JobConfig
-from job.errors import CurateError, RefusedError
-from job.output.card import card
+from job.errors import CurateError, RefusedError, quoted
 from job.output.folder import CARD, MANIFEST, PLAN, OutputFolder
+from job.output.full_card import cards
 from job.output.limits import check_damage, check_malformed
 from job.output.lock.ownership import check_owner, sole_owner
 from job.output.noting import noted
 from job.output.records import CategoryPlan, Plan, Record
+from job.output.report_files import remove_stale_report
 from job.output.totals import Manifest, add_up, complete
 from job.plan.checks import binding_plan, check_room, check_same_content, check_same_work
 from job.plan.first_rows import check_first_rows
@@ -132,12 +134,15 @@ def _run(config: JobConfig, *, fresh: bool, quiet: bool, say: Callable[[str], No
         remaining = {work.plan.category: work.remaining() for work in works}
         run = Run(config=config, output=output, run_id=owner.run_id, recipe=plan.description)
         _return_memory()
-        rows_before = sum(record.num_rows for work in works for record in work.records.values())
-        with noted(output, owner, config.workers, rows_before, run.lost_nodes):
+
+        def num_rows() -> int:
+            return sum(record.num_rows for work in works for record in work.records.values())
+
+        with noted(output, begun_by(owner, config.workers), num_rows, run.lost_nodes):
             if any(remaining.values()):
                 curate_categories(run, works, remaining, quiet=quiet, say=say)
                 check_owner(output, owner.run_id)
-            outcome = _finish(run, plan, works, sum(map(len, remaining.values())))
+            outcome = _finish(run, plan, works, sum(map(len, remaining.values())), say)
             return replace(outcome, passed_over=passed_over)
 
 
@@ -156,7 +161,12 @@ def _written_plan(config: JobConfig, output: OutputFolder, before: Plan | None, 
         output.write_json(PLAN, plan)
         return plan
     recipe = describe(config.recipe.recipe_type())
-    plan = Plan(config=config.model_dump(mode="json"), categories=categories, recipe=recipe)
+    plan = Plan(
+        config=config.model_dump(mode="json"),
+        categories=categories,
+        recipe=recipe,
+        program=versions().get("item-curator", ""),
+    )
     output.write_json(PLAN, plan)
     return plan
 
@@ -274,7 +284,9 @@ def _complete_already(
     return Outcome(manifest=manifest, plan=plan, new_partitions=0, unfinished=(), was_complete=True)
 
 
-def _finish(run: Run, plan: Plan, works: Sequence[CategoryWork], new_partitions: int) -> Outcome:
+def _finish(
+    run: Run, plan: Plan, works: Sequence[CategoryWork], new_partitions: int, say: Callable[[str], None]
+) -> Outcome:
     """Adds up, and writes the manifest when every category of the output is complete."""
     output, mine = run.output, {work.plan.category: work.in_order for work in works}
     records: dict[str, list[Record]] = {
@@ -297,8 +309,10 @@ def _finish(run: Run, plan: Plan, works: Sequence[CategoryWork], new_partitions:
     was_complete = not unfinished and not new_partitions and output.manifest() == manifest
     if not unfinished:
         if not was_complete:
-            output.write(CARD, card(manifest, plan.description))
+            output.write(CARD, cards(plan, manifest)[0])
             output.write_json(MANIFEST, manifest)
+            if remove_stale_report(output, manifest.content_digest):
+                say(f"the report was of other items, and is gone; to make it anew: curate report {quoted(output.root)}")
         output.clear_scratch()
     return Outcome(
         manifest=manifest,

@@ -27,6 +27,7 @@ from job.output.records import CategoryPlan, Record
 from job.output.section import record_name
 from job.output.shard import REJECTS_SCHEMA, content_digest, items_schema, parquet_bytes
 from job.output.totals import check_adds_up
+from job.recipe.examples import EXAMPLE, Example, examples_by_reason
 from job.recipe.protocol import CATEGORY, RecipeDescription
 from job.recipe.verdicts import CUT_OFF, END, KEPT, MALFORMED
 from job.source.read.rows import KEEP_PREFIX
@@ -88,6 +89,7 @@ class ShardSink(Datasink[None]):
         check_adds_up(f"{category}: partition {partition}", expected, funnel)
 
         check_owner(self._output, self._run_id)
+        examples = _examples(rows)
         items = self._items(rows.filter(pc.equal(rows["verdict"], KEPT)))
         malformed = rows.filter(pc.equal(rows["verdict"], MALFORMED))
         del rows  # writing needs memory too
@@ -120,6 +122,7 @@ class ShardSink(Datasink[None]):
             damaged=damaged,
             cut_off_at=cut_off_at,
             source_digest=source_digest.decode("ascii") if source_digest else UNSET,
+            examples=examples or UNSET,
             elapsed_s=round(elapsed_s, 3),
         )
         self._output.write_json(record_name(category, partition), record)
@@ -139,3 +142,10 @@ class ShardSink(Datasink[None]):
             rows["raw"],
         ]
         return pa.table(columns, schema=REJECTS_SCHEMA)
+
+
+def _examples(rows: pa.Table) -> dict[str, list[Example]]:
+    if EXAMPLE not in rows.column_names:
+        return {}
+    found = rows.filter(pc.is_valid(rows[EXAMPLE]))
+    return examples_by_reason(found["verdict"].to_pylist(), found[EXAMPLE].to_pylist())

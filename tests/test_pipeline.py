@@ -44,6 +44,7 @@ def test_workers_and_batch_size_do_not_change_a_byte(
     assert len(shards(reference)) > 2
     assert shards(tmp_path / "out") == shards(reference)
     assert (tmp_path / "out" / "manifest.json").read_bytes() == (reference / "manifest.json").read_bytes()
+    assert examples(tmp_path / "out") == examples(reference)
 
 
 def test_jsonl_and_parquet_give_equal_items(reference: Path, jsonl_only: Path, tmp_path: Path) -> None:
@@ -79,6 +80,26 @@ def test_the_largest_partitions_are_handed_out_first(
 def test_ray_data_still_has_the_setting_by_which_all_tasks_are_handed_out_at_once() -> None:
     """Ray means to take it away; a name that it does not know any more it would take without a word."""
     assert "op_resource_reservation_enabled" in {setting.name for setting in dataclasses.fields(DataContext)}
+
+
+def examples(output: Path) -> list[dict[str, list[dict[str, str]]]]:
+    return [json.loads(path.read_bytes())["examples"] for path in sorted((output / "_partitions").glob("*/*.json"))]
+
+
+def test_a_record_has_the_first_three_rows_of_each_drop_reason_with_the_number_that_decided(
+    reference: Path, catalogue: Path
+) -> None:
+    first = examples(reference)[0]
+    assert {reason: len(found) for reason, found in first.items() if reason != "title_missing"} == {
+        "price_missing": 3,
+        "price_out_of_range": 3,
+        "text_too_short": 3,
+        "too_few_tokens": 3,
+    }
+    rows = pq.read_table(catalogue / "raw_meta_Appliances", columns=["parent_asin", "price"]).to_pylist()
+    without = [row["parent_asin"] for row in rows if row["price"] == "None"]
+    assert [example["id"] for example in first["price_missing"]] == without[:3]
+    assert first["price_missing"][0]["decided"] == "price: 'None', 0.5 to 999.49 needed (no number)"
 
 
 def items(output: Path) -> list[dict[str, object]]:

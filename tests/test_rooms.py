@@ -25,7 +25,7 @@ ROOMS = (
     {"plan", "cluster", "sink"},
     {"progress", "pipeline", "gather"},
     {"schedule"},
-    {"run", "craft"},
+    {"run", "craft", "report"},
     {"show", "loader", "bench", "publish"},
     {"cli", "__init__"},
     {"__main__"},

@@ -15,7 +15,6 @@ import msgspec
 from job.bench.baselines.method import CURATE, PARQUET_BASELINES, Method
 from job.bench.measure.craft import CraftBench, craft_figures, craft_items, measure_craft
 from job.bench.measure.kernel import kernel_lines, measure_kernel
-from job.bench.measure.machine import commit, this_machine, versions
 from job.bench.measure.results import DEFINITIONS, Bench, Input, Memory, PeakMemory, Run, figures, spread
 from job.bench.measure.rounds import make_work_input, measure, methods
 from job.bench.measure.scaling import LAWS, fit, why_no_fit
@@ -24,6 +23,7 @@ from job.bench.report.craft_table import craft_lines
 from job.bench.report.picture import draw
 from job.bench.report.table import bench_lines, memory_lines
 from job.bench.request import Request
+from job.cluster.machine import commit, this_machine, versions
 from job.cluster.own_ray import check_shared_memory
 from job.errors import quoted, write_failed
 from job.progress.display import counted

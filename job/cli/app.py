@@ -34,7 +34,7 @@ app = typer.Typer(
 _COMMANDS = {
     "Curate": [running.run, crafting.craft, catalogue.categories, machine.sample, machine.config],
     "Make a recipe": [recipes.recipes, recipes.try_],
-    "Look at an output": [outputs.show, outputs.status, outputs.rejects, outputs.verify, outputs.diff],
+    "Look at an output": [outputs.report, outputs.show, outputs.status, outputs.rejects, outputs.verify, outputs.diff],
     "Publish, and prove it": [publishing.push, publishing.check],
     "Use a Ray cluster": [running.submit, running.stop],
     "Know your machine": [machine.bench, machine.doctor],
@@ -58,6 +58,7 @@ _EXAMPLES = {
         "curate try --source out/catalogue --category Appliances --row 17",
         "curate try my-job.yaml --id B07XXXXXXX",
     ],
+    "report": ["curate report out/first"],
     "show": ["curate show out/first 0 7"],
     "rejects": ["curate rejects out/first"],
     "verify": ["curate verify out/first", "curate verify hf://datasets/OWNER/NAME"],

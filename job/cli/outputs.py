@@ -1,4 +1,4 @@
-"""Commands that look at an output: `show`, `status`, `rejects`, `verify`, `diff`."""
+"""Commands that look at an output: `report`, `show`, `status`, `rejects`, `verify`, `diff`."""
 
 from __future__ import annotations
 
@@ -38,6 +38,17 @@ def show(
         lines = item_lines(out, numbers or [0], terminal_width())
     for line in lines:
         typer.echo(line)
+
+
+def report(out: OutputArgument) -> None:
+    """Make a page to look at: the funnel, prices, lengths, why rows were dropped.
+
+    Count all items, and write OUT/report.html, which needs no network, and
+    the same numbers as OUT/report.json.
+    """
+    from job.report.make import make_report
+
+    print_line(f"to look at the items, open {make_report(out, print_notice)}")
 
 
 def status(

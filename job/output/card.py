@@ -1,8 +1,12 @@
-"""The data set card of an output. `load_dataset(OUT)` reads from it which files hold the items."""
+"""The data set card of an output. `load_dataset(OUT)` reads from it which files hold the items.
+
+This is the form that outputs have which earlier programs began; see `full_card.py` for the one of today.
+"""
 
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import yaml
 
@@ -18,6 +22,16 @@ def plain(text: str) -> str:
     return _MARKUP.sub(r"\\\g<0>", printable(text))
 
 
+def configs_of(manifest: Manifest, *, empty_configs: bool = False) -> list[dict[str, Any]]:
+    """Returns the configs of a card: which files hold the items of what; see `card`."""
+    configs: list[dict[str, Any]] = [{"config_name": "default", "data_files": "data/*/*.parquet", "default": True}]
+    return configs + [
+        {"config_name": name, "data_files": f"data/{name}/*.parquet"}
+        for name, totals in manifest.categories.items()
+        if totals.num_items or empty_configs
+    ]
+
+
 def card(manifest: Manifest, recipe: RecipeDescription, *, empty_configs: bool = False) -> bytes:
     """Returns the content of README.md in an output folder.
 
@@ -28,12 +42,7 @@ def card(manifest: Manifest, recipe: RecipeDescription, *, empty_configs: bool =
             such a config. The one for all categories is always there: without any, `load_dataset` would take the
             rejects for items.
     """
-    configs = [{"config_name": "default", "data_files": "data/*/*.parquet", "default": True}]
-    configs += [
-        {"config_name": name, "data_files": f"data/{name}/*.parquet"}
-        for name, totals in manifest.categories.items()
-        if totals.num_items or empty_configs
-    ]
+    configs = configs_of(manifest, empty_configs=empty_configs)
     front = yaml.safe_dump({"configs": configs, "task_categories": ["text-generation"]}, sort_keys=False)
     rows = "\n".join(
         f"| {plain(name)} | {totals.num_rows:,} | {totals.num_items:,} |"

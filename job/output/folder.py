@@ -18,7 +18,7 @@ import pyarrow as pa
 from job.config.addresses import located
 from job.config.names import check_category
 from job.errors import CurateError, RefusedError, UsageError, quoted
-from job.output.nearby import PLAN, outputs_around, similar_output
+from job.output.nearby import PLAN, REPORTS, outputs_around, similar_output
 from job.output.records import VERSION, LastRun, Plan
 from job.output.sealed import intact, sealed, unsealed
 from job.output.section import Committed, Section, mark_name, record_name
@@ -258,7 +258,7 @@ class OutputFolder:
             for folder in (*folders_of(section), f"_partitions/{section.name}"):
                 self.store.remove_empty(folder)
                 self.store.remove_empty(folder.partition("/")[0])
-        self.store.remove([CARD, LAST_RUN, *plan.other_files()])
+        self.store.remove([CARD, LAST_RUN, *REPORTS, *plan.other_files()])
         self.clear_temporary()
         self.store.remove([PLAN])
 

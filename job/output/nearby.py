@@ -10,6 +10,8 @@ from job.storage import filesystem
 
 PLAN = "plan.json"
 """Name of the file that every output has."""
+REPORTS = ("report.html", "report.json")
+"""Names of the files of a report."""
 
 _SHOWN = 5
 

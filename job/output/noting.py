@@ -1,37 +1,36 @@
-"""Notes in an output folder that a run began and how it ended, for `curate status`."""
+"""Notes in an output folder that a run began and how it ended, for `curate status` and the report."""
 
 from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 
 import msgspec
 
 from job.errors import CurateError, DeniedError, as_curate_error
 from job.output.folder import LAST_RUN, OutputFolder
-from job.output.lock.owner import Owner
 from job.output.records import LastRun
 from job.storage.patience import end_patience
 
 
 @contextlib.contextmanager
 def noted(
-    output: OutputFolder, owner: Owner, workers: int | str, rows_before: int, lost_nodes: Sequence[str]
+    output: OutputFolder, begun: LastRun, num_rows: Callable[[], int], lost_nodes: Sequence[str]
 ) -> Generator[None]:
     """Notes that a run began, and at the end of the context how it ended.
 
     Args:
         output: the output folder.
-        owner: the run.
-        workers: how many were asked for.
-        rows_before: rows that earlier runs had finished.
+        begun: what to note at its begin; the rows are counted here.
+        num_rows: returns how many rows are known to be finished.
         lost_nodes: a line about each node that was lost, by the end.
 
     Raises:
         CurateError: in place of the error that ended the run, where access was denied in the middle.
     """
-    note = LastRun(owner=str(owner), began=time.time(), workers=workers, rows_before=rows_before)
+    rows_before = num_rows()
+    note = msgspec.structs.replace(begun, rows_before=rows_before)
     output.write_json(LAST_RUN, note)
     error: str | None = None
     try:
@@ -48,8 +47,13 @@ def noted(
                 raise refused from None
         raise
     finally:
-        lost = list(lost_nodes) or msgspec.UNSET
-        ended = msgspec.structs.replace(note, ended=time.time(), error=error, lost_nodes=lost)
+        ended = msgspec.structs.replace(
+            note,
+            ended=time.time(),
+            error=error,
+            num_rows=num_rows() - rows_before,
+            lost_nodes=list(lost_nodes) or msgspec.UNSET,
+        )
         with contextlib.suppress(CurateError):  # the disk may be full
             output.write_json(LAST_RUN, ended)
         output.clear_temporary()

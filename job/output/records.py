@@ -15,6 +15,8 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from job.output.machine import Machine
+from job.recipe.examples import Example
 from job.recipe.protocol import RecipeDescription
 from job.recipe.registry import UNDESCRIBED
 from job.source.files import FileIdentity, Repository
@@ -133,6 +135,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     version: int = VERSION
     recipe: RecipeDescription | UnsetType = UNSET
     """The recipe that makes the items; unset in outputs from before there was more than one."""
+    program: str | UnsetType = UNSET
+    """Version of the program that began the output. An output without it has a card of the older form."""
 
     @property
     def description(self) -> RecipeDescription:
@@ -179,6 +183,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """Byte at which the line begins that the file ends in, where it was cut off; the rows before it count."""
     source_digest: str | UnsetType = UNSET
     """Digest of what the partition's rows are made of, see `job.source.read.content`; unset where it is damaged."""
+    examples: dict[str, list[Example]] | UnsetType = UNSET
+    """The first dropped rows of each reason; unset without any."""
 
 
 class LastRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -197,3 +203,9 @@ class LastRun(msgspec.Struct, frozen=True, kw_only=True):
     """The error that ended it; None when all went well."""
     lost_nodes: list[str] | UnsetType = UNSET
     """A line about each node of a joined Ray that was lost meanwhile; unset without any."""
+    num_rows: int | UnsetType = UNSET
+    """Rows that this run has read, set when it ended."""
+    machine: Machine | UnsetType = UNSET
+    """The machine that it was started on."""
+    versions: dict[str, str] | UnsetType = UNSET
+    """Versions of this program and of the packages that do the work."""

@@ -12,7 +12,8 @@ from job.output.folder import OutputFolder, open_any
 from job.output.limits import damage_lines
 from job.output.lock.owner import Owner
 from job.output.lock.ownership import live_owner
-from job.output.records import Damage, LastRun
+from job.output.records import LastRun
+from job.output.report_files import report_faults
 from job.output.totals import add_funnels
 from job.output.training_set.plan import SetPlan
 from job.recipe.verdicts import KEPT, MALFORMED
@@ -31,7 +32,10 @@ def status_lines(root: Path | str) -> Iterator[str]:
     owner = live_owner(output)
     if isinstance(plan, SetPlan):
         yield from _set_lines(output, plan, is_at_work=owner is not None)
-        yield from _state_lines(output, owner, is_complete=_is_complete(output, plan), damage=[])
+        made = output.set_manifest()
+        faults = [] if made is None else list(report_faults(output, made.content_digest))
+        is_whole = all(len(output.records(part)) == part.count for part in plan.sections())
+        yield from _state_lines(output, owner, faults, is_complete=is_whole and made is not None)
         return
     manifest = output.manifest()
     is_complete = manifest is not None
@@ -50,8 +54,9 @@ def status_lines(root: Path | str) -> Iterator[str]:
         )
         rows, done, partitions = rows + rows_here, done + len(records), partitions + len(category.partitions)
     damage = manifest.damaged if manifest is not None else []
+    faults = [] if manifest is None else report_faults(output, manifest.content_digest)
     pace = functools.partial(_pace, rows=rows, partitions=partitions, done=done)
-    yield from _state_lines(output, owner, is_complete=is_complete, damage=damage, pace=pace)
+    yield from _state_lines(output, owner, [*damage_lines(damage), *faults], is_complete=is_complete, pace=pace)
 
 
 def _set_lines(output: OutputFolder, plan: SetPlan, *, is_at_work: bool) -> Iterator[str]:
@@ -65,17 +70,12 @@ def _set_lines(output: OutputFolder, plan: SetPlan, *, is_at_work: bool) -> Iter
         yield f"{part.name}: {len(records)} of {part.count} shards done{state} · {rows:,} of {part.num_rows:,} rows"
 
 
-def _is_complete(output: OutputFolder, plan: SetPlan) -> bool:
-    is_whole = all(len(output.records(part)) == part.count for part in plan.sections())
-    return is_whole and output.set_manifest() is not None
-
-
 def _state_lines(
     output: OutputFolder,
     owner: Owner | None,
+    faults: Sequence[str],
     *,
     is_complete: bool,
-    damage: Sequence[Damage],
     pace: Callable[[LastRun], str] | None = None,
 ) -> Iterator[str]:
     """Yields the state of the run that is working on an output or was the last to."""
@@ -89,7 +89,7 @@ def _state_lines(
         return
     if is_complete:
         yield "complete"
-        yield from damage_lines(damage)
+        yield from faults
         return
     yield "not complete"
     if last is not None and last.ended is None:

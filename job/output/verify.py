@@ -10,14 +10,16 @@ from typing import Any
 import pyarrow as pa
 
 from job.errors import CurateError, quoted
-from job.output.card import card
 from job.output.folder import CARD, LAST_RUN, LEFT_OVER, MANIFEST, PLAN, OutputFolder, open_any
+from job.output.full_card import cards
 from job.output.lock.ownership import live_owner
+from job.output.nearby import REPORTS
 from job.output.records import CategoryPlan, Plan, Record
+from job.output.report_files import report_faults
 from job.output.sealed import intact, sealed
 from job.output.section import Section, record_name
 from job.output.shard import REJECTS_SCHEMA, content_digest, is_same_schema, items_schema, table_in
-from job.output.totals import CategoryTotals, add_up, complete
+from job.output.totals import CategoryTotals, add_digests, add_up, complete
 from job.output.training_set.verify import SetChecks
 from job.recipe.verdicts import KEPT, MALFORMED
 
@@ -42,7 +44,7 @@ def verify_output(root: Path | str) -> str:
     is_complete = MANIFEST in files
     wrong: list[str] = []
     unfinished: list[str] = []
-    named = {PLAN, MANIFEST, CARD, LAST_RUN, *plan.other_files()}
+    named = {PLAN, MANIFEST, CARD, LAST_RUN, *REPORTS, *plan.other_files()}
     for section in plan.sections():
         records: list[Any] = output.records(section)
         unfinished += _unfinished(files, section)
@@ -58,6 +60,7 @@ def verify_output(root: Path | str) -> str:
             if not is_complete or number not in counting:
                 named.add(section.shard_name(number))
                 named |= {name for name in [section.rejects_name(number)] if name is not None}
+    wrong += report_faults(output, checks.content_digest() if is_complete else None)
     strangers = sorted(files - named)
     if not is_complete:
         strangers = [name for name in strangers if name.partition("/")[0] not in LEFT_OVER]
@@ -158,6 +161,11 @@ class _ItemChecks:
         if len(self._totals) == len(self._plan.categories):
             yield from _written_last(self._output, self._plan, self._totals)
 
+    def content_digest(self) -> str | None:
+        """Returns the digest of all items; None when there is one that is not known."""
+        is_whole = len(self._totals) == len(self._plan.categories)
+        return add_digests(each.content_digest for each in self._totals.values()) if is_whole else None
+
     def counted(self) -> str:
         """Returns how many rows there are."""
         return f"{sum(each.num_items for each in self._totals.values()):,} items"
@@ -193,8 +201,7 @@ def _rejects(output: OutputFolder, record: Record) -> Iterator[str]:
 def _written_last(output: OutputFolder, plan: Plan, totals: dict[str, CategoryTotals]) -> Iterator[str]:
     """Compares the manifest and the card, byte for byte, with what follows from the records."""
     manifest = complete(plan, totals)
-    cards = [card(manifest, plan.description, empty_configs=old) for old in (False, True)]
-    for name, expected in ((MANIFEST, [sealed(manifest)]), (CARD, cards)):
+    for name, expected in ((MANIFEST, [sealed(manifest)]), (CARD, cards(plan, manifest))):
         found = output.store.read(name)
         if found is None:
             yield f"{name}: missing"

@@ -23,9 +23,9 @@ from job.bench.measure.craft import (
     craft_figures,
     craft_sizes,
 )
-from job.bench.measure.machine import this_machine, versions
 from job.bench.measure.made_items import NUM_PUBLISHED
 from job.bench.report.craft_table import craft_lines
+from job.cluster.machine import this_machine, versions
 from job.config.craft import CraftConfig
 from job.errors import CurateError
 from job.source.sample.items import MADE_RECIPES

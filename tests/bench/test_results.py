@@ -8,12 +8,12 @@ import msgspec
 import pytest
 
 from job.bench.baselines.method import COPIES, CURATE, ONE_ROW
-from job.bench.measure.machine import this_machine, versions
 from job.bench.measure.results import DEFINITIONS, Bench, Input, Run, figures
 from job.bench.measure.rounds import check_same
 from job.bench.measure.scaling import LAWS, fit
 from job.bench.report.picture import draw
 from job.bench.report.table import bench_lines
+from job.cluster.machine import this_machine, versions
 from job.errors import CurateError
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from job.output.card import card
+from job.output.folder import OutputFolder
 from tests.cli.conftest import altered, refused
 from tests.conftest import Curate, shards, tree
 
@@ -154,11 +156,12 @@ def test_a_category_without_an_item_is_named_and_an_older_card_with_it_is_intact
     assert "config_name: Appliances" in (tmp_path / "out/README.md").read_text()
     assert "config_name: None" not in (tmp_path / "out/README.md").read_text()
     assert curate("verify", tmp_path / "out").exit_code == 0
-    altered(
-        tmp_path / "out/README.md",
-        "task_categories:",
-        "- config_name: None\n  data_files: data/None/*.parquet\ntask_categories:",
-    )
+    plan, manifest = OutputFolder(tmp_path / "out").plan(), OutputFolder(tmp_path / "out").manifest()
+    assert plan is not None
+    assert manifest is not None
+    older = card(manifest, plan.description, empty_configs=True)
+    assert b"- config_name: None\n  data_files: data/None/*.parquet\ntask_categories:" in older
+    (tmp_path / "out/README.md").write_bytes(older)
     assert curate("verify", tmp_path / "out").exit_code == 0
     altered(tmp_path / "out/README.md", "None | 19 |", "None | 18 |")
     assert "README.md: damaged" in curate("verify", tmp_path / "out").err

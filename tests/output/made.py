@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from msgspec import UNSET
 
 from job.output.card import card
 from job.output.folder import CARD, MANIFEST, PLAN, OutputFolder
 from job.output.records import CategoryPlan, Identity, Plan, Record
 from job.output.section import record_name
-from job.output.shard import content_digest, items_schema, parquet_bytes
+from job.output.shard import REJECTS_SCHEMA, content_digest, items_schema, parquet_bytes
 from job.output.totals import add_up, complete
+from job.recipe.examples import Example
 from job.recipe.protocol import RecipeDescription, Roles
-from job.recipe.verdicts import KEPT
+from job.recipe.verdicts import KEPT, MALFORMED
 from job.source.files import FileIdentity
 from job.source.read.partitions import Partition
 
@@ -79,6 +81,8 @@ class MadeOutput:
         shards: Iterable[pa.Table | Sequence[Mapping[str, Any]]],
         dropped: Mapping[str, int] | None = None,
         unfinished: int = 0,
+        examples: Mapping[str, list[Example]] | None = None,
+        rejects: Sequence[str] = (),
         **settings: Any,
     ) -> MadeOutput:
         """Adds a category.
@@ -88,6 +92,8 @@ class MadeOutput:
             shards: items of each shard.
             dropped: rows by reason that each partition dropped.
             unfinished: number of further partitions, which are not done.
+            examples: dropped rows by reason that each record has.
+            rejects: the causes of malformed rows that each partition has.
             settings: see `identity`.
         """
         its = identity(category, **settings)
@@ -102,14 +108,29 @@ class MadeOutput:
         for number, shard in enumerate(shards):
             rows = [{"category": category, **row} for row in shard] if not isinstance(shard, pa.Table) else None
             items = shard if rows is None else pa.Table.from_pylist(rows, schema=schema)
-            self._write(plan, number, items, dict(dropped or {}))
+            self._write(plan, number, items, dict(dropped or {}), dict(examples or {}), rejects)
         return self
 
-    def _write(self, plan: CategoryPlan, number: int, items: pa.Table, dropped: dict[str, int]) -> None:
+    def _write(
+        self,
+        plan: CategoryPlan,
+        number: int,
+        items: pa.Table,
+        dropped: dict[str, int],
+        examples: dict[str, list[Example]],
+        rejects: Sequence[str],
+    ) -> None:
         content = parquet_bytes(items)
         shard = plan.shard_name(number)
         self.folder.write(shard, content)
         funnel = {**dropped, **({KEPT: items.num_rows} if items.num_rows else {})}
+        rejects_name, rejects_content = None, b""
+        if rejects:
+            funnel[MALFORMED] = len(rejects)
+            rejects_name = plan.rejects_name(number)
+            rows = [{"category": plan.category, "position": 0, "cause": cause, "raw": b"x"} for cause in rejects]
+            rejects_content = parquet_bytes(pa.Table.from_pylist(rows, schema=REJECTS_SCHEMA))
+            self.folder.write(rejects_name, rejects_content)
         record = Record(
             category=plan.category,
             partition=number,
@@ -123,11 +144,12 @@ class MadeOutput:
             shard_bytes=len(content),
             shard_sha256=hashlib.sha256(content).hexdigest(),
             content_digest=content_digest(items),
-            rejects=None,
-            rejects_bytes=0,
-            rejects_sha256=None,
+            rejects=rejects_name,
+            rejects_bytes=len(rejects_content),
+            rejects_sha256=hashlib.sha256(rejects_content).hexdigest() if rejects else None,
             damaged=None,
             elapsed_s=0.1,
+            examples=examples or UNSET,
         )
         self.folder.write_json(record_name(plan.category, number), record)
         self._records[plan.category].append(record)

@@ -22,12 +22,12 @@ import pyarrow.parquet as pq
 import yaml
 
 from job.bench.baselines.craft_work import CraftInput, CraftResult, rows_digest
-from job.bench.measure.machine import Machine
 from job.bench.measure.made_items import NUM_PUBLISHED, SEED, make_items
 from job.bench.measure.process import DISTURBED_CORES, watch
 from job.bench.measure.results import DEFINITIONS, Spread, spread
 from job.errors import CurateError
 from job.output.folder import OutputFolder
+from job.output.machine import Machine
 from job.progress.display import counted
 from job.selection.decision import SPLITS
 

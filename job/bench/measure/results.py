@@ -9,9 +9,9 @@ from typing import TypeVar
 import msgspec
 
 from job.bench.baselines.method import COPIES, CURATE, ONE_ROW, PARQUET_BASELINES, Method
-from job.bench.measure.machine import Machine
 from job.bench.measure.process import DISTURBED_CORES, SAMPLE_S
 from job.bench.measure.scaling import Fit
+from job.output.machine import Machine
 
 VERSION = 1
 """Version of the layout of both files."""

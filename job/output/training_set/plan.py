@@ -17,8 +17,6 @@ METHOD_VERSION = 1
 """Version of the decisions. Goes up when the same items and settings give another set."""
 DECISION = "_decision.parquet"
 """Name of the file with the decision on every item, in load order."""
-REPORTS = ("report.html", "report.json")
-"""Names of the files with the report."""
 ROWS_PER_SHARD = 50_000
 """Rows of a shard, but for the last of a split."""
 REMOVED_PART = "removed"
@@ -119,7 +117,7 @@ class SetPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     def other_files(self) -> list[str]:
         """Returns further files that belong to the set."""
-        return [DECISION, *REPORTS]
+        return [DECISION]
 
 
 class SetRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -67,6 +67,11 @@ class SetChecks:
             if self._output.store.read(name) != expected:
                 yield f"{name}: damaged, or its totals are not those of the records"
 
+    def content_digest(self) -> str | None:
+        """Returns the digest of the splits' rows; None when it is not known."""
+        found = self._output.set_manifest()
+        return None if found is None else found.content_digest
+
     def counted(self) -> str:
         """Returns how many rows there are."""
         return ", ".join(f"{part.num_rows:,} rows of {part.name}" for part in self._plan.splits())

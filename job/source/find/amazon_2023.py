@@ -18,3 +18,22 @@ CATEGORIES = (
     *("Office_Products", "Patio_Lawn_and_Garden", "Pet_Supplies", "Software", "Sports_and_Outdoors"),
     *("Subscription_Boxes", "Tools_and_Home_Improvement", "Toys_and_Games", "Unknown", "Video_Games"),
 )
+
+LIMITS = (
+    "Prices are of 2023, in US dollars. They were scraped: some are of a part, of a set, or wrong.",
+    "Texts are English, written by sellers, and not checked by anybody.",
+    "A listing may be there several times, in one category or in two.",
+)
+"""What a user of its items has to know."""
+
+TERMS = (
+    "The rows are of Amazon Reviews 2023, collected by the McAuley Lab of UC San Diego. The lab says that it is not in "
+    "a position to give the data a licence, and offers it mainly for research; this card names no licence either."
+)
+"""What its owners say of its use."""
+
+CITATION = (
+    "Yupeng Hou, Jiacheng Li, Zhankui He, An Yan, Xiusi Chen, Julian McAuley: Bridging Language and Items for "
+    "Retrieval and Recommendation. arXiv:2403.03952, 2024."
+)
+"""How it is cited."""

@@ -16,7 +16,7 @@ import yaml
 
 from job.config.load import load_config
 from job.errors import UsageError
-from job.output.card import card
+from job.output.card import card, plain
 from job.output.records import Plan
 from job.output.totals import CategoryTotals, complete
 from job.recipe.verdicts import KEPT, MALFORMED
@@ -142,8 +142,10 @@ def test_the_card_gives_an_odd_category_back_as_it_was(odd: Path) -> None:
     configs = yaml.safe_load(front)["configs"]
     assert [config["config_name"] for config in configs] == ["default", *sorted(ODD_NAMES)]
     assert [config["data_files"] for config in configs[1:]] == [f"data/{name}/*.parquet" for name in sorted(ODD_NAMES)]
-    lines = [line for line in body.splitlines() if line.startswith("|")]
-    assert [line.count("|") for line in lines] == [4] * (len(ODD_NAMES) + 2)
+    counts = body.partition("## Rows and items")[2]
+    lines = [line for line in counts.splitlines() if line.startswith("|")]
+    assert [line.count("|") for line in lines] == [10] * (len(ODD_NAMES) + 3)
+    assert [line.split(" | ")[0] for line in lines[2:-1]] == [f"| {plain(name)}" for name in sorted(ODD_NAMES)]
 
 
 @pytest.mark.parametrize("name", ODD_NAMES, ids=name_id)

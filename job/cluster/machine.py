@@ -1,31 +1,20 @@
-"""What were the figures measured on? The machine, the versions of packages, the commit."""
+"""What did the work run on? The machine, the versions of packages, the commit."""
 
 from __future__ import annotations
 
 import platform
 import subprocess
+import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import msgspec
 import psutil
 
 from job.cluster.allowed import allowed_memory, usable_cores
+from job.output.machine import Machine
+from job.output.records import LastRun
 
 _PACKAGES = ("item-curator", "ray", "pyarrow", "msgspec", "tiktoken", "datasets", "tokenizers", "llama-models")
-
-
-class Machine(msgspec.Struct, frozen=True, kw_only=True):
-    """The properties of a machine that decide how fast a job is."""
-
-    processor: str
-    cores: int
-    """Number of cores that this process may use."""
-    memory_bytes: int
-    """Bytes of memory that this process may use."""
-    swap_bytes: int
-    system: str
-    python: str
 
 
 def this_machine() -> Machine:
@@ -49,6 +38,23 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:  # only a baseline needs it
             continue
     return found
+
+
+def begun_by(owner: object, workers: int | str) -> LastRun:
+    """Returns the note that a run begins now, on this machine.
+
+    Args:
+        owner: the run.
+        workers: how many were asked for.
+    """
+    return LastRun(
+        owner=str(owner),
+        began=time.time(),
+        workers=workers,
+        rows_before=0,
+        machine=this_machine(),
+        versions=versions(),
+    )
 
 
 def commit() -> str | None:
