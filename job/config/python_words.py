@@ -23,6 +23,7 @@ COMMANDS = (
     "show",
     "status",
     "rejects",
+    "report",
     "verify",
     "diff",
     "push",
