@@ -24,6 +24,7 @@ COMMANDS = (
     "status",
     "rejects",
     "verify",
+    "leaks",
     "diff",
     "submit",
     "stop",
