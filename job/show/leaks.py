@@ -144,7 +144,7 @@ def _leak_examples(leaks: SetLeaks, split: str, found: SplitLeaks) -> Iterator[s
             continue
         count = getattr(found.counts, kind)
         first = f"the first {len(examples):,} of {count:,}" if count > len(examples) else f"all {count:,}"
-        yield f"\nrows of {split} that are {said} in {SPLITS[0]}, {first if count > 1 else 'one'}:"
+        yield f"\nrows of {split} that are in {SPLITS[0]} {said}, {first if count > 1 else 'one'}:"
         for example in _pairs(leaks, split, found, kind):
             alike = f", {example['similarity']:.3f} alike" if "similarity" in example else ""
             yield f"  {_row_words(split, example['row'])}"
