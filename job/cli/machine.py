@@ -19,8 +19,8 @@ from job.config.addresses import is_address, without_secrets
 from job.config.load import dump_config, is_craft_file, load_config, load_craft_config
 from job.errors import UsageError, quoted
 
-_ITEMS = "out/items"
-"""Folder that stands for a user's own items in the config with the defaults; `curate run` writes there."""
+_ITEMS = "out/first"
+"""Folder that stands for a user's own items in the config with the defaults."""
 
 
 def sample(

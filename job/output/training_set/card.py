@@ -26,7 +26,7 @@ def set_card(manifest: SetManifest) -> bytes:
     findings = "".join(f"\n{plain(line[0].upper() + line[1:])}.\n" for line in lines)
     text = (
         f"---\n{front}---\n\n# Training set: {plain(recipe.heading or recipe.name)}\n\n"
-        f"Made with curate, of {manifest.num_items:,} items.\n{warnings}\n"
+        f"Made of {manifest.num_items:,} items by curate.\n{warnings}\n"
         f"| split | rows |\n|---|---|\n{splits}\n\n| of the items | |\n|---|---|\n{funnel}\n{findings}"
     )
     return text.encode("utf-8")
