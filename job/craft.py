@@ -11,40 +11,35 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
-
-import msgspec
-import numpy as np
+from typing import TYPE_CHECKING, Literal
 
 from job.cluster.few_words import in_few_words
 from job.cluster.machine import begun_by
 from job.cluster.ray_folder import end_orphaned_rays
 from job.config.addresses import located
 from job.config.craft import CraftConfig
-from job.errors import CurateError, RefusedError, WorkersDiedError
+from job.errors import CurateError, RefusedError
 from job.gather.checks import check_fits, check_memory, check_place, check_room, check_same_set, identity_of
 from job.gather.items import Items, open_items
 from job.output.folder import CARD, MANIFEST, PLAN, OutputFolder
 from job.output.lock.ownership import check_owner, sole_owner
 from job.output.noting import noted
 from job.output.training_set.card import set_card
-from job.output.training_set.decided import Decided, decided_bytes, kept_ids, read_decided
+from job.output.training_set.decided import Decided, decided_bytes, read_decided
+from job.output.training_set.findings import Findings
 from job.output.training_set.plan import DECISION, SetIdentity, SetPlan, SetRecord
 from job.output.training_set.totals import SetManifest, complete_set
 from job.progress.display import progress_display
 from job.progress.snapshots import Step
-from job.selection.decide import decide
-from job.selection.decision import FATES, Decision
+from job.selection.decision import Decision
 from job.storage.patience import outages_said
 
 if TYPE_CHECKING:
     from job.cluster.workers import Workers
-    from job.selection.duplicates import NearLinks
-    from job.selection.index import Index
+    from job.gather.deciding import Verdict
 
-T = TypeVar("T")
 Target = tuple[str, int]
 """A shard: its part, and its number."""
 Say = Callable[[str], None]
@@ -86,10 +81,10 @@ class _Job:
 
 
 @contextlib.contextmanager
-def _steps(job: _Job) -> Generator[Callable[[str, str, int, int, int], None]]:
+def steps(*, quiet: bool) -> Generator[Callable[[str, str, int, int, int], None]]:
     """Shows steps while the context lasts. Yields a function to call with title, unit, total, done, and done before."""
     began: dict[str, float] = {}
-    with progress_display(quiet=job.quiet) as show:
+    with progress_display(quiet=quiet) as show:
 
         def at(title: str, unit: str, total: int, done: int, already: int) -> None:
             elapsed_s = time.monotonic() - began.setdefault(title, time.monotonic())
@@ -127,7 +122,7 @@ def craft_set(
                 plan, decided = _decided(job, planned, before, workers, fresh=fresh)
                 new_shards = _moved(job, plan, decided, owner.run_id, workers)
                 check_owner(job.output, owner.run_id)
-                return _finished(job, plan, new_shards)
+                return _finished(job, plan, new_shards, workers)
 
 
 def set_prospect(
@@ -143,7 +138,7 @@ def set_prospect(
         decided = read_decided(job.output, before) if before is not None else None
         if decided is None:
             with _workers(job, []) as workers:
-                decided = _decide(job, workers)
+                decided = _decide(job, workers).decided
         return SetProspect(decision=decided.decision, items=job.items, done=done)
 
 
@@ -198,99 +193,58 @@ def _complete_already(job: _Job, plan: SetPlan) -> SetOutcome | None:
     return SetOutcome(manifest=manifest, plan=plan, new_shards=0, was_complete=True)
 
 
+def _workers(job: _Job, lost_nodes: list[str]) -> contextlib.AbstractContextManager[Workers]:
+    places = {job.output.root: "the output", job.items.folder.root: "the items"}
+    return working(job.config.workers, places, job.say, lost_nodes)
+
+
 @contextlib.contextmanager
-def _workers(job: _Job, lost_nodes: list[str]) -> Generator[Workers]:
-    """Starts or joins a Ray, with the settings for Ray Data."""
+def working(
+    count: int | Literal["all"], places: Mapping[Path | str, str], say: Say, lost_nodes: list[str]
+) -> Generator[Workers]:
+    """Starts or joins a Ray, with the settings for Ray Data.
+
+    Args:
+        count: how many cores work at once.
+        places: folders and addresses that every node has to see, and what each is.
+        say: called with each line that a user should see.
+        lost_nodes: gets a line for each node that is lost.
+    """
     from job.cluster.joined import JoinedWatch
     from job.cluster.start import started_ray  # Ray is slow to import, and a complete set needs none
 
     threading.Thread(target=_import_gather, daemon=True).start()
     with (
-        started_ray(job.config.workers, job.say, _import_gather, has_exchange=True) as workers,
-        JoinedWatch(workers, job.say, lost_nodes),
+        started_ray(count, say, _import_gather, has_exchange=True) as workers,
+        JoinedWatch(workers, say, lost_nodes),
     ):
         from job.cluster.ray_internals import without_actors
         from job.cluster.shared_paths import check_all_nodes_see
         from job.pipeline import data_settings
 
         if workers.has_other_nodes:
-            roots = {job.output.root: "the output", job.items.folder.root: "the items"}
-            check_all_nodes_see({}, {root: what for root, what in roots.items() if isinstance(root, Path)})
+            check_all_nodes_see({}, {root: what for root, what in places.items() if isinstance(root, Path)})
         settings_of_own_ray = contextlib.nullcontext() if workers.reserved else without_actors()
         with data_settings(), settings_of_own_ray, in_few_words():
             yield workers
 
 
 def _import_gather() -> None:
-    from job.gather import index, move
+    from job.gather import deciding, findings, move
 
-    del index, move
-
-
-def _with_fewer(workers: Workers, say: Say, work: Callable[[Workers], T]) -> T:
-    """Does work, and again with half of the workers each time that some die for want of memory."""
-    while True:
-        try:
-            with in_few_words():
-                return work(workers)
-        except WorkersDiedError as error:
-            if workers.by_now() == 1:
-                raise
-            workers = workers.at_most(workers.by_now() // 2)
-            say(f"{error.message.splitlines()[0]}; going on with {workers.count} at once")
+    del deciding, findings, move
 
 
-def _decide(job: _Job, workers: Workers) -> Decided:
-    index = _index(job, workers)
-    near = None if index.bands is None else _near(job, workers, index)
-    decision = decide(index, job.config, near)
-    ids = kept_ids(decision, index.ids)
-    del index
-    return Decided(_with_similarities(job, decision, workers), ids)
+def _decide(job: _Job, workers: Workers) -> Verdict:
+    from job.gather.deciding import decide_on
 
-
-def _index(job: _Job, workers: Workers) -> Index:
-    from job.gather.index import Wanted, read_index
-
-    wanted = Wanted.of(job.config, job.items.recipe)
-    count = job.items.count
-    with _steps(job) as at:
-
-        def read(with_these: Workers) -> Index:
-            return read_index(job.items, wanted, with_these, lambda done: at("reading items", "items", count, done, 0))
-
-        return _with_fewer(workers, job.say, read)
-
-
-def _near(job: _Job, workers: Workers, index: Index) -> NearLinks:
-    from job.gather.near import Pairs, near_links
-
-    with _steps(job) as at:
-
-        def compared(total: int, done: int) -> None:
-            at("comparing texts", "pairs", total, done, 0)
-
-        def find(with_these: Workers) -> NearLinks:
-            return near_links(Pairs(rows=job.items, workers=with_these), index, job.config.near_threshold, compared)
-
-        return _with_fewer(workers, job.say, find)
-
-
-def _with_similarities(job: _Job, decision: Decision, workers: Workers) -> Decision:
-    """Returns the decision with the similarity of every near duplicate that is removed with the item that was kept."""
-    from job.gather.near import Pairs
-
-    is_unknown = (decision.fate == FATES.index("duplicate_near")) & np.isnan(decision.similarity)
-    places = np.flatnonzero(is_unknown)
-    if not len(places):
-        return decision
-
-    def compare(with_these: Workers) -> np.ndarray:
-        return Pairs(rows=job.items, workers=with_these).similarities(places, decision.kept[places], None)
-
-    similarity = decision.similarity.copy()
-    similarity[places] = _with_fewer(workers, job.say, compare)
-    return replace(decision, similarity=similarity)
+    with steps(quiet=job.quiet) as at:
+        verdict = decide_on(
+            job.items, job.config, workers, job.say, lambda title, unit, total, done: at(title, unit, total, done, 0)
+        )
+    for remark in verdict.remarks:
+        job.say(f"mind: {remark}")
+    return verdict
 
 
 def _decided(
@@ -299,7 +253,8 @@ def _decided(
     """Returns the plan and the decision: those that were written down, or new ones, which are written down now."""
     if before is not None and (decided := read_decided(job.output, before)) is not None:
         return before, decided
-    decided = _decide(job, workers)
+    verdict = _decide(job, workers)
+    decided = verdict.decided
     decision, content = decided.decision, decided_bytes(decided)
     plan = SetPlan(
         config=job.config.model_dump(mode="json"),
@@ -309,7 +264,9 @@ def _decided(
         counts=decision.counts(),
         stages={name: dict(figures) for name, figures in decision.stages.items()},
         decision_sha256=hashlib.sha256(content).hexdigest(),
-        warnings=list(job.items.warnings),
+        warnings=[*job.items.warnings, *verdict.remarks],
+        mix=verdict.mix,
+        as_published=verdict.as_published,
     )
     if fresh and planned is not None:  # this late, since until here anything could be wrong with the new set
         job.output.remove_planned(planned)
@@ -321,6 +278,7 @@ def _decided(
 
 def _moved(job: _Job, plan: SetPlan, decided: Decided, run_id: str, workers: Workers) -> int:
     """Writes the shards that remain to be written. Returns how many."""
+    from job.gather.deciding import with_fewer
     from job.gather.move import Move, move_items
 
     todo = _todo(plan, _records(job, plan))
@@ -333,7 +291,7 @@ def _moved(job: _Job, plan: SetPlan, decided: Decided, run_id: str, workers: Wor
 
     def move(with_these: Workers) -> None:
         left = _todo(plan, _records(job, plan))
-        with _steps(job) as at:
+        with steps(quiet=job.quiet) as at:
 
             def show(packed: int, written: int) -> None:
                 at("gathering items", "items", plan.num_items, packed, 0)
@@ -342,12 +300,12 @@ def _moved(job: _Job, plan: SetPlan, decided: Decided, run_id: str, workers: Wor
 
             move_items(moving, left, with_these, show)
 
-    _with_fewer(workers, job.say, move)
+    with_fewer(workers, job.say, move)
     return len(todo)
 
 
-def _finished(job: _Job, plan: SetPlan, new_shards: int) -> SetOutcome:
-    """Adds up, and writes the card and the manifest."""
+def _finished(job: _Job, plan: SetPlan, new_shards: int, workers: Workers) -> SetOutcome:
+    """Reads the set back, adds up, and writes the card and the manifest."""
     records = _records(job, plan)
     if missing := _todo(plan, records):
         name, number = missing[0]
@@ -355,9 +313,30 @@ def _finished(job: _Job, plan: SetPlan, new_shards: int) -> SetOutcome:
             f"{len(missing)} shards in {job.output.root} are gone or have changed, such as {number} of {name}\n"
             "no manifest was written; find out who changes files there, then run the same command again"
         )
-    manifest = complete_set(plan, records, msgspec.UNSET)
+    manifest = complete_set(plan, records, _found(job, plan, workers))
     was_complete = not new_shards and job.output.set_manifest() == manifest
     if not was_complete:
         job.output.write(CARD, set_card(manifest))
         job.output.write_json(MANIFEST, manifest)
     return SetOutcome(manifest=manifest, plan=plan, new_shards=new_shards, was_complete=was_complete)
+
+
+def _found(job: _Job, plan: SetPlan, workers: Workers) -> Findings:
+    """Finds leaks and label conflicts in the set.
+
+    In the default no near duplicates that are linked are in two splits, so none is looked for again here. Links that
+    bands do not find are found by no other bands; `curate leaks SET --near` compares all texts that share a band.
+    """
+    from job.gather.deciding import with_fewer
+    from job.gather.findings import NO_NEAR, findings
+    from job.gather.set_rows import SetRows, read_rows
+
+    rows = SetRows.of_plan(job.output, plan)
+    with steps(quiet=job.quiet) as at:
+        index = with_fewer(
+            workers,
+            job.say,
+            lambda some: read_rows(rows, some, show=lambda done: at("looking for leaks", "rows", rows.count, done, 0)),
+        )
+    near = NO_NEAR if job.config.preset is None else None
+    return findings(rows, index, near=near, near_threshold=job.config.near_threshold, mix=plan.mix)

@@ -34,7 +34,9 @@ app = typer.Typer(
 _COMMANDS = {
     "Curate": [running.run, crafting.craft, catalogue.categories, machine.sample, machine.config],
     "Make a recipe": [recipes.recipes, recipes.try_],
-    "Look at an output": [outputs.report, outputs.show, outputs.status, outputs.rejects, outputs.verify, outputs.diff],
+    "Look at an output": [
+        *[outputs.report, outputs.show, outputs.status, outputs.rejects, outputs.verify, outputs.leaks, outputs.diff],
+    ],
     "Publish, and prove it": [publishing.push, publishing.check],
     "Use a Ray cluster": [running.submit, running.stop],
     "Know your machine": [machine.bench, machine.doctor],
@@ -51,7 +53,11 @@ _EXAMPLES = {
     ],
     "categories": ["curate categories", "curate categories --source out/catalogue --json"],
     "sample": ["curate sample out/toys --rows 5000 --category Toys --form jsonl"],
-    "config": ["curate config > my-job.yaml", "curate config configs/sample.yaml"],
+    "config": [
+        "curate config > my-job.yaml",
+        "curate config configs/sample.yaml",
+        "curate config --craft > my-set.yaml",
+    ],
     "recipes": ["curate recipes", "curate recipes new my_recipe.py"],
     "try": [
         "curate try configs/sample.yaml",
@@ -62,6 +68,7 @@ _EXAMPLES = {
     "show": ["curate show out/first 0 7"],
     "rejects": ["curate rejects out/first"],
     "verify": ["curate verify out/first", "curate verify hf://datasets/OWNER/NAME"],
+    "leaks": ["curate leaks out/set", "curate leaks out/set --near --examples 20"],
     "doctor": ["curate doctor"],
     "status": [
         "curate status out/first",

@@ -10,13 +10,17 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import BaseModel
 
 from job.cli import completion
 from job.cli.options import ConfigArgument
 from job.cli.printing import print_notice
 from job.config.addresses import is_address, without_secrets
-from job.config.load import dump_config, load_config
+from job.config.load import dump_config, is_craft_file, load_config, load_craft_config
 from job.errors import UsageError, quoted
+
+_ITEMS = "out/first"
+"""Folder that stands for a user's own items in the config with the defaults."""
 
 
 def sample(
@@ -64,12 +68,22 @@ def sample(
     typer.echo(f"made {rows:,} rows; curate them: curate run --source {quoted(folder)}")
 
 
-def config(path: ConfigArgument = None) -> None:
+def config(
+    path: ConfigArgument = None,
+    craft: Annotated[
+        bool, typer.Option("--craft", metavar="", help="Print the config of `curate craft`, with its defaults.")
+    ] = False,
+) -> None:
     """Print a config with every key, its value and its meaning.
 
-    Without a file, print the defaults: a start for a config of your own.
+    Without a file, print the defaults: a start for a config of your own. A
+    file with the key `items` is a config of `curate craft`.
     """
-    typer.echo(dump_config(load_config(path)), nl=False)
+    if craft and path is None:
+        made: BaseModel = load_craft_config(None, {"items": _ITEMS})
+    else:
+        made = load_craft_config(path) if craft or (path is not None and is_craft_file(path)) else load_config(path)
+    typer.echo(dump_config(made), nl=False)
 
 
 def bench(

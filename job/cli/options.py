@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -105,6 +105,19 @@ def read_job(
             "to try it with invented listings: curate sample DIR"
         )
     return load_config(config, overrides, _typed(assign))
+
+
+def worker_count(workers: str | None) -> int | Literal["all"]:
+    """Reads `--workers` of a command without a config.
+
+    Raises:
+        UsageError: when it is neither a number from 1 up nor `all`.
+    """
+    if workers is None or workers == "all":
+        return "all"
+    if not re.fullmatch(r"0*[1-9][0-9]*", workers):
+        raise UsageError(f"--workers {workers}: must be a whole number from 1 up, or `all` for every core")
+    return int(workers)
 
 
 def read_config(config: Path | None, given: Mapping[str, Any], assign: list[str] | None) -> JobConfig:

@@ -1,4 +1,4 @@
-"""Commands that look at an output: `report`, `show`, `status`, `rejects`, `verify`, `diff`."""
+"""Commands that look at an output: `report`, `show`, `status`, `rejects`, `verify`, `leaks`, `diff`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from job.cli.options import OutputArgument
+from job.cli.options import OutputArgument, Workers, worker_count
 from job.cli.printing import print_line, print_notice, terminal_width
 from job.errors import UsageError, quoted
 
@@ -125,6 +125,31 @@ def verify(
         for line in check_source(*open_output(out), print_notice):
             print_line(line)
     typer.echo(verify_output(out))
+
+
+def leaks(
+    out: Annotated[str, typer.Argument(metavar="SET", help="Folder or address of a training set.")],
+    near: Annotated[bool, typer.Option("--near", metavar="", help="Look for nearly the same texts, too.")] = False,
+    examples: Annotated[int, typer.Option(metavar="N", min=0, help="Number of examples of each kind.")] = 5,
+    workers: Workers = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", metavar="", help="Print one JSON object and nothing else.")
+    ] = False,
+) -> None:
+    """Show which rows of test and validation are in train, too.
+
+    Rows are compared by id, title, text and prompt. Equal prompts with
+    different prices are shown as well: no model can answer them all.
+    """
+    from job.show.leaks import leak_lines, leaks_json, set_leaks
+
+    say = (lambda _: None) if as_json else print_notice
+    found = set_leaks(out, near=near, examples=examples, workers=worker_count(workers), say=say, quiet=as_json)
+    if as_json:
+        typer.echo(json.dumps(leaks_json(found)))
+        return
+    for line in leak_lines(found):
+        print_line(line)
 
 
 def diff(

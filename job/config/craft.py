@@ -34,7 +34,7 @@ class SampleConfig(Section, frozen=True):
     """The slot cap applies below this dollar, and dollars from here on are drawn whole; null caps all."""
     category_weights: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(default_factory=dict)
     """Weights by category, such as {Automotive: 0.05}; an item with twice the weight is drawn about twice as often."""
-    other_weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1
+    other_weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
     """Weight of the other categories."""
     price_power: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     """Weigh items by their price too: by its place between the lowest (0) and the highest (1), to this power."""
@@ -169,6 +169,15 @@ class CraftConfig(Section, frozen=True):
             raise ValueError("a kind is named more than once")
         return value
 
+    @pydantic.model_validator(mode="after")
+    def _no_idle_bound(self) -> CraftConfig:
+        if self.preset is None and self.sample.whole_from is not None and self.sample.slot_cap is None:
+            raise ValueError(
+                "sample.whole_from: slot_cap applies below this dollar, and there is none: give sample.slot_cap too, "
+                "or leave whole_from out"
+            )
+        return self
+
     _workers = pydantic.field_validator("workers", mode="before")(check_workers)
 
 
@@ -183,10 +192,13 @@ def _check_places(preset: str, given: Mapping[str, Any], filled: Mapping[str, An
         has = f"only duplicates by {' and '.join(filled['deduplicate'])}" if filled["deduplicate"] else "no duplicates"
         raise ValueError(f"deduplicate: {preset} removes {has}, not by {' and '.join(unknown)}")
     sample = given.get("sample")
+    is_undrawn = preset == "course-2024" and given.get("lite") is True
     for key, value in (sample if isinstance(sample, dict) else {}).items():
         field = SampleConfig.model_fields.get(key)
         if field is not None and key not in filled["sample"] and value != field.default:
             raise ValueError(f"sample.{key}: the method of {preset} has no place for it")
+        if is_undrawn and field is not None and key in filled["sample"] and value != filled["sample"][key]:
+            raise ValueError(f"sample.{key}: the small form of {preset} takes all items of Appliances, and draws none")
     splits = given.get("splits")
     for name, amount in (splits if isinstance(splits, dict) else {}).items():
         if isinstance(amount, float):

@@ -85,6 +85,15 @@ def load_craft_config(
         raise _wrong(error, _Given(path, overrides, typed or {}), keys, "curate config --craft") from None
 
 
+def is_craft_file(path: str | Path) -> bool:
+    """Tells whether a config file is one of `curate craft`: its key `items` says so.
+
+    Raises:
+        UsageError: when the file cannot be read.
+    """
+    return "items" in read_settings(Path(path))
+
+
 @dataclass(frozen=True, slots=True)
 class _Given:
     """Where the values of a config come from."""

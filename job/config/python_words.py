@@ -25,6 +25,7 @@ COMMANDS = (
     "rejects",
     "report",
     "verify",
+    "leaks",
     "diff",
     "push",
     "check",

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from msgspec import UNSET
 from rich.text import Text
 
 from job.config.addresses import located
@@ -13,10 +14,12 @@ from job.config.craft import CraftConfig
 from job.craft import SetOutcome, SetProspect
 from job.errors import UsageError, nearest, printable, quoted
 from job.output.folder import OutputFolder, open_set
+from job.output.training_set.findings import finding_lines
 from job.output.training_set.plan import SetPlan
 from job.output.training_set.shard import COMPLETION, ID, PRICE, PROMPT, TITLE
 from job.output.training_set.totals import SetManifest
 from job.recipe.protocol import CATEGORY
+from job.selection.presets.published import compared_stages
 from job.show.items import drawn, table, wrapped
 
 _NO_LIMIT = 1_000_000
@@ -73,7 +76,14 @@ def set_lines(config: CraftConfig, outcome: SetOutcome) -> Iterator[str]:
     folder = located(config.output)
     out, named = printable(quoted(folder), lines=True), printable(config.output)
     manifest = outcome.manifest
-    yield from _stage_lines(manifest.stages)
+    if outcome.plan.as_published and config.preset is not None:
+        yield from compared_stages(config.preset, config.lite, manifest.stages)
+    else:
+        yield from _stage_lines(manifest.stages)
+    if (found := manifest.findings) is not UNSET:
+        yield from map(printable, finding_lines(found))
+        if any(each.counts.any for each in found.leaks.values()) or (found.conflicts and found.conflicts.groups):
+            yield f"which rows these are: curate leaks {out}"
     rows = ", ".join(f"{totals.num_rows:,} {name}" for name, totals in manifest.splits.items())
     done = "complete already" if outcome.was_complete else "done"
     if not outcome.new_shards and not outcome.was_complete:
@@ -82,13 +92,16 @@ def set_lines(config: CraftConfig, outcome: SetOutcome) -> Iterator[str]:
 
 
 def _stage_lines(stages: Mapping[str, Mapping[str, float]]) -> Iterator[str]:
+    """Yields the number of items after each stage that changes it, with their mean price or by category."""
+    before: Mapping[str, float] = {}
     for name, figures in stages.items():
-        words = ", ".join(f"{_figure(value)} {key.replace('_', ' ')}" for key, value in figures.items())
-        yield f"{name.replace('_', ' ')}: {words}"
-
-
-def _figure(value: float) -> str:
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
+        if figures == before:
+            continue
+        before = figures
+        words = [f"{figures['items']:,} items"] if "items" in figures else []
+        words += [f"mean price ${figures['mean_price']:,.2f}"] if "mean_price" in figures else []
+        words = words or [f"{count:,} {category}" for category, count in figures.items()]
+        yield printable(f"{name.replace('_', ' ')}: {', '.join(words)}")
 
 
 def row_lines(root: Path | str, split: str | None, numbers: Sequence[int], width: int | None = None) -> Iterator[str]:

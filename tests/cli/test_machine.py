@@ -25,7 +25,16 @@ def test_config_prints_every_key_and_reads_it_back(tmp_path: Path, curate: Curat
 def test_the_configs_that_come_with_the_project_are_valid(curate: Curate) -> None:
     folder = ROOT / "configs"
     names = sorted(path.stem for path in folder.glob("*.yaml"))
-    assert names == ["appliances", "appliances-2025", "electronics", "home-store", "home-store-2025", "sample"]
+    pricers = ["pricer", "pricer-2024", "pricer-2024-lite", "pricer-2025", "pricer-2025-lite"]
+    assert names == [
+        "appliances",
+        "appliances-2025",
+        "electronics",
+        "home-store",
+        "home-store-2025",
+        *pricers,
+        "sample",
+    ]
     for name in names:
         assert curate("config", folder / f"{name}.yaml").exit_code == 0
 

@@ -85,6 +85,12 @@ def test_folding_ignores_case_and_white_space(text: str | None, expected: str) -
     assert folded(text) == expected
 
 
+@given(st.text(st.sampled_from("aZ09 \t\n\x0b\x0c\r\x1c\x1d\x1e\x1f\x00\x7f-"), max_size=30))
+def test_text_in_ascii_is_folded_as_any_other(text: str) -> None:
+    assert folded(text) == " ".join(text.casefold().split())
+    assert folded(f"é{text}é") == f"é{' '.join(f'|{text.casefold()}|'.split())[1:-1]}é"
+
+
 def test_what_is_folded_stays_as_it_is() -> None:
     every = "\u00a0".join(map(chr, range(0x1F000)))  # no character above folds
     assert (once := folded(every)) != every

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import yaml
+from msgspec import UNSET
 
 from job.output.card import plain
+from job.output.training_set.findings import finding_lines
 from job.output.training_set.totals import SetManifest
 
 
@@ -19,9 +21,12 @@ def set_card(manifest: SetManifest) -> bytes:
     splits = "\n".join(f"| {name} | {totals.num_rows:,} |" for name, totals in manifest.splits.items())
     funnel = "\n".join(f"| {plain(name.replace('_', ' '))} | {count:,} |" for name, count in manifest.funnel.items())
     warnings = "".join(f"\nMind: {plain(warning)}.\n" for warning in manifest.warnings)
+    found = manifest.findings
+    lines = () if found is UNSET else finding_lines(found)
+    findings = "".join(f"\n{plain(line[0].upper() + line[1:])}.\n" for line in lines)
     text = (
         f"---\n{front}---\n\n# Training set: {plain(recipe.heading or recipe.name)}\n\n"
         f"Made of {manifest.num_items:,} items by curate.\n{warnings}\n"
-        f"| split | rows |\n|---|---|\n{splits}\n\n| of the items | |\n|---|---|\n{funnel}\n"
+        f"| split | rows |\n|---|---|\n{splits}\n\n| of the items | |\n|---|---|\n{funnel}\n{findings}"
     )
     return text.encode("utf-8")

@@ -10,6 +10,7 @@ import msgspec
 
 from job.recipe.protocol import RecipeDescription
 from job.selection.decision import REMOVED, SPLITS
+from job.selection.mix import Mix
 
 SET_VERSION = 3
 """Version of the files' format. Outputs of items have another one, so that programs that know only these say so."""
@@ -93,6 +94,10 @@ class SetPlan(msgspec.Struct, frozen=True, kw_only=True):
     """SHA-256 of the decision's file, in hexadecimal."""
     warnings: list[str]
     """What a user of the set should know of its items: that they are not all, say."""
+    mix: Mix | None = None
+    """Shares of the sample and of each split, as they were decided."""
+    as_published: bool = False
+    """Whether settings and items are those with which a course has published figures, so that they are compared."""
     version: int = SET_VERSION
 
     @property

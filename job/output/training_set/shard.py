@@ -49,6 +49,17 @@ def other_columns(recipe: RecipeDescription) -> list[str]:
     return [name for name in recipe.columns if name not in taken]
 
 
+def text_column(recipe: RecipeDescription) -> str:
+    """Returns the column of a set's rows by which they are compared: the recipe's text if a set has it, or the prompt.
+
+    A set of `course-2024` has it as its prompt.
+    """
+    text = recipe.roles.text
+    if text in other_columns(recipe):
+        return str(text)
+    return TITLE if text is not None and text == recipe.roles.title else PROMPT
+
+
 def _shown_fields(recipe: RecipeDescription) -> list[pa.Field]:
     columns = shown_columns(recipe)
     kinds = {CATEGORY: pa.string()} | {name: arrow_type(recipe.columns[column]) for name, column in columns.items()}

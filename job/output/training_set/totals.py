@@ -10,6 +10,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from job.output.totals import ShardTotals
+from job.output.training_set.findings import Findings
 from job.output.training_set.plan import SET_VERSION, Part, SetIdentity, SetPlan, SetRecord
 from job.recipe.protocol import RecipeDescription
 
@@ -44,7 +45,7 @@ class SetManifest(msgspec.Struct, frozen=True, kw_only=True):
     warnings: list[str]
     """What a user of the set should know of its items: that they are not all, say."""
     recipe: RecipeDescription
-    findings: dict[str, Any] | UnsetType = UNSET
+    findings: Findings | UnsetType = UNSET
     """What was found out about the finished rows: leaks, label conflicts, the mix of each split."""
     version: int = SET_VERSION
 
@@ -79,7 +80,7 @@ def part_totals(part: Part, records: Sequence[SetRecord]) -> PartTotals:
 
 
 def complete_set(
-    plan: SetPlan, records: Mapping[str, Sequence[SetRecord]], findings: dict[str, Any] | UnsetType
+    plan: SetPlan, records: Mapping[str, Sequence[SetRecord]], findings: Findings | UnsetType
 ) -> SetManifest:
     """Makes the manifest of a training set.
 

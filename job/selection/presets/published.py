@@ -160,9 +160,30 @@ def compared(preset: Preset, lite: bool, decision: Decision, index: Index) -> It
         decision: the decision, made with the settings that `is_as_published` accepts.
         index: its items.
     """
+    yield from compared_stages(preset, lite, stages_to_compare(preset, lite, decision, index))
+
+
+def stages_to_compare(
+    preset: Preset,
+    lite: bool,  # noqa: FBT001
+    decision: Decision,
+    index: Index,
+) -> dict[str, Mapping[str, float]]:
+    """Returns the stages of a decision, with all that `compared_stages` needs; arguments are as for `compared`."""
     stages = dict(decision.stages)
     if preset == "course-2024" and not lite:
         stages[_GUESS] = _guess(decision, index)
+    return stages
+
+
+def compared_stages(preset: Preset, lite: bool, stages: Mapping[str, Mapping[str, float]]) -> Iterator[str]:  # noqa: FBT001
+    """Yields how stages compare with what is published, a line for each figure.
+
+    Args:
+        preset: the course.
+        lite: whether they are of its small form.
+        stages: what `stages_to_compare` returned.
+    """
     for published in PUBLISHED[preset, lite]:
         found = stages.get(published.stage, {})
         match published:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +13,17 @@ from job.config.craft import CraftConfig
 from job.selection.decision import FATES, Decision
 from job.selection.index import Index
 from job.selection.presets import course_2024
-from job.selection.presets.published import PUBLISHED, Categories, Count, Figure, Preset, compared, is_as_published
+from job.selection.presets.published import (
+    PUBLISHED,
+    Categories,
+    Count,
+    Figure,
+    Preset,
+    compared,
+    compared_stages,
+    is_as_published,
+    stages_to_compare,
+)
 from tests.selection.presets import made
 
 FORMS = list(PUBLISHED)
@@ -145,3 +156,10 @@ def test_other_settings_are_not(settings: dict[str, Any]) -> None:
 
 def test_a_set_without_a_preset_is_not() -> None:
     assert not is_as_published(CraftConfig.model_validate({"items": "out/items"}))
+
+
+@pytest.mark.parametrize(("preset", "lite"), PUBLISHED)
+def test_a_complete_set_says_the_same_again_from_its_plan(preset: Preset, lite: bool) -> None:
+    decision, index = as_published(preset, lite)
+    written = json.loads(json.dumps(stages_to_compare(preset, lite, decision, index)))
+    assert list(compared_stages(preset, lite, written)) == list(compared(preset, lite, decision, index))

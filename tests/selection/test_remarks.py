@@ -1,0 +1,66 @@
+"""What a user is told of a decision, and when there is nothing left."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from job.config.craft import CraftConfig
+from job.errors import UsageError
+from job.selection.decision import FATES, Decision, decision
+from job.selection.default import decide
+from job.selection.remarks import remarks
+from tests.selection.made_items import Item, index_of
+
+
+def said(items: list[Item], **settings: Any) -> list[str]:
+    config = CraftConfig(items="out/items", **settings)
+    index = index_of(items)
+    return remarks(index, config, decide(index, config))
+
+
+def others(size: int) -> list[Item]:
+    return [Item(id=f"B{number}", title=f"title {number}", text=f"text {number}") for number in range(size)]
+
+
+def test_nothing_is_told_of_items_that_are_mostly_their_own() -> None:
+    items = others(10)
+    assert said(items) == []
+    assert said([*items, *items[:9]]) == []  # 9 of 19 are removed
+
+
+def test_a_kind_that_removes_more_than_half_is_told() -> None:
+    items = others(4) + [Item(id=f"C{number}", title="the same", text=f"other {number}") for number in range(8)]
+    assert said(items) == ["7 of 12 items, more than half, are removed as duplicates by title"]
+
+
+def test_equal_ids_leave_one_item_and_this_is_told() -> None:
+    items = [replace(item, id="0") for item in others(20)]
+    assert said(items) == [
+        "19 of 20 items, more than half, are removed as duplicates by id",
+        "without duplicates, 1 of 20 items are left",
+    ]
+
+
+@pytest.mark.parametrize("none", [None, ""])
+def test_ids_that_are_all_null_or_empty_are_told(none: str | None) -> None:
+    items = [replace(item, id=none) for item in others(5)]
+    assert said(items) == ["none of the 5 items has an id; the text stands for it"]
+
+
+def test_titles_and_texts_that_are_all_empty_are_told() -> None:
+    items = [replace(item, title=" ", text="") for item in others(5)]
+    assert said(items) == [
+        "the title of all 5 items is empty, so by title none is a duplicate",
+        "the text of all 5 items is empty, so by text none is a duplicate",
+    ]
+
+
+def test_a_decision_without_a_row_in_any_split_is_an_error() -> None:
+    index, config = index_of(others(3)), CraftConfig(items="out/items")
+    nothing: Decision = decision(size=3, splits={}, removed={"not_drawn": [0, 1], "unused": [2]}, stages={})  # pyright: ignore[reportArgumentType]
+    assert FATES[nothing.fate[2]] == "unused"
+    with pytest.raises(UsageError, match="nothing is left for any split: of 3 items, 2 not drawn, 1 unused"):
+        remarks(index, config, nothing)
