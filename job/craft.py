@@ -27,7 +27,7 @@ from job.gather.checks import check_fits, check_memory, check_place, check_room,
 from job.gather.items import Items, open_items
 from job.output.folder import CARD, MANIFEST, PLAN, OutputFolder
 from job.output.lock.ownership import check_owner, sole_owner
-from job.output.noting import noted
+from job.output.noting import no_trace_of_mistakes, noted
 from job.output.training_set.card import set_card
 from job.output.training_set.decided import Decided, decided_bytes, kept_ids, read_decided
 from job.output.training_set.plan import DECISION, SetIdentity, SetPlan, SetRecord
@@ -116,7 +116,7 @@ def craft_set(
         job, before = _checked(config, fresh=fresh, quiet=quiet, say=say)
         if before is not None and (outcome := _complete_already(job, before)):
             return outcome
-        with sole_owner(job.output, say) as owner:
+        with no_trace_of_mistakes(job.output), sole_owner(job.output, say) as owner:
             planned = job.output.set_plan()  # again, now that nobody else can change it
             before = None if fresh else check_same_set(job.output, planned, job.identity)
             job.output.clear_temporary()
