@@ -182,7 +182,8 @@ def _todo(plan: SetPlan, records: Mapping[str, Sequence[SetRecord]]) -> list[Tar
 def _complete_already(job: _Job, plan: SetPlan) -> SetOutcome | None:
     """Returns the outcome when there is nothing to do."""
     manifest = job.output.set_manifest()
-    if manifest is None or job.output.has_left_over() or _todo(plan, _records(job, plan)):
+    is_whole = {CARD, DECISION} <= job.output.store.top() and not job.output.has_left_over()
+    if manifest is None or not is_whole or _todo(plan, _records(job, plan)):
         return None
     return SetOutcome(manifest=manifest, plan=plan, new_shards=0, was_complete=True)
 
@@ -343,7 +344,6 @@ def _finished(job: _Job, plan: SetPlan, new_shards: int) -> SetOutcome:
         )
     manifest = complete_set(plan, records, msgspec.UNSET)
     was_complete = not new_shards and job.output.set_manifest() == manifest
-    if not was_complete:
-        job.output.write(CARD, set_card(manifest))
-        job.output.write_json(MANIFEST, manifest)
+    job.output.write(CARD, set_card(manifest))
+    job.output.write_json(MANIFEST, manifest)
     return SetOutcome(manifest=manifest, plan=plan, new_shards=new_shards, was_complete=was_complete)
