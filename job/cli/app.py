@@ -124,7 +124,11 @@ def main() -> None:
         app(prog_name="curate")
     except SystemExit as ending:
         if ending.code == INTERRUPTED and not only_follows():  # typer's exit code for Ctrl-C
-            kept = "; what was finished is kept: run the same command again to go on" if "run" in sys.argv[1:2] else ""
+            kept = (
+                "; what was finished is kept: run the same command again to go on"
+                if sys.argv[1:2] in (["run"], ["craft"])
+                else ""
+            )
             typer.echo(f"interrupted{kept}", err=True)
             _print_document(f"interrupted{kept}", INTERRUPTED)
         raise

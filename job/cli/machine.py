@@ -15,7 +15,7 @@ from job.cli import completion
 from job.cli.options import ConfigArgument
 from job.cli.printing import print_notice
 from job.config.addresses import is_address, without_secrets
-from job.config.load import dump_config, load_config
+from job.config.load import dump_config, load_config, load_craft_config
 from job.errors import UsageError, quoted
 
 
@@ -64,12 +64,16 @@ def sample(
     typer.echo(f"made {rows:,} rows; curate them: curate run --source {quoted(folder)}")
 
 
-def config(path: ConfigArgument = None) -> None:
+def config(
+    path: ConfigArgument = None,
+    craft: Annotated[bool, typer.Option("--craft", metavar="", help="A config of `curate craft`.")] = False,
+) -> None:
     """Print a config with every key, its value and its meaning.
 
     Without a file, print the defaults: a start for a config of your own.
     """
-    typer.echo(dump_config(load_config(path)), nl=False)
+    made = load_craft_config(path, {"items": "out/first"} if path is None else {}) if craft else load_config(path)
+    typer.echo(dump_config(made), nl=False)
 
 
 def bench(
