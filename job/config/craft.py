@@ -34,7 +34,7 @@ class SampleConfig(Section, frozen=True):
     """The slot cap applies below this dollar, and dollars from here on are drawn whole; null caps all."""
     category_weights: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(default_factory=dict)
     """Weights by category, such as {Automotive: 0.05}; an item with twice the weight is drawn about twice as often."""
-    other_weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1
+    other_weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
     """Weight of the other categories."""
     price_power: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     """Weigh items by their price too: by its place between the lowest (0) and the highest (1), to this power."""
