@@ -21,7 +21,7 @@ def set_card(manifest: SetManifest) -> bytes:
     warnings = "".join(f"\nMind: {plain(warning)}.\n" for warning in manifest.warnings)
     text = (
         f"---\n{front}---\n\n# Training set: {plain(recipe.heading or recipe.name)}\n\n"
-        f"Made by curate of {manifest.num_items:,} items.\n{warnings}\n"
+        f"Made of {manifest.num_items:,} items by curate.\n{warnings}\n"
         f"| split | rows |\n|---|---|\n{splits}\n\n| of the items | |\n|---|---|\n{funnel}\n"
     )
     return text.encode("utf-8")
