@@ -139,7 +139,7 @@ def set_prospect(
         done = sum(map(len, _records(job, before).values())) if before is not None else 0
         decided = read_decided(job.output, before) if before is not None else None
         if decided is None:
-            with _workers(job, []) as workers:
+            with _workers(job, [], writes=False) as workers:
                 decided = _decide(job, workers)
         return SetProspect(decision=decided.decision, items=job.items, done=done)
 
@@ -189,20 +189,19 @@ def _complete_already(job: _Job, plan: SetPlan) -> SetOutcome | None:
 
 
 @contextlib.contextmanager
-def _workers(job: _Job, lost_nodes: list[str]) -> Generator[Workers]:
-    """Starts or joins a Ray, with the settings for Ray Data."""
+def _workers(job: _Job, lost_nodes: list[str], *, writes: bool = True) -> Generator[Workers]:
+    """Starts or joins a Ray, with the settings for Ray Data, for a run that writes or does not."""
     from job.cluster.joined import JoinedWatch
     from job.cluster.start import started_ray  # Ray is slow to import, and a complete set needs none
 
     threading.Thread(target=_import_gather, daemon=True).start()
     with started_ray(job.config.workers, job.say, _import_gather) as workers, JoinedWatch(workers, job.say, lost_nodes):
         from job.cluster.ray_internals import without_actors
-        from job.cluster.shared_paths import check_all_nodes_see
+        from job.gather.checks import check_nodes
         from job.pipeline import data_settings
 
         if workers.has_other_nodes:
-            roots = {job.output.root: "the output", job.items.folder.root: "the items"}
-            check_all_nodes_see({}, {root: what for root, what in roots.items() if isinstance(root, Path)})
+            check_nodes(job.items, job.output if writes else None)
         settings_of_own_ray = contextlib.nullcontext() if workers.reserved else without_actors()
         with data_settings(), settings_of_own_ray, in_few_words():
             yield workers

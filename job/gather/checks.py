@@ -13,9 +13,10 @@ from job.config.addresses import located
 from job.config.craft import CraftConfig
 from job.errors import RefusedError, UsageError
 from job.gather.items import Items
-from job.output.folder import OutputFolder
+from job.output.folder import PLAN, OutputFolder
 from job.output.training_set.plan import METHOD_VERSION, SetIdentity, SetPlan
 from job.recipe.registry import current_name
+from job.source.location import LocalFile
 
 _NO_BYTES = ("items", "output", "workers")
 """Keys of the config that change no byte of the set."""
@@ -88,6 +89,27 @@ def _whole(root: Path | str) -> str:
 
 def _is_in(inner: str, outer: str) -> bool:
     return inner.startswith(outer.rstrip("/") + "/")
+
+
+def check_nodes(items: Items, output: OutputFolder | None) -> None:
+    """Checks that every node sees the items and the output, where they lie on a disk. Ray has to be started.
+
+    Args:
+        items: the items, which nobody has to be allowed to write.
+        output: the output folder; None when nothing is to be written.
+
+    Raises:
+        UsageError: when a node does not.
+    """
+    from job.cluster.shared_paths import check_all_nodes_see
+
+    files, folders = {}, {}
+    if isinstance(items.folder.root, Path):
+        path = items.folder.root.absolute() / PLAN
+        files[path] = LocalFile(path).fingerprint()
+    if output is not None and isinstance(output.root, Path):
+        folders[output.root] = "the output"
+    check_all_nodes_see(files, folders)
 
 
 def check_same_set(output: OutputFolder, plan: SetPlan | None, identity: SetIdentity) -> SetPlan | None:
