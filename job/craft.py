@@ -1,7 +1,7 @@
 """Makes a training set of finished items: read the index ► decide ► move each chosen item to its row ► add up.
 
-One process decides on everything, so workers, shards and the order of arrival play no part in it. The decision is
-written down before anything is moved, and the plan after it: a run that is resumed goes on with the same decision.
+One process decides on everything, so workers, shards and the order of arrival play no part in it. The plan and
+the decision are written down before anything is moved: a run that is resumed goes on with the same decision.
 """
 
 from __future__ import annotations
@@ -300,8 +300,8 @@ def _decided(
     if fresh and planned is not None:  # this late, since until here anything could be wrong with the new set
         job.output.remove_planned(planned)
     job.output.store.remove([MANIFEST])
+    job.output.write_json(PLAN, plan)  # first, since a folder without a plan belongs to somebody else
     job.output.write(DECISION, content)
-    job.output.write_json(PLAN, plan)
     return plan, decided
 
 

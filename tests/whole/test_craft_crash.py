@@ -96,6 +96,7 @@ def kill_and_go_on(
             process.kill()
     run.communicate(timeout=120)
     there = sorted(tree(output)) if output.exists() else []
+    err = ""
     for _ in range(MOST_RUNS):
         run = started(its_items, output, temporary)
         _, err = run.communicate(timeout=240)
