@@ -1,7 +1,7 @@
 """Makes a training set of finished items: read the index ► decide ► move each chosen item to its row ► add up.
 
-One process decides on everything, so workers, shards and the order of arrival play no part in it. The decision is
-written down before anything is moved, and the plan after it: a run that is resumed goes on with the same decision.
+One process decides on everything, so workers, shards and the order of arrival play no part in it. The plan and
+the decision are written down before anything is moved: a run that is resumed goes on with the same decision.
 """
 
 from __future__ import annotations
@@ -21,11 +21,19 @@ from job.cluster.ray_folder import end_orphaned_rays
 from job.config.addresses import located
 from job.config.craft import CraftConfig
 from job.errors import CurateError, RefusedError
-from job.gather.checks import check_fits, check_memory, check_place, check_room, check_same_set, identity_of
+from job.gather.checks import (
+    check_fits,
+    check_memory,
+    check_nodes,
+    check_place,
+    check_room,
+    check_same_set,
+    identity_of,
+)
 from job.gather.items import Items, open_items
 from job.output.folder import CARD, MANIFEST, PLAN, OutputFolder
 from job.output.lock.ownership import check_owner, sole_owner
-from job.output.noting import noted
+from job.output.noting import no_trace_of_mistakes, noted
 from job.output.training_set.card import set_card
 from job.output.training_set.decided import Decided, decided_bytes, read_decided
 from job.output.training_set.findings import Findings
@@ -112,7 +120,7 @@ def craft_set(
         job, before = _checked(config, fresh=fresh, quiet=quiet, say=say)
         if before is not None and (outcome := _complete_already(job, before)):
             return outcome
-        with sole_owner(job.output, say) as owner:
+        with no_trace_of_mistakes(job.output), sole_owner(job.output, say) as owner:
             planned = job.output.set_plan()  # again, now that nobody else can change it
             before = None if fresh else check_same_set(job.output, planned, job.identity)
             job.output.clear_temporary()
@@ -137,7 +145,7 @@ def set_prospect(
         done = sum(map(len, _records(job, before).values())) if before is not None else 0
         decided = read_decided(job.output, before) if before is not None else None
         if decided is None:
-            with _workers(job, []) as workers:
+            with _workers(job, [], writes=False) as workers:
                 decided = _decide(job, workers).decided
         return SetProspect(decision=decided.decision, items=job.items, done=done)
 
@@ -188,25 +196,30 @@ def _todo(plan: SetPlan, records: Mapping[str, Sequence[SetRecord]]) -> list[Tar
 def _complete_already(job: _Job, plan: SetPlan) -> SetOutcome | None:
     """Returns the outcome when there is nothing to do."""
     manifest = job.output.set_manifest()
-    if manifest is None or job.output.has_left_over() or _todo(plan, _records(job, plan)):
+    is_whole = {CARD, DECISION} <= job.output.store.top() and not job.output.has_left_over()
+    if manifest is None or not is_whole or _todo(plan, _records(job, plan)):
         return None
     return SetOutcome(manifest=manifest, plan=plan, new_shards=0, was_complete=True)
 
 
-def _workers(job: _Job, lost_nodes: list[str]) -> contextlib.AbstractContextManager[Workers]:
-    places = {job.output.root: "the output", job.items.folder.root: "the items"}
-    return working(job.config.workers, places, job.say, lost_nodes)
+def _workers(job: _Job, lost_nodes: list[str], *, writes: bool = True) -> contextlib.AbstractContextManager[Workers]:
+    """Starts or joins a Ray for a run that writes or does not."""
+
+    def check() -> None:
+        check_nodes(job.items.folder, job.output if writes else None)
+
+    return working(job.config.workers, check, job.say, lost_nodes)
 
 
 @contextlib.contextmanager
 def working(
-    count: int | Literal["all"], places: Mapping[Path | str, str], say: Say, lost_nodes: list[str]
+    count: int | Literal["all"], check: Callable[[], None], say: Say, lost_nodes: list[str]
 ) -> Generator[Workers]:
     """Starts or joins a Ray, with the settings for Ray Data.
 
     Args:
         count: how many cores work at once.
-        places: folders and addresses that every node has to see, and what each is.
+        check: called when there may be other nodes; checks that these see what they need.
         say: called with each line that a user should see.
         lost_nodes: gets a line for each node that is lost.
     """
@@ -219,11 +232,10 @@ def working(
         JoinedWatch(workers, say, lost_nodes),
     ):
         from job.cluster.ray_internals import without_actors
-        from job.cluster.shared_paths import check_all_nodes_see
         from job.pipeline import data_settings
 
         if workers.has_other_nodes:
-            check_all_nodes_see({}, {root: what for root, what in places.items() if isinstance(root, Path)})
+            check()
         settings_of_own_ray = contextlib.nullcontext() if workers.reserved else without_actors()
         with data_settings(), settings_of_own_ray, in_few_words():
             yield workers
@@ -271,8 +283,8 @@ def _decided(
     if fresh and planned is not None:  # this late, since until here anything could be wrong with the new set
         job.output.remove_planned(planned)
     job.output.store.remove([MANIFEST])
+    job.output.write_json(PLAN, plan)  # first, since a folder without a plan belongs to somebody else
     job.output.write(DECISION, content)
-    job.output.write_json(PLAN, plan)
     return plan, decided
 
 
@@ -315,9 +327,8 @@ def _finished(job: _Job, plan: SetPlan, new_shards: int, workers: Workers) -> Se
         )
     manifest = complete_set(plan, records, _found(job, plan, workers))
     was_complete = not new_shards and job.output.set_manifest() == manifest
-    if not was_complete:
-        job.output.write(CARD, set_card(manifest))
-        job.output.write_json(MANIFEST, manifest)
+    job.output.write(CARD, set_card(manifest))
+    job.output.write_json(MANIFEST, manifest)
     return SetOutcome(manifest=manifest, plan=plan, new_shards=new_shards, was_complete=was_complete)
 
 

@@ -140,7 +140,7 @@ def main() -> None:
         if ending.code == INTERRUPTED and not only_follows():  # typer's exit code for Ctrl-C
             kept = (
                 "; what was finished is kept: run the same command again to go on"
-                if sys.argv[1:2] in (["run"], ["push"])
+                if sys.argv[1:2] in (["run"], ["craft"], ["push"])
                 else ""
             )
             typer.echo(f"interrupted{kept}", err=True)

@@ -63,9 +63,10 @@ def configs(incomplete: str) -> list[str]:
     return []
 
 
-def keys(incomplete: str) -> list[str]:
+def keys(ctx: typer.Context, incomplete: str) -> list[str]:
     """Returns the keys of a config that begin so, each with the `=` that follows it."""
-    return [f"{key}=" for key in config_keys() if key.startswith(incomplete)]
+    known = config_keys(craft=ctx.info_name == "craft")
+    return [f"{key}=" for key in known if key.startswith(incomplete)]
 
 
 def forms() -> list[str]:

@@ -33,27 +33,29 @@ class Command(TyperCommand):
             options = {name for param in self.params for name in (*param.opts, *param.secondary_opts)}
             if option in options or "--set" not in options or ctx.resilient_parsing:
                 raise
-            advice = advice_for(given, options)
+            is_craft = ctx.info_name == "craft"
+            advice = advice_for(given, options, config_keys(craft=is_craft))
             if option not in advice:
                 raise
             instead = printable(" ".join(advice.values()))
             raise UsageError(
                 f"no such option: {', '.join(map(printable, advice))}\nwrite in its place: {instead}\n"
-                "all keys of the config: curate config"
+                f"all keys of the config: curate config{' --craft' if is_craft else ''}"
             ) from None
 
 
-def advice_for(arguments: Sequence[str], options: Iterable[str]) -> dict[str, str]:
+def advice_for(arguments: Sequence[str], options: Iterable[str], keys: dict[str, bool]) -> dict[str, str]:
     """Returns what to type in place of options that do not exist.
 
     Args:
         arguments: what the user typed after the command.
         options: those that the command has.
+        keys: keys of the config, and whether their values are yes or no.
 
     Returns:
         By unknown option, the right words; options that resemble no key are left out.
     """
-    options, keys, advice = {*options}, config_keys(), dict[str, str]()
+    options, advice = {*options}, dict[str, str]()
     for number, argument in enumerate(arguments):
         option, equals, text = argument.partition("=")
         if argument == "--":

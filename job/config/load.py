@@ -242,17 +242,26 @@ def _problems(error: pydantic.ValidationError, location: tuple[int | str, ...] =
             yield {**problem, "loc": where}
 
 
-def config_keys() -> dict[str, bool]:
+def config_keys(*, craft: bool = False) -> dict[str, bool]:
     """Returns every key that a config can have, with dots between its sections, and whether its values are yes or no.
 
     Keys of all built-in recipes are among them. A section is no key.
+
+    Args:
+        craft: of a training set, and not of a job.
     """
-    sections = [("", JobConfig), ("source.", SourceConfig), *[("recipe.", recipe) for recipe in RECIPES.values()]]
+    sections: list[tuple[str, type[BaseModel]]] = [
+        ("", JobConfig),
+        ("source.", SourceConfig),
+        *[("recipe.", recipe) for recipe in RECIPES.values()],
+    ]
+    if craft:
+        sections = [("".join(f"{name}." for name in place), section) for place, section in CRAFT_SECTIONS.items()]
     return {
         f"{prefix}{name}": bool in (field.annotation, *get_args(field.annotation))
         for prefix, section in sections
         for name, field in section.model_fields.items()
-        if name not in ("source", "recipe")
+        if name not in ("source", "recipe", "sample", "splits")
     }
 
 

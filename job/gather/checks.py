@@ -13,9 +13,10 @@ from job.config.addresses import located
 from job.config.craft import CraftConfig
 from job.errors import RefusedError, UsageError
 from job.gather.items import Items
-from job.output.folder import OutputFolder
+from job.output.folder import PLAN, OutputFolder
 from job.output.training_set.plan import METHOD_VERSION, SetIdentity, SetPlan
 from job.recipe.registry import current_name
+from job.source.location import LocalFile
 
 _NO_BYTES = ("items", "output", "workers")
 """Keys of the config that change no byte of the set."""
@@ -48,7 +49,7 @@ def check_fits(config: CraftConfig, items: Items) -> None:
     recipe = current_name(items.recipe.name)
     if config.preset is not None and recipe != config.preset:
         raise UsageError(
-            f"preset {config.preset} is for items of the recipe {config.preset}, and {items.folder.root} has items of "
+            f"preset {config.preset} is for items of the recipe {config.preset}, and {read.root} has items of "
             f"{items.recipe.name}\n"
             f"make these first: curate run --set recipe.name={config.preset} --output DIR, or leave the preset out"
         )
@@ -70,13 +71,13 @@ def check_place(config: CraftConfig, items: Items) -> None:
     Raises:
         UsageError: when one is the other, or lies in it.
     """
-    mine, theirs = (_whole(located(config.output)), _whole(items.folder.root))
+    mine, theirs = (_whole(located(config.output)), _whole(read.root))
     if mine == theirs:
         raise UsageError(f"the training set cannot be written where its items lie: {config.output}\n{_ANOTHER}")
     if _is_in(mine, theirs):
-        raise UsageError(f"the output {config.output} lies in the folder of the items, {items.folder.root}\n{_ANOTHER}")
+        raise UsageError(f"the output {config.output} lies in the folder of the items, {read.root}\n{_ANOTHER}")
     if _is_in(theirs, mine):
-        raise UsageError(f"the items {items.folder.root} lie in the output, {config.output}\n{_ANOTHER}")
+        raise UsageError(f"the items {read.root} lie in the output, {config.output}\n{_ANOTHER}")
 
 
 _ANOTHER = "name another folder: --output DIR"
@@ -88,6 +89,27 @@ def _whole(root: Path | str) -> str:
 
 def _is_in(inner: str, outer: str) -> bool:
     return inner.startswith(outer.rstrip("/") + "/")
+
+
+def check_nodes(read: OutputFolder, output: OutputFolder | None) -> None:
+    """Checks that every node sees what is read and written, where it lies on a disk. Ray has to be started.
+
+    Args:
+        read: the folder of the items, or of a training set, which nobody has to be allowed to write.
+        output: the output folder; None when nothing is to be written.
+
+    Raises:
+        UsageError: when a node does not.
+    """
+    from job.cluster.shared_paths import check_all_nodes_see
+
+    files, folders = {}, {}
+    if isinstance(read.root, Path):
+        path = read.root.absolute() / PLAN
+        files[path] = LocalFile(path).fingerprint()
+    if output is not None and isinstance(output.root, Path):
+        folders[output.root] = "the output"
+    check_all_nodes_see(files, folders)
 
 
 def check_same_set(output: OutputFolder, plan: SetPlan | None, identity: SetIdentity) -> SetPlan | None:

@@ -28,8 +28,8 @@ from job.recipe.protocol import CATEGORY, RecipeDescription
 from job.recipe.training import completion_columns, completions, prompt_columns, prompts
 from job.selection.decision import FATES, SPLITS
 
-ROW = "row"
-"""Name of a parcel's column with the row of each item in its shard."""
+ROW = ":row"
+"""Name of a parcel's column with the row of each item in its shard; no item column has a colon in its name."""
 
 Target = tuple[str, int]
 """A shard that is to be written: its part, and its number."""

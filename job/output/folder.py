@@ -32,7 +32,7 @@ from job.storage.store import open_store
 R = TypeVar("R", bound=Committed)
 
 MANIFEST, CARD, LAST_RUN, LOCK = "manifest.json", "README.md", "_run.json", "_lock"
-_WITH_CATEGORIES = ("data", "_rejects", "_partitions", "_running")
+_WITH_CATEGORIES = ("data", "_rejects", "_removed", "_partitions", "_running")
 _NAME_ANOTHER = "nothing was touched; name another folder: --output DIR"
 LEFT_OVER = {"_tmp", "_scratch", "_running", LOCK}
 """Names that a killed run leaves behind, for the next run to remove."""

@@ -8,10 +8,32 @@ from collections.abc import Callable, Generator, Sequence
 
 import msgspec
 
-from job.errors import CurateError, DeniedError, as_curate_error
-from job.output.folder import LAST_RUN, OutputFolder
+from job.errors import CurateError, DeniedError, UsageError, as_curate_error
+from job.output.folder import LAST_RUN, PLAN, OutputFolder
 from job.output.records import LastRun
 from job.storage.patience import end_patience
+
+
+@contextlib.contextmanager
+def no_trace_of_mistakes(output: OutputFolder) -> Generator[None]:
+    """Leaves an output folder as it was when the input turns out to be wrong before the plan is written.
+
+    The whole input has to be read to know that a setting does not fit, which `noted` and the lock have to surround.
+    """
+    existed, plan, note = output.store.exists(), output.store.read(PLAN), output.store.read(LAST_RUN)
+    try:
+        yield
+    except Exception as error:
+        if isinstance(as_curate_error(error), UsageError) and output.store.read(PLAN) == plan:
+            with contextlib.suppress(CurateError, OSError):
+                if note is None:
+                    output.store.remove([LAST_RUN])
+                else:
+                    output.write(LAST_RUN, note)
+                    output.clear_temporary()
+                if not existed:
+                    output.store.remove_empty("")
+        raise
 
 
 @contextlib.contextmanager

@@ -105,5 +105,12 @@ def is_same_schema(found: pa.Schema, expected: pa.Schema) -> bool:
     return types == [(field.name, _type_text(field.type)) for field in expected] and found.metadata == expected.metadata
 
 
+def as_stored(kind: pa.DataType) -> pa.DataType:
+    """Returns the type that values of a type have when they are read back: Parquet has no seconds."""
+    if pa.types.is_list(kind):
+        return pa.list_(as_stored(kind.value_type))
+    return pa.timestamp("ms") if kind == pa.timestamp("s") else kind
+
+
 def _type_text(kind: pa.DataType) -> str:
-    return f"list<{_type_text(kind.value_type)}>" if pa.types.is_list(kind) else str(kind)
+    return f"list<{_type_text(kind.value_type)}>" if pa.types.is_list(kind) else str(as_stored(kind))

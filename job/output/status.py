@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from job.errors import printable
-from job.output.folder import OutputFolder, open_any
+from job.output.folder import OutputFolder, open_any, output_at
 from job.output.limits import damage_lines
 from job.output.lock.owner import Owner
 from job.output.lock.ownership import live_owner
@@ -28,8 +28,13 @@ def status_lines(root: Path | str) -> Iterator[str]:
     Raises:
         UsageError: when it is no output folder.
     """
-    output, plan = open_any(root)
+    output = OutputFolder(root) if isinstance(root, Path) else output_at(root)
     owner = live_owner(output)
+    if owner is not None and output.any_plan() is None:
+        yield f"a run is working on it: {printable(str(owner))}"
+        yield "it is still finding out what is to be done"
+        return
+    output, plan = open_any(root)
     if isinstance(plan, SetPlan):
         yield from _set_lines(output, plan, is_at_work=owner is not None)
         made = output.set_manifest()

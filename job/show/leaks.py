@@ -98,8 +98,9 @@ def _looked_for(
     quiet: bool,
 ) -> Findings:
     """Reads the rows of the set, and finds its leaks. Arguments are as for `set_leaks`."""
-    with working(workers, {output.root: "the training set"}, say, []) as some, steps(quiet=quiet) as at:
-        from job.gather.deciding import with_fewer
+    with working(workers, lambda: check_nodes(output, None), say, []) as some, steps(quiet=quiet) as at:
+        from job.gather.checks import check_nodes
+from job.gather.deciding import with_fewer
         from job.gather.findings import NO_NEAR, findings, near_pairs
         from job.gather.set_rows import SetRows, read_rows
 

@@ -13,6 +13,7 @@ import io
 import json
 import os
 import sys
+import threading
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
@@ -20,7 +21,7 @@ from typing import Any, NoReturn, TextIO
 from job.errors import plain_reason
 
 _OUT, _ERR = 1, 2
-_COMMANDS_THAT_WORK = ("run", "submit", "stop", "sample", "bench")
+_COMMANDS_THAT_WORK = ("run", "craft", "submit", "stop", "sample", "bench")
 """Commands that do something besides printing, unless they are given one of `_ONLY_PRINT`."""
 _ONLY_PRINT = {"--help", "--dry-run"}
 _REASONS = {
@@ -84,6 +85,14 @@ class _Results(_Unfailing):
         return len(data)
 
 
+class _OfTheMainThread(io.TextIOWrapper):
+    """Standard output of the command, which its main thread alone writes: Ray prints there from a thread of its own."""
+
+    def write(self, text: str, /) -> int:
+        """Writes text, or drops it."""
+        return super().write(text) if threading.current_thread() is threading.main_thread() else len(text)
+
+
 _results: _Results | None = None
 """Standard output, once the command has claimed it."""
 
@@ -99,7 +108,7 @@ def claim() -> None:
             # output is opened for reading, so that a result still cannot be written.
             os.set_inheritable(os.open(os.devnull, os.O_WRONLY if descriptor == _ERR else os.O_RDONLY), True)  # noqa: FBT003
     _results = _Results(io.FileIO(_OUT, "w", closefd=False))
-    sys.stdout = _text(_results, sys.stdout)
+    sys.stdout = _text(_results, sys.stdout, _OfTheMainThread)
     sys.stderr = _text(_Unfailing(io.FileIO(_ERR, "w", closefd=False)), sys.stderr)
 
 
@@ -123,8 +132,8 @@ def tolerant(stream: TextIO | None) -> TextIO:
     return _text(_Unfailing(raw), stream)
 
 
-def _text(raw: _Unfailing, like: TextIO | None) -> TextIO:
-    return io.TextIOWrapper(
+def _text(raw: _Unfailing, like: TextIO | None, kind: type[io.TextIOWrapper] = io.TextIOWrapper) -> TextIO:
+    return kind(
         io.BufferedWriter(raw),
         encoding=getattr(like, "encoding", None) or "utf-8",
         errors=getattr(like, "errors", None) or "backslashreplace",

@@ -67,6 +67,8 @@ def offered(line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
         ("curate run --source gone --category ", []),
         ("curate run --source s3://nowhere/shop --category ", []),
         ("curate run --set recipe.max_t", ["recipe.max_tokens="]),
+        ("curate craft --set sample.s", ["sample.size=", "sample.slot_cap="]),
+        ("curate craft --set recipe.m", []),
         ("curate sample out --form p", ["parquet"]),
         ("curate status sh", []),
     ],

@@ -57,6 +57,27 @@ def complete(shared_ray: int, catalogue: Path, tmp_path_factory: pytest.TempPath
     return lambda *more: [*arguments, *more]
 
 
+PRINTS_ELSEWHERE = """
+import sys, threading
+from job.streams import standard
+
+standard.claim()
+print("a result")
+thread = threading.Thread(target=lambda: print("(raylet) A worker died", file=sys.stdout, flush=True))
+thread.start()
+thread.join()
+print("another one")
+sys.exit(standard.finished(0))
+"""
+
+
+def test_what_a_library_prints_from_a_thread_of_its_own_is_no_result() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", PRINTS_ELSEWHERE], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert (ended.stdout, ended.stderr) == ("a result\nanother one\n", "")
+
+
 @pytest.mark.parametrize("arguments", [["config"], ["run", "--help"]], ids=" ".join)
 def test_a_reader_that_has_seen_enough_is_no_error_for_a_command_that_only_prints(
     arguments: list[str], broken_pipe: int

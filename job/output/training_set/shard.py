@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from job.output.shard import with_features
-from job.recipe.protocol import CATEGORY, RecipeDescription, arrow_type
+from job.output.shard import as_stored, with_features
+from job.recipe.protocol import CATEGORY, RecipeDescription, arrow_type, type_name
 
 ID, TITLE, PRICE, PROMPT, COMPLETION = "id", "title", "price", "prompt", "completion"
 _SHOWN = (ID, CATEGORY, TITLE, PRICE)
@@ -74,8 +74,8 @@ def ordered_digest(rows: pa.Table) -> str:
     """
     digest = hashlib.sha256()
     for name in rows.column_names:
-        column = rows[name]
-        digest.update(f"{name}\0{column.type}\0{len(column)}\0".encode())
+        column = rows[name].cast(as_stored(rows[name].type))
+        digest.update(f"{name}\0{type_name(column.type)}\0{len(column)}\0".encode())
         _add(digest, column.combine_chunks())
     return digest.hexdigest()
 
