@@ -26,7 +26,7 @@ ROOMS = (
     {"progress", "pipeline", "gather"},
     {"schedule"},
     {"run", "craft"},
-    {"show", "loader", "bench"},
+    {"show", "loader", "export", "bench"},
     {"cli", "__init__"},
     {"__main__"},
 )

@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from job.cli import catalogue, crafting, machine, outputs, recipes, running
+from job.cli import catalogue, crafting, exporting, machine, outputs, recipes, running
 from job.cli.unknown import Command
 from job.errors import CurateError, as_curate_error, printable
 from job.signals import INTERRUPTED, only_follows
@@ -33,6 +33,7 @@ app = typer.Typer(
 
 _COMMANDS = {
     "Curate": [running.run, crafting.craft, catalogue.categories, machine.sample, machine.config],
+    "Use a training set": [exporting.export],
     "Make a recipe": [recipes.recipes, recipes.try_],
     "Look at an output": [outputs.show, outputs.status, outputs.rejects, outputs.verify, outputs.diff],
     "Use a Ray cluster": [running.submit, running.stop],
@@ -48,6 +49,7 @@ _EXAMPLES = {
         "curate craft --items out/first --output out/set",
         "curate craft configs/pricer-2024.yaml --dry-run",
     ],
+    "export": ["curate export out/set --to trl --output out/for-trl"],
     "categories": ["curate categories", "curate categories --source out/catalogue --json"],
     "sample": ["curate sample out/toys --rows 5000 --category Toys --form jsonl"],
     "config": ["curate config > my-job.yaml", "curate config configs/sample.yaml"],

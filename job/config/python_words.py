@@ -15,6 +15,7 @@ from job.config.yaml_file import YAML_MISTAKES, parse_yaml
 COMMANDS = (
     "run",
     "craft",
+    "export",
     "sample",
     "config",
     "categories",

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from job.cluster.allowed import allowed_memory
-from job.config.addresses import located
+from job.config.addresses import is_within, located
 from job.config.craft import CraftConfig
 from job.errors import RefusedError, UsageError
 from job.gather.items import Items
@@ -70,24 +69,16 @@ def check_place(config: CraftConfig, items: Items) -> None:
     Raises:
         UsageError: when one is the other, or lies in it.
     """
-    mine, theirs = (_whole(located(config.output)), _whole(items.folder.root))
-    if mine == theirs:
+    mine, theirs = located(config.output), items.folder.root
+    if is_within(mine, theirs) and is_within(theirs, mine):
         raise UsageError(f"the training set cannot be written where its items lie: {config.output}\n{_ANOTHER}")
-    if _is_in(mine, theirs):
+    if is_within(mine, theirs):
         raise UsageError(f"the output {config.output} lies in the folder of the items, {items.folder.root}\n{_ANOTHER}")
-    if _is_in(theirs, mine):
+    if is_within(theirs, mine):
         raise UsageError(f"the items {items.folder.root} lie in the output, {config.output}\n{_ANOTHER}")
 
 
 _ANOTHER = "name another folder: --output DIR"
-
-
-def _whole(root: Path | str) -> str:
-    return str(root.resolve()) if isinstance(root, Path) else root.rstrip("/")
-
-
-def _is_in(inner: str, outer: str) -> bool:
-    return inner.startswith(outer.rstrip("/") + "/")
 
 
 def check_same_set(output: OutputFolder, plan: SetPlan | None, identity: SetIdentity) -> SetPlan | None:

@@ -67,7 +67,7 @@ class ObjectStore(Store):
     @override
     def sizes(self, folder: str) -> dict[str, int]:
         found = filesystem.list_folder(self._address(folder))
-        return {f"{folder}/{name}": size for name, size in found.items() if size is not None}
+        return {f"{folder}/{name}".lstrip("/"): size for name, size in found.items() if size is not None}
 
     @override
     def read(self, name: str) -> bytes | None:
@@ -144,4 +144,4 @@ class ObjectStore(Store):
         return filesystem.age_s(self._address(name))
 
     def _address(self, name: str) -> str:
-        return f"{self._root}/{name}"
+        return f"{self._root}/{name}" if name else self._root

@@ -62,7 +62,7 @@ class Folder(Store):
             with os.scandir(self._root / folder) as entries:
                 for entry in entries:
                     with contextlib.suppress(FileNotFoundError):  # it has just been removed
-                        found[f"{folder}/{entry.name}"] = entry.stat().st_size
+                        found[f"{folder}/{entry.name}".lstrip("/")] = entry.stat().st_size
         except (FileNotFoundError, NotADirectoryError):
             return {}
         except OSError as error:

@@ -42,7 +42,7 @@ class Store(ABC):
 
     @abstractmethod
     def sizes(self, folder: str) -> dict[str, int]:
-        """Returns the size in bytes of each file in one of its folders."""
+        """Returns the size in bytes of each file in one of its folders, by name; the empty name is its own."""
 
     @abstractmethod
     def read(self, name: str) -> bytes | None:
