@@ -231,8 +231,9 @@ def _decide(job: _Job, workers: Workers) -> Decided:
     near = None if index.bands is None else _near(job, workers, index)
     decision = decide(index, job.config, near)
     ids = kept_ids(decision, index.ids)
+    keys = index.keys.get("sample") if decision.counts()["not_drawn"] else None
     del index
-    return Decided(_with_similarities(job, decision, workers), ids)
+    return Decided(_with_similarities(job, decision, workers), ids, keys)
 
 
 def _index(job: _Job, workers: Workers) -> Index:

@@ -33,7 +33,7 @@ app = typer.Typer(
 
 _COMMANDS = {
     "Curate": [running.run, crafting.craft, catalogue.categories, machine.sample, machine.config],
-    "Use a training set": [exporting.export],
+    "Use a training set": [exporting.export, exporting.why],
     "Make a recipe": [recipes.recipes, recipes.try_],
     "Look at an output": [outputs.show, outputs.status, outputs.rejects, outputs.verify, outputs.diff],
     "Use a Ray cluster": [running.submit, running.stop],
@@ -50,6 +50,7 @@ _EXAMPLES = {
         "curate craft configs/pricer-2024.yaml --dry-run",
     ],
     "export": ["curate export out/set --to trl --output out/for-trl"],
+    "why": ["curate why out/set B07XXXXXXX"],
     "categories": ["curate categories", "curate categories --source out/catalogue --json"],
     "sample": ["curate sample out/toys --rows 5000 --category Toys --form jsonl"],
     "config": ["curate config > my-job.yaml", "curate config configs/sample.yaml"],

@@ -68,3 +68,25 @@ def export(
     elif not quiet:
         for line in exported_lines(output, done):
             print_line(line)
+
+
+def why(
+    out: SetArgument,
+    wanted: Annotated[str, typer.Argument(metavar="ID", help="Id of an item.")],
+    as_json: Annotated[
+        bool, typer.Option("--json", metavar="", help="Print one JSON object and nothing else.")
+    ] = False,
+) -> None:
+    """Tell what became of an item in a training set.
+
+    Its split, shard and row; or why it is in none: as a duplicate of which
+    item, or what decided that it was not drawn.
+    """
+    from job.show.why import fates_of, why_json, why_lines
+
+    plan, fates = fates_of(out, wanted)
+    if as_json:
+        typer.echo(json.dumps({"id": wanted, "items": why_json(fates)}))
+        return
+    for line in why_lines(out, plan, fates):
+        print_line(line)

@@ -16,6 +16,7 @@ COMMANDS = (
     "run",
     "craft",
     "export",
+    "why",
     "sample",
     "config",
     "categories",

@@ -14,6 +14,7 @@ from job.output.folder import OutputFolder, open_any
 from job.output.records import Plan
 from job.output.shard import table_in
 from job.output.totals import ShardTotals
+from job.output.training_set.finished import open_finished
 from job.output.training_set.plan import SetPlan
 
 _ROWS_AT_ONCE = 5_000
@@ -77,13 +78,7 @@ def open_source(root: str) -> Source:
     """
     folder, plan = open_any(root)
     if isinstance(plan, SetPlan):
-        made = folder.set_manifest()
-        if made is None:
-            raise UsageError(
-                f"the training set in {folder.root} is not complete\n"
-                "to finish it, run the same `curate craft` again; how far it is: "
-                f"curate status {quoted(folder.root)}"
-            )
+        _, _, made = open_finished(folder.root)
         shards = {name: totals.shards for name, totals in made.splits.items()}
     else:
         manifest = folder.manifest()
