@@ -26,7 +26,9 @@ ROOMS = (
     {"progress", "pipeline", "gather"},
     {"schedule"},
     {"run", "craft"},
-    {"show", "loader", "export", "bench"},
+    {"export"},
+    {"notebook"},
+    {"show", "loader", "bench"},
     {"cli", "__init__"},
     {"__main__"},
 )

@@ -80,7 +80,7 @@ def export(
             for warning in opened.plan.warnings:
                 say(f"mind: {warning}")
         elif max_length is not None:
-            raise UsageError("--max-length counts the tokens of training examples, and items are none: leave it out")
+            raise UsageError("tokens are counted in training examples, and items are none: leave out --max-length")
         wanted = Export(
             form=made.name,
             source=str(opened.folder.root),

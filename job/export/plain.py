@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from job.errors import printable, quoted
+from job.errors import printable
 from job.export.form import Form, Rows
 from job.export.loading import load_dataset_files
 from job.output.shard import with_features
@@ -50,12 +50,16 @@ def _load_trl(root: Path | str, splits: Sequence[str]) -> str:
 
 
 def _load_axolotl(root: Path | str, splits: Sequence[str]) -> str:
-    path = printable(json.dumps(f"{root}/{splits[0]}.jsonl", ensure_ascii=False))
+    path = _in_yaml(f"{root}/{splits[0]}.jsonl")
     return f"in Axolotl's config: datasets: [{{path: {path}, ds_type: json, type: input_output}}]"
 
 
 def _load_llama_factory(root: Path | str, splits: Sequence[str]) -> str:
-    return f"for llamafactory-cli: --dataset_dir {printable(quoted(root))} --dataset {splits[0]}"
+    return f"in LLaMA-Factory's config: {{dataset_dir: {_in_yaml(str(root))}, dataset: {splits[0]}}}"
+
+
+def _in_yaml(text: str) -> str:
+    return printable(json.dumps(text, ensure_ascii=False))
 
 
 FORMS = (
