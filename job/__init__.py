@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from job.loader import Item, ItemLoader
+    from job.notebook.training_set import TrainingSet
     from job.recipe.custom.row import RowRecipe
     from job.recipe.inputs import Kind, recipe_input
     from job.recipe.protocol import RecipeSettings, Roles
 
-__all__ = ["Item", "ItemLoader", "Kind", "RecipeSettings", "Roles", "RowRecipe", "recipe_input"]
+__all__ = ["Item", "ItemLoader", "Kind", "RecipeSettings", "Roles", "RowRecipe", "TrainingSet", "recipe_input"]
 
 _MODULES = {
     "Item": "loader",
@@ -20,6 +21,7 @@ _MODULES = {
     "RecipeSettings": "recipe.protocol",
     "Roles": "recipe.protocol",
     "RowRecipe": "recipe.custom.row",
+    "TrainingSet": "notebook.training_set",
     "recipe_input": "recipe.inputs",
 }
 

@@ -10,14 +10,8 @@ loader shows its funnel and its prices once the items are made, and `plots()` gi
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import importlib.util
-import logging
-import sys
 import types
-import warnings
-from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -25,15 +19,14 @@ from typing import TYPE_CHECKING, Any, Literal
 from job.config.addresses import located
 from job.config.load import load_config
 from job.config.models import JobConfig
-from job.config.python_words import in_python
-from job.errors import Interrupted, UsageError, as_curate_error
+from job.errors import UsageError
+from job.notebook.ray_dataset import ray_dataset
+from job.notebook.words import for_python, say
 from job.output.folder import OutputFolder
 from job.output.totals import CategoryTotals
 from job.recipe.course_2024.prompt import test_prompt
 from job.recipe.custom.code import is_custom
 from job.run import run_job
-from job.storage.filesystem import open_filesystem
-from job.streams.standard import tolerant
 
 if TYPE_CHECKING:
     import ray.data
@@ -110,7 +103,7 @@ class ItemLoader:
         columns = [field.name for field in dataclasses.fields(Item)]
         items: list[Any] = []
         is_plain = not is_custom(self._settings.get("recipe.name"))  # a recipe of the user's own has other columns
-        with _for_python():
+        with for_python():
             for name in self._shards(workers, fresh=fresh):
                 table = OutputFolder(self.output).table(name)
                 if is_plain and {*columns} <= {*table.column_names}:
@@ -133,29 +126,9 @@ class ItemLoader:
         Raises:
             CurateError: see `run_job`.
         """
-        with _for_python():
+        with for_python():
             names = self._shards(workers, fresh=fresh)
-        import ray.data
-        from pyarrow import fs
-
-        from job.cluster.start import ensure_ray
-
-        ensure_ray(_say)
-        if importlib.util.find_spec("aiohttp") is None:
-            # Ray Data imports this in several threads. Without aiohttp one of them finds half a module, which is an
-            # error that Ray does not expect; with this, all find none.
-            sys.modules.setdefault("fsspec.implementations.http", None)  # pyright: ignore[reportArgumentType]
-        if isinstance(self.output, Path):
-            filesystem, root = None, str(self.output.absolute())
-        else:
-            filesystem, root = open_filesystem(self.output)
-        if filesystem is None and "?" in root:  # Ray Data takes what follows for the query of an address
-            filesystem, root = fs.SubTreeFileSystem(root, fs.LocalFileSystem()), ""
-        # By default Ray Data makes a column of each folder such as `category=Other` in the path of an output.
-        paths = [f"{root}/{name}" if root else name for name in names]
-        found = ray.data.read_parquet(paths, filesystem=filesystem, partitioning=None)
-        found.context.execution_options.preserve_order = True
-        return found
+        return ray_dataset(self.output, names, say)
 
     def plots(self) -> Plots:
         """Returns the course's plots of the items that are made: prices, lengths, categories, price against length.
@@ -166,10 +139,10 @@ class ItemLoader:
         Raises:
             UsageError: if matplotlib is not installed, or the items are not made yet.
         """
-        with _for_python():
+        with for_python():
             from job.report.notebook import plots
 
-            return plots(self.output, _say)
+            return plots(self.output, say)
 
     def _repr_html_(self) -> str:
         from job.report.notebook import short_html
@@ -178,33 +151,5 @@ class ItemLoader:
 
     def _shards(self, workers: int | Literal["all"], *, fresh: bool) -> list[str]:
         config: JobConfig = load_config(None, {**self._settings, "workers": workers})
-        totals: CategoryTotals = run_job(config, fresh=fresh, say=_say).manifest.categories[self.category]
+        totals: CategoryTotals = run_job(config, fresh=fresh, say=say).manifest.categories[self.category]
         return [shard.path for shard in totals.shards]
-
-
-@contextlib.contextmanager
-def _for_python() -> Generator[None]:
-    """Raises errors without what led to them and with advice in Python's words; an unknown error stays as it is.
-
-    Nor is a notebook advised to install ipywidgets: tqdm and Ray do so when they are imported, for bars of their own.
-    """
-    advice = logging.getLogger("ray.widgets.util")
-    level = advice.level
-    advice.setLevel(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "IProgress not found")
-            yield
-    except KeyboardInterrupt:
-        raise Interrupted("what was finished is kept: make the same call again to go on") from None
-    except Exception as error:
-        friendly = as_curate_error(error)
-        if friendly is None:
-            raise
-        raise type(friendly)(in_python(friendly.message)) from None
-    finally:
-        advice.setLevel(level)
-
-
-def _say(line: str) -> None:
-    tolerant(sys.stderr).write(in_python(line) + "\n")

@@ -26,7 +26,9 @@ ROOMS = (
     {"progress", "pipeline", "gather"},
     {"schedule"},
     {"run", "craft", "report"},
-    {"show", "loader", "bench", "publish"},
+    {"export", "publish"},
+    {"notebook"},
+    {"show", "loader", "bench"},
     {"cli", "__init__"},
     {"__main__"},
 )

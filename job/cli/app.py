@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from job.cli import catalogue, crafting, machine, outputs, publishing, recipes, running
+from job.cli import catalogue, crafting, exporting, machine, outputs, publishing, recipes, running
 from job.cli.unknown import Command
 from job.errors import CurateError, as_curate_error, printable
 from job.signals import INTERRUPTED, only_follows
@@ -33,6 +33,7 @@ app = typer.Typer(
 
 _COMMANDS = {
     "Curate": [running.run, crafting.craft, catalogue.categories, machine.sample, machine.config],
+    "Use a training set": [exporting.export, exporting.why],
     "Make a recipe": [recipes.recipes, recipes.try_],
     "Look at an output": [
         *[outputs.report, outputs.show, outputs.status, outputs.rejects, outputs.verify, outputs.leaks, outputs.diff],
@@ -51,6 +52,8 @@ _EXAMPLES = {
         "curate craft --items out/first --output out/set",
         "curate craft configs/pricer-2024.yaml --dry-run",
     ],
+    "export": ["curate export out/set --to trl --output out/for-trl"],
+    "why": ["curate why out/set B07XXXXXXX"],
     "categories": ["curate categories", "curate categories --source out/catalogue --json"],
     "sample": ["curate sample out/toys --rows 5000 --category Toys --form jsonl"],
     "config": [

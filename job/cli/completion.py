@@ -72,3 +72,11 @@ def keys(ctx: typer.Context, incomplete: str) -> list[str]:
 def forms() -> list[str]:
     """Returns the values of `--form`."""
     return ["jsonl", "parquet", "both"]
+
+
+def export_forms(incomplete: str) -> list[str]:
+    """Returns the forms of exports."""
+    from job.export.items import JSONL
+    from job.export.registry import FORMS
+
+    return [name for name in (*FORMS, JSONL.name) if name.startswith(incomplete)]

@@ -75,6 +75,17 @@ def located(text: str) -> Path | str:
     return f"{scheme}://{rest}"
 
 
+def is_within(inner: Path | str, outer: Path | str) -> bool:
+    """Tells whether a folder is another one, or lies in it. Links on a disk are followed.
+
+    Args:
+        inner: path or address of the folder.
+        outer: path or address of the other one.
+    """
+    mine, theirs = (str(root.resolve()) if isinstance(root, Path) else root.rstrip("/") for root in (inner, outer))
+    return mine == theirs or mine.startswith(theirs.rstrip("/") + "/")
+
+
 def on_hub(text: str) -> str:
     """Returns what to type if a path that is not there is meant as a data set on the Hub; nothing for other paths."""
     match = _OWNER_AND_NAME.fullmatch(text)

@@ -26,6 +26,17 @@ def run_command(config: Mapping[str, Any], output: Path | str) -> str:
     return " ".join(words)
 
 
+def try_command(config: Mapping[str, Any], wanted: str) -> str:
+    """Returns the command that shows what the recipe does with a row.
+
+    Args:
+        config: the config in an output's plan.
+        wanted: the row's id.
+    """
+    rows = {key: value for key, value in config.items() if key not in ("limit", "skip_damaged_files")}
+    return " ".join(["curate", "try", *_options(rows), "--id", quoted(wanted)])
+
+
 def _options(config: Mapping[str, Any]) -> Iterator[str]:
     source: Mapping[str, Any] = config.get("source") or {}
     if source.get("path") is not None:

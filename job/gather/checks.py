@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from job.cluster.allowed import allowed_memory
-from job.config.addresses import located
+from job.config.addresses import is_within, located
 from job.config.craft import CraftConfig
 from job.errors import RefusedError, UsageError
 from job.gather.items import Items
@@ -49,7 +49,7 @@ def check_fits(config: CraftConfig, items: Items) -> None:
     recipe = current_name(items.recipe.name)
     if config.preset is not None and recipe != config.preset:
         raise UsageError(
-            f"preset {config.preset} is for items of the recipe {config.preset}, and {read.root} has items of "
+            f"preset {config.preset} is for items of the recipe {config.preset}, and {items.folder.root} has items of "
             f"{items.recipe.name}\n"
             f"make these first: curate run --set recipe.name={config.preset} --output DIR, or leave the preset out"
         )
@@ -71,24 +71,16 @@ def check_place(config: CraftConfig, items: Items) -> None:
     Raises:
         UsageError: when one is the other, or lies in it.
     """
-    mine, theirs = (_whole(located(config.output)), _whole(read.root))
-    if mine == theirs:
+    mine, theirs = located(config.output), items.folder.root
+    if is_within(mine, theirs) and is_within(theirs, mine):
         raise UsageError(f"the training set cannot be written where its items lie: {config.output}\n{_ANOTHER}")
-    if _is_in(mine, theirs):
-        raise UsageError(f"the output {config.output} lies in the folder of the items, {read.root}\n{_ANOTHER}")
-    if _is_in(theirs, mine):
-        raise UsageError(f"the items {read.root} lie in the output, {config.output}\n{_ANOTHER}")
+    if is_within(mine, theirs):
+        raise UsageError(f"the output {config.output} lies in the folder of the items, {items.folder.root}\n{_ANOTHER}")
+    if is_within(theirs, mine):
+        raise UsageError(f"the items {items.folder.root} lie in the output, {config.output}\n{_ANOTHER}")
 
 
 _ANOTHER = "name another folder: --output DIR"
-
-
-def _whole(root: Path | str) -> str:
-    return str(root.resolve()) if isinstance(root, Path) else root.rstrip("/")
-
-
-def _is_in(inner: str, outer: str) -> bool:
-    return inner.startswith(outer.rstrip("/") + "/")
 
 
 def check_nodes(read: OutputFolder, output: OutputFolder | None) -> None:

@@ -79,6 +79,7 @@ def decide_on(items: Items, config: CraftConfig, workers: Workers, say: Say, at:
     near = None if index.bands is None else _near(items, config, index, workers, say, at)
     decision = decide(index, config, near)
     del near
+    sample_keys = index.keys.get("sample") if decision.counts()["not_drawn"] else None
     index = replace(index, keys={}, bands=None)  # most of its memory
     said = remarks(index, config, decision)
     as_published = config.preset is not None and is_as_published(config) and not items.warnings
@@ -86,7 +87,7 @@ def decide_on(items: Items, config: CraftConfig, workers: Workers, say: Say, at:
         decision = replace(decision, stages=stages_to_compare(config.preset, config.lite, decision, index))
     mixed, ids = mix(index, decision), kept_ids(decision, index.ids)
     del index
-    decided = Decided(_with_similarities(items, decision, workers, say), ids)
+    decided = Decided(_with_similarities(items, decision, workers, say), ids, sample_keys)
     return Verdict(decided=decided, mix=mixed, remarks=said, as_published=as_published)
 
 

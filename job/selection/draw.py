@@ -84,6 +84,78 @@ def draw(index: Index, config: SampleConfig, places: np.ndarray) -> np.ndarray:
     return places
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Missed:
+    """Why an item was not drawn. A value is -ln(u) / weight: the smallest ones win."""
+
+    weight: float
+    value: float | None
+    """None with a weight of 0, which is never drawn."""
+    dollar: int | None = None
+    """The item's slot, where that was cut without it."""
+    drawable: int
+    """Items that could be drawn, it included: of its slot, or of all that were left when the slots had been cut."""
+    drawn: int
+    """Of these, items that were drawn."""
+    last: float | None
+    """Value of the last of them."""
+
+
+def missed(index: Index, config: SampleConfig, left: np.ndarray, drawn: np.ndarray, at: int) -> Missed:
+    """Finds out why an item was not drawn.
+
+    Args:
+        index: all items; of the keys, that for the sample is enough.
+        config: settings of the sample.
+        left: the items without duplicates, by their places in load order, ascending.
+        drawn: those of them that were drawn, the same way.
+        at: place of an item that was left and not drawn.
+    """
+    weights = _weights(index, config, left)
+    places = left[_has_weight(index, weights, left)]
+    own = np.array([at])
+    if not _has_weight(index, weights, own)[0]:
+        return Missed(weight=0.0, value=None, drawable=len(places), drawn=len(drawn), last=None)
+    value = float(_values(index, weights, own)[0])
+    weight = float(weights.category[index.category[at]])
+    if weights.power and index.price is not None:
+        place = (index.price[at] / 2 - weights.lowest / 2) / (weights.highest / 2 - weights.lowest / 2)
+        weight *= float(place) ** weights.power
+    num_left = len(places)
+    if config.slot_cap is not None and index.price is not None:
+        dollar, dollars = np.rint(index.price[at]), np.rint(index.price[places])
+        slots, sizes = np.unique(dollars, return_counts=True)
+        is_whole = np.zeros(len(slots), bool) if config.whole_from is None else slots >= config.whole_from
+        num_left = int(np.where(is_whole, sizes, np.minimum(sizes, config.slot_cap)).sum())
+        slot = places[dollars == dollar]
+        is_cut = config.whole_from is None or dollar < config.whole_from
+        if is_cut and len(slot) > config.slot_cap:
+            values = np.sort(_values(index, weights, slot))
+            if value >= values[config.slot_cap - 1]:
+                return Missed(
+                    weight=weight,
+                    value=_plain(value),
+                    dollar=int(dollar),
+                    drawable=len(slot),
+                    drawn=config.slot_cap,
+                    last=_plain(values[config.slot_cap - 1]),
+                )
+    last = _values(index, weights, drawn).max() if len(drawn) else None
+    return Missed(
+        weight=weight,
+        value=_plain(value),
+        drawable=num_left,
+        drawn=len(drawn),
+        last=None if last is None else _plain(last),
+    )
+
+
+def _plain(logarithm: float) -> float:
+    """Returns the value of which the logarithm is known; infinity where it is too great for a float."""
+    with np.errstate(over="ignore"):
+        return float(np.exp(logarithm))
+
+
 def _counts(left: list[tuple[int, str]]) -> str:
     return ", ".join(f"{count:,} {what}" for count, what in left)
 

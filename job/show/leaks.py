@@ -13,6 +13,7 @@ from msgspec import UNSET
 
 from job.craft import Say, steps, working
 from job.errors import UsageError, printable, quoted
+from job.gather.checks import check_nodes
 from job.output.folder import OutputFolder, open_set
 from job.output.training_set.findings import (
     BY,
@@ -99,8 +100,7 @@ def _looked_for(
 ) -> Findings:
     """Reads the rows of the set, and finds its leaks. Arguments are as for `set_leaks`."""
     with working(workers, lambda: check_nodes(output, None), say, []) as some, steps(quiet=quiet) as at:
-        from job.gather.checks import check_nodes
-from job.gather.deciding import with_fewer
+        from job.gather.deciding import with_fewer
         from job.gather.findings import NO_NEAR, findings, near_pairs
         from job.gather.set_rows import SetRows, read_rows
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+import uuid
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from typing_extensions import override
 
-from job.errors import CurateError, UsageError
+from job.errors import CurateError, UsageError, write_failed
 from job.storage import filesystem
 from job.storage.interface import Store
 
@@ -66,7 +67,7 @@ class ObjectStore(Store):
     @override
     def sizes(self, folder: str) -> dict[str, int]:
         found = filesystem.list_folder(self._address(folder))
-        return {f"{folder}/{name}": size for name, size in found.items() if size is not None}
+        return {f"{folder}/{name}".lstrip("/"): size for name, size in found.items() if size is not None}
 
     @override
     def read(self, name: str) -> bytes | None:
@@ -80,6 +81,22 @@ class ObjectStore(Store):
     @override
     def write(self, name: str, content: bytes) -> None:
         filesystem.put(self._address(name), content)
+
+    @contextlib.contextmanager
+    @override
+    def writing(self, name: str) -> Generator[Path]:
+        temporary = self.scratch / uuid.uuid4().hex
+        try:
+            try:
+                self.scratch.mkdir(parents=True, exist_ok=True)
+                yield temporary
+                filesystem.put(self._address(name), temporary)
+            finally:
+                temporary.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):  # something else is in it
+                    self.scratch.rmdir()
+        except OSError as error:
+            raise write_failed(error, temporary) from None
 
     @override
     def remove(self, names: Iterable[str]) -> None:
@@ -127,4 +144,4 @@ class ObjectStore(Store):
         return filesystem.age_s(self._address(name))
 
     def _address(self, name: str) -> str:
-        return f"{self._root}/{name}"
+        return f"{self._root}/{name}" if name else self._root

@@ -2,16 +2,11 @@
 
 Credentials, regions and endpoints come from the environment of the process that makes a request; only addresses are
 passed around. Requests are repeated after temporary errors, so an error that leaves this module was repeated already.
-
-An upload is one put of all bytes. If it fails, pyarrow's stream must be neither closed nor released: closing publishes
-what was sent so far under the final name. So does the destructor, which was seen to replace 25 MB with an empty file
-when the first request had failed. So a failed stream is kept alive for the life of the process.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import datetime
 import errno
 import functools
@@ -20,6 +15,7 @@ import os
 import re
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pyarrow as pa
@@ -28,6 +24,7 @@ from pyarrow import fs
 from job.errors import CurateError, DeniedError, NoAnswerError, UsageError
 from job.storage.aws_profile import about_keys, check_profile
 from job.storage.patience import GivenUpError, patiently
+from job.storage.putting import put_by_fsspec, put_by_pyarrow
 
 ATTEMPTS = 2
 """Number of attempts that the client makes of one request to S3, or of one part of an upload."""
@@ -52,11 +49,6 @@ _NO_REASON = "HTTP status 400"
 _KEPT = "what was finished is kept"
 
 _T = TypeVar("_T")
-
-_keep_alive = ctypes.pythonapi.Py_IncRef
-_release = ctypes.pythonapi.Py_DecRef
-for _count in (_keep_alive, _release):
-    _count.argtypes, _count.restype = [ctypes.py_object], None
 
 
 def open_filesystem(address: str) -> tuple[fs.FileSystem, str]:
@@ -184,22 +176,19 @@ def _storage_error(error: Exception, filesystem: fs.FileSystem, address: str) ->
     return CurateError(f"{address}: the storage cannot be used: {words}\n{_KEPT}: run the same command again to go on")
 
 
-def put(address: str, content: bytes) -> None:
-    """Writes a file, whole or not at all. Raises CurateError if it cannot be written."""
+def put(address: str, content: bytes | Path) -> None:
+    """Writes a file, whole or not at all. Raises CurateError if it cannot be written.
+
+    Args:
+        address: where.
+        content: all its bytes; or a file on this machine that has them, of which a part at a time is in memory.
+    """
 
     def ask(filesystem: fs.FileSystem, path: str) -> None:
         if (other := _fsspec_of(filesystem)) is not None:
-            try:
-                other.pipe_file(path, content)
-            except FileNotFoundError:  # a storage with real folders
-                other.makedirs(path.rpartition("/")[0], exist_ok=True)
-                other.pipe_file(path, content)
-            return
-        stream = filesystem.open_output_stream(path, compression=None)
-        _keep_alive(stream)
-        stream.write(content)
-        stream.close()
-        _release(stream)
+            put_by_fsspec(other, path, content)
+        else:
+            put_by_pyarrow(filesystem, path, content)
 
     _asked(address, ask)
 

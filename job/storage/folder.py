@@ -8,7 +8,7 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 
 from typing_extensions import override
@@ -62,7 +62,7 @@ class Folder(Store):
             with os.scandir(self._root / folder) as entries:
                 for entry in entries:
                     with contextlib.suppress(FileNotFoundError):  # it has just been removed
-                        found[f"{folder}/{entry.name}"] = entry.stat().st_size
+                        found[f"{folder}/{entry.name}".lstrip("/")] = entry.stat().st_size
         except (FileNotFoundError, NotADirectoryError):
             return {}
         except OSError as error:
@@ -85,15 +85,20 @@ class Folder(Store):
 
     @override
     def write(self, name: str, content: bytes) -> None:
+        with self.writing(name) as temporary, temporary.open("xb") as stream:
+            stream.write(content)
+
+    @contextlib.contextmanager
+    @override
+    def writing(self, name: str) -> Generator[Path]:
         # Under a temporary name, flushed to disk, then renamed.
         path, temporary = self._root / name, self._root / "_tmp" / uuid.uuid4().hex
         try:
             for folder in (temporary.parent, path.parent):
                 self._make_below(folder)
             try:
-                with temporary.open("xb") as stream:
-                    stream.write(content)
-                    stream.flush()
+                yield temporary
+                with temporary.open("rb") as stream:
                     os.fsync(stream.fileno())
                 temporary.rename(path)
             finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import ClassVar
 
@@ -41,7 +42,7 @@ class Store(ABC):
 
     @abstractmethod
     def sizes(self, folder: str) -> dict[str, int]:
-        """Returns the size in bytes of each file in one of its folders."""
+        """Returns the size in bytes of each file in one of its folders, by name; the empty name is its own."""
 
     @abstractmethod
     def read(self, name: str) -> bytes | None:
@@ -54,6 +55,13 @@ class Store(ABC):
     @abstractmethod
     def write(self, name: str, content: bytes) -> None:
         """Writes a file, whole or not at all."""
+
+    @abstractmethod
+    def writing(self, name: str) -> AbstractContextManager[Path]:
+        """Gives a path on this machine at which to write a file that is too large for memory.
+
+        At the end of the context the file appears, whole; after an error it never does.
+        """
 
     @abstractmethod
     def remove(self, names: Iterable[str]) -> None:

@@ -1,4 +1,7 @@
-"""The file with the decision on every item: what becomes of it, and where it stands. A run that is resumed reads it."""
+"""The file with the decision on every item: what becomes of it, and where it stands.
+
+A run that is resumed reads it, and `curate why`.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,8 @@ class Decided:
     decision: Decision
     kept_ids: pa.Array
     """Of each duplicate the id of the item that was kept in its place; null for other items. Text."""
+    sample_keys: np.ndarray | None = None
+    """The key of each item by which the sample was drawn; uint64. None when nothing was drawn by keys."""
 
 
 def kept_ids(decision: Decision, ids: pa.Array | None) -> pa.Array:
@@ -45,6 +50,8 @@ def decided_bytes(decided: Decided) -> bytes:
         "kept_id": decided.kept_ids,
         "similarity": pa.array(decision.similarity, mask=np.isnan(decision.similarity)),
     }
+    if decided.sample_keys is not None:
+        columns["sample_key"] = pa.array(decided.sample_keys)
     return parquet_bytes(pa.table(columns))
 
 
@@ -61,4 +68,5 @@ def read_decided(output: OutputFolder, plan: SetPlan) -> Decided | None:
         similarity=table["similarity"].fill_null(float("nan")).to_numpy(),
         stages=plan.stages,
     )
-    return Decided(decision, table["kept_id"].combine_chunks())
+    keys = table["sample_key"].to_numpy() if "sample_key" in table.column_names else None
+    return Decided(decision, table["kept_id"].combine_chunks(), keys)

@@ -119,6 +119,24 @@ def _sample(
     return np.concatenate(sample)
 
 
+def slot_of(price: float) -> int | None:
+    """Returns the slot of an item, its price in whole dollars; None when it has none, so that it is never drawn."""
+    dollar = int(np.rint(price))
+    return dollar if dollar in _DOLLARS else None
+
+
+def slot_counts(prices: np.ndarray, is_drawn: np.ndarray, dollar: int) -> tuple[int, int]:
+    """Returns how many items a slot has, and how many of them were drawn.
+
+    Args:
+        prices: price of each item.
+        is_drawn: whether it was drawn.
+        dollar: the slot.
+    """
+    is_in = np.rint(prices) == dollar
+    return int(np.count_nonzero(is_in)), int(np.count_nonzero(is_in & is_drawn))
+
+
 def chances_of(slot_weights: np.ndarray) -> np.ndarray:
     """Returns the chance of each item of a slot to be drawn first."""
     total = np.sum(slot_weights)

@@ -134,6 +134,23 @@ def chances_of(
     return chances
 
 
+def weight_of(config: CraftConfig, price: float, category: str, lowest: float, highest: float) -> float:
+    """Returns the weight of an item.
+
+    Args:
+        config: settings.
+        price: its price.
+        category: name of its category.
+        lowest: lowest price of the items that were left without duplicates.
+        highest: their highest price.
+    """
+    sample = config.sample
+    weight = sample.category_weights.get(category, sample.other_weight)
+    if sample.price_power is None:
+        return float(weight)
+    return float(((price - lowest) / (highest - lowest + _NO_DIVISION_BY_ZERO)) ** sample.price_power * weight)
+
+
 def _drawn(config: CraftConfig, chances: np.ndarray, prices: np.ndarray, left: np.ndarray) -> np.ndarray:
     """Returns the positions of the items that are drawn, in the order in which they are.
 

@@ -1,0 +1,1 @@
+"""The forms in which trainers and the courses read a training set."""

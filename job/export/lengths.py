@@ -1,0 +1,66 @@
+"""How long training examples are in tokens, and whether each prompt is told from its completion by its tokens.
+
+Tokens are those of Llama 3, without the ones for beginning and end that a trainer adds. A trainer that finds the prompt
+in the whole by the number of its tokens is wrong where these are not the first tokens of the whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from job.cluster.allowed import usable_cores
+from job.export.source import Source
+from job.output.training_set.shard import COMPLETION, PROMPT
+from job.recipe.tokenizer import load_tokenizer
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lengths:
+    """What was found out about all rows of a training set."""
+
+    is_too_long: Mapping[str, np.ndarray]
+    """Which rows of each split have more tokens than allowed."""
+    longest: int
+    """Most tokens of any row."""
+    apart: int
+    """Rows whose prompt's tokens are not the first tokens of prompt and completion."""
+
+    @property
+    def too_long(self) -> dict[str, int]:
+        """Rows of each split that have more tokens than allowed, for splits that have some."""
+        counts = {name: int(np.count_nonzero(rows)) for name, rows in self.is_too_long.items()}
+        return {name: count for name, count in counts.items() if count}
+
+
+def lengths(source: Source, max_length: int, show: Callable[[int], object] = lambda _: None) -> Lengths:
+    """Counts the tokens of each row, prompt and completion together.
+
+    Args:
+        source: a training set.
+        max_length: the most tokens that are allowed.
+        show: called with the number of rows that are counted.
+
+    Raises:
+        CurateError: when a shard cannot be read.
+    """
+    tokens_of = load_tokenizer("llama3").tokens
+    num_threads = usable_cores()
+    longest = apart = done = 0
+    is_too_long: dict[str, np.ndarray] = {}
+    for name in source.parts:
+        found: list[np.ndarray] = [np.zeros(0, np.bool_)]
+        for rows in source.batches(name, [PROMPT, COMPLETION]):
+            prompts = rows[PROMPT].to_pylist()
+            wholes = [prompt + end for prompt, end in zip(prompts, rows[COMPLETION].to_pylist(), strict=True)]
+            of_wholes = tokens_of(wholes, num_threads)
+            counts = np.array([len(tokens) for tokens in of_wholes])
+            pairs = zip(tokens_of(prompts, num_threads), of_wholes, strict=True)
+            apart += sum(tokens != whole[: len(tokens)] for tokens, whole in pairs)
+            longest = max(longest, int(counts.max()))
+            found.append(counts > max_length)
+            show(done := done + rows.num_rows)
+        is_too_long[name] = np.concatenate(found)
+    return Lengths(is_too_long=is_too_long, longest=longest, apart=apart)
