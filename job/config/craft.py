@@ -144,7 +144,7 @@ class CraftConfig(Section, frozen=True):
         preset, is_lite = given.get("preset"), given.get("lite") is True
         if preset is None and is_lite:
             raise ValueError("lite is the small form of a preset: name one, such as --set preset=course-2024")
-        if preset not in _PRESETS:
+        if not isinstance(preset, str) or preset not in _PRESETS:
             return given
         filled = copy.deepcopy(_PRESETS[preset])
         if is_lite:
@@ -187,7 +187,8 @@ def _check_places(preset: str, given: Mapping[str, Any], filled: Mapping[str, An
     if "near_threshold" in given and given["near_threshold"] != defaults["near_threshold"].default:
         raise ValueError(f"near_threshold: {preset} has no near duplicates")
     kinds = given.get("deduplicate", ())
-    unknown = [kind for kind in ([kinds] if isinstance(kinds, str) else kinds) if kind not in filled["deduplicate"]]
+    named = kinds if isinstance(kinds, list | tuple) else [kinds]
+    unknown = [kind for kind in named if kind not in filled["deduplicate"]]
     if unknown and all(kind in DUPLICATE_KINDS for kind in unknown):
         has = f"only duplicates by {' and '.join(filled['deduplicate'])}" if filled["deduplicate"] else "no duplicates"
         raise ValueError(f"deduplicate: {preset} removes {has}, not by {' and '.join(unknown)}")

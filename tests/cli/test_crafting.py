@@ -49,3 +49,16 @@ def test_a_number_and_the_same_fraction_are_the_same_setting() -> None:
     default = read_craft(None, "out/first", None, None, None, None)
     given = read_craft(None, "out/first", None, None, None, ["sample.other_weight=1", "near_threshold=0.8"])
     assert given.model_dump_json() == default.model_dump_json()
+
+
+@pytest.mark.parametrize("preset", ["[course-2024]", "{course-2024: 1}", "3", "course-2023"])
+def test_a_preset_that_is_none(preset: str, curate: Curate) -> None:
+    result = curate("craft", "--items", "out/first", "--set", f"preset={preset}")
+    refused(result, "preset: Input should be 'course-2024' or 'course-2025'")
+
+
+@pytest.mark.parametrize("kinds", ["5", "null", "[[title]]", "{title: 1}"])
+@pytest.mark.parametrize("preset", ["null", "course-2025"])
+def test_kinds_of_duplicates_that_are_none(kinds: str, preset: str, curate: Curate) -> None:
+    result = curate("craft", "--items", "out/first", "--set", f"preset={preset}", "--set", f"deduplicate={kinds}")
+    refused(result, "deduplicate")

@@ -124,6 +124,14 @@ def once(output: Path, pattern: str, count: int = 1) -> Callable[[subprocess.Pop
     return wait
 
 
+def in_turn(*waits: Callable[[subprocess.Popen[str]], None]) -> Callable[[subprocess.Popen[str]], None]:
+    def wait(run: subprocess.Popen[str]) -> None:
+        for each in waits:
+            each(run)
+
+    return wait
+
+
 def check_whole(its_items: Path, output: Path, undisturbed: dict[str, object], happened: str, temporary: Path) -> None:
     assert steady(output) == undisturbed, happened
     assert verify_output(output).startswith("intact: "), happened
@@ -155,9 +163,11 @@ def test_twenty_kills_at_seeded_moments(
 ) -> None:
     chance = random.Random(18)
     for number in range(20):
-        seconds = chance.uniform(0.5, 10)
         output = tmp_path / str(number)
-        happened = f"{seconds:.1f} s: " + kill_and_go_on(its_items, output, temporary, after(seconds))
+        sign, at_most = chance.choice([("_lock", 4.0), ("plan.json", 0.5), ("_running/*/*", 0.5)])
+        seconds = chance.uniform(0, at_most)  # on any machine, some before the decision and most while rows are moved
+        wait = in_turn(once(output, sign), after(seconds))
+        happened = f"{seconds:.2f} s after {sign}: {kill_and_go_on(its_items, output, temporary, wait)}"
         print(happened)  # noqa: T201  # `pytest -s` shows what was there
         check_whole(its_items, output, undisturbed, happened, temporary)
 
