@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import threading
-import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from job.cluster.few_words import in_few_words
 from job.cluster.machine import begun_by
 from job.cluster.ray_folder import end_orphaned_rays
 from job.config.addresses import located
@@ -31,6 +28,7 @@ from job.gather.checks import (
     identity_of,
 )
 from job.gather.items import Items, open_items
+from job.gather.working import working
 from job.output.folder import CARD, MANIFEST, PLAN, OutputFolder
 from job.output.lock.ownership import check_owner, sole_owner
 from job.output.noting import no_trace_of_mistakes, noted
@@ -39,8 +37,7 @@ from job.output.training_set.decided import Decided, decided_bytes, read_decided
 from job.output.training_set.findings import Findings
 from job.output.training_set.plan import DECISION, SetIdentity, SetPlan, SetRecord
 from job.output.training_set.totals import SetManifest, complete_set
-from job.progress.display import progress_display
-from job.progress.snapshots import Step
+from job.progress.steps import steps
 from job.selection.decision import Decision
 from job.storage.patience import outages_said
 
@@ -86,19 +83,6 @@ class _Job:
     identity: SetIdentity
     say: Say
     quiet: bool
-
-
-@contextlib.contextmanager
-def steps(*, quiet: bool) -> Generator[Callable[[str, str, int, int, int], None]]:
-    """Shows steps while the context lasts. Yields a function to call with title, unit, total, done, and done before."""
-    began: dict[str, float] = {}
-    with progress_display(quiet=quiet) as show:
-
-        def at(title: str, unit: str, total: int, done: int, already: int) -> None:
-            elapsed_s = time.monotonic() - began.setdefault(title, time.monotonic())
-            show(Step(title, unit, total, done, elapsed_s, already))
-
-        yield at
 
 
 def craft_set(
@@ -209,42 +193,6 @@ def _workers(job: _Job, lost_nodes: list[str], *, writes: bool = True) -> contex
         check_nodes(job.items.folder, job.output if writes else None)
 
     return working(job.config.workers, check, job.say, lost_nodes)
-
-
-@contextlib.contextmanager
-def working(
-    count: int | Literal["all"], check: Callable[[], None], say: Say, lost_nodes: list[str]
-) -> Generator[Workers]:
-    """Starts or joins a Ray, with the settings for Ray Data.
-
-    Args:
-        count: how many cores work at once.
-        check: called when there may be other nodes; checks that these see what they need.
-        say: called with each line that a user should see.
-        lost_nodes: gets a line for each node that is lost.
-    """
-    from job.cluster.joined import JoinedWatch
-    from job.cluster.start import started_ray  # Ray is slow to import, and a complete set needs none
-
-    threading.Thread(target=_import_gather, daemon=True).start()
-    with (
-        started_ray(count, say, _import_gather, has_exchange=True) as workers,
-        JoinedWatch(workers, say, lost_nodes),
-    ):
-        from job.cluster.ray_internals import without_actors
-        from job.pipeline import data_settings
-
-        if workers.has_other_nodes:
-            check()
-        settings_of_own_ray = contextlib.nullcontext() if workers.reserved else without_actors()
-        with data_settings(), settings_of_own_ray, in_few_words():
-            yield workers
-
-
-def _import_gather() -> None:
-    from job.gather import deciding, findings, move
-
-    del deciding, findings, move
 
 
 def _decide(job: _Job, workers: Workers) -> Verdict:

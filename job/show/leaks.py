@@ -11,9 +11,9 @@ import msgspec
 import numpy as np
 from msgspec import UNSET
 
-from job.craft import Say, steps, working
 from job.errors import UsageError, printable, quoted
 from job.gather.checks import check_nodes
+from job.gather.working import Say, working
 from job.output.folder import OutputFolder, open_set
 from job.output.training_set.findings import (
     BY,
@@ -25,6 +25,7 @@ from job.output.training_set.findings import (
 )
 from job.output.training_set.plan import SetPlan
 from job.output.training_set.shard import ID, PRICE, PROMPT, TITLE, text_column
+from job.progress.steps import steps
 from job.selection.conflicts import Conflicts
 from job.selection.decision import SPLITS
 from job.selection.leaks import LeakKind

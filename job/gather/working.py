@@ -1,0 +1,52 @@
+"""Starts or joins a Ray for work on a training set."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING, Literal
+
+from job.cluster.few_words import in_few_words
+
+if TYPE_CHECKING:
+    from job.cluster.workers import Workers
+
+Say = Callable[[str], None]
+"""Called with each line that a user should see."""
+
+
+@contextlib.contextmanager
+def working(
+    count: int | Literal["all"], check: Callable[[], None], say: Say, lost_nodes: list[str]
+) -> Generator[Workers]:
+    """Starts or joins a Ray, with the settings for Ray Data.
+
+    Args:
+        count: how many cores work at once.
+        check: called when there may be other nodes; checks that these see what they need.
+        say: called with each line that a user should see.
+        lost_nodes: gets a line for each node that is lost.
+    """
+    from job.cluster.joined import JoinedWatch
+    from job.cluster.start import started_ray  # Ray is slow to import, and a complete set needs none
+
+    threading.Thread(target=_import_gather, daemon=True).start()
+    with (
+        started_ray(count, say, _import_gather, has_exchange=True) as workers,
+        JoinedWatch(workers, say, lost_nodes),
+    ):
+        from job.cluster.ray_internals import without_actors
+        from job.pipeline import data_settings
+
+        if workers.has_other_nodes:
+            check()
+        settings_of_own_ray = contextlib.nullcontext() if workers.reserved else without_actors()
+        with data_settings(), settings_of_own_ray, in_few_words():
+            yield workers
+
+
+def _import_gather() -> None:
+    from job.gather import deciding, findings, move
+
+    del deciding, findings, move
