@@ -34,6 +34,13 @@ class Exchange(Generic[Target]):
     """The CPUs that may work."""
     _parcels: dict[Target, list[Any]] = field(default_factory=dict[Any, list[Any]])
     _packing: dict[Any, int] = field(default_factory=dict[Any, int])
+    _functions: dict[Callable[..., Any], Any] = field(default_factory=dict[Callable[..., Any], Any])
+
+    def _remote(self, function: Callable[..., Any]) -> Any:
+        """Returns a function as a task. Ray sends it to each worker once for each time that it becomes one."""
+        if function not in self._functions:
+            self._functions[function] = ray.remote(function)
+        return self._functions[function]
 
     def pack(
         self, function: Callable[..., list[Any]], arguments: Sequence[Any], targets: Sequence[Target], size: int
@@ -49,7 +56,7 @@ class Exchange(Generic[Target]):
         if not targets:
             return
         options = {"num_returns": len(targets) + 1, "max_retries": _RETRIES, **self.workers.ray_options}
-        packed: Any = ray.remote(function).options(**options).remote(*arguments)
+        packed: Any = self._remote(function).options(**options).remote(*arguments)
         self._packing[packed[0]] = size
         for target, parcel in zip(targets, packed[1:], strict=True):
             self._parcels.setdefault(target, []).append(parcel)
@@ -75,7 +82,7 @@ class Exchange(Generic[Target]):
         Raises:
             RayError: the first one that ended a task.
         """
-        task = ray.remote(function).options(max_retries=_RETRIES, **self.workers.ray_options)
+        task = self._remote(function).options(max_retries=_RETRIES, **self.workers.ray_options)
         taking: dict[Any, Target] = {}
         for target, given in arguments.items():
             taking[task.remote(*given, *self._parcels.pop(target, []))] = target

@@ -82,7 +82,7 @@ def _fates(move: Move, part_of: np.ndarray, row_of: np.ndarray, place: int, coun
         part=part_of[here],
         row=row_of[here],
         fate=decision.fate[here],
-        kept_ids=move.decided.kept_ids[here],
+        kept_ids=move.decided.kept_ids.take(pa.array(np.arange(place, place + count))),  # a slice would be sent whole
         similarity=decision.similarity[here],
     )
 
