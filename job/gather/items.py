@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -95,6 +96,8 @@ def open_items(root: str) -> Items:
         UsageError: when there is none, it is not complete, has no item, or no training examples can be made of it.
     """
     folder, plan = open_output(root)
+    if isinstance(folder.root, Path):  # workers of a Ray that was there before have another working folder
+        folder = OutputFolder(folder.root.absolute())
     manifest = folder.manifest()
     if manifest is None or any(name not in manifest.categories for name in plan.categories):
         raise UsageError(
