@@ -106,6 +106,7 @@ def test_what_is_not_drawn_by_its_key_is_told_with_the_last_one_that_was(default
         missed = fate.not_drawn
         assert missed is not None
         assert missed.value == pytest.approx(value_of(missed.sample_key or 0, missed.weight or 0), rel=1e-12)
+        assert missed.value is not None
         assert missed.last_value is not None
         assert missed.value > missed.last_value
         assert f"its key gives {missed.value:.9g}" in text
@@ -135,7 +136,7 @@ def of_2024(tmp_path_factory: pytest.TempPathFactory) -> Path:
     prices = [5.2] * 30 + [7.0] * 10 + [0.5, 999.9]
     rows = [item_2024(number, price) for number, price in enumerate(prices)]
     items = make_items(root / "items", "course-2024", {"Appliances": rows[:20], "Automotive": rows[20:]})
-    settings = {"sample": {"slot_cap": 12}, "splits": {"train": 15, "validation": 2, "test": 3}}
+    settings: dict[str, Any] = {"sample": {"slot_cap": 12}, "splits": {"train": 15, "validation": 2, "test": 3}}
     return make_set(items, root / "set", preset="course-2024", **settings)
 
 
@@ -187,8 +188,8 @@ def test_in_2025_what_is_not_drawn_is_told_with_its_weight(tmp_path: Path) -> No
 def test_the_small_form_of_2024_takes_appliances_alone(tmp_path: Path) -> None:
     rows = [item_2024(number, 5.0) for number in range(30)]
     items = make_items(tmp_path / "items", "course-2024", {"Appliances": rows[:20], "Automotive": rows[20:]})
-    splits = {"train": 10, "test": 5}
-    made = make_set(items, tmp_path / "set", preset="course-2024", lite=True, splits=splits)
+    settings: dict[str, Any] = {"lite": True, "splits": {"train": 10, "test": 5}}
+    made = make_set(items, tmp_path / "set", preset="course-2024", **settings)
     text = told(made, "B025")[1]
     assert "the small form takes only Appliances, and it is of Automotive; 20 of 30 were drawn" in text
 
