@@ -143,7 +143,7 @@ class TrainingSet:
 
         with _for_python():
             names = self._shards(split)
-            if isinstance(self.output, Path) and "::" not in str(folder := self.output.absolute()):
+            if isinstance(self.output, Path) and "::" not in str(folder := self.output.resolve()):
                 files = [f"{glob.escape(str(folder))}/{name}" for name in names]
                 found: Any = datasets.load_dataset("parquet", data_files={split: files}, split=split)
                 return found

@@ -131,7 +131,7 @@ def missed(index: Index, config: SampleConfig, left: np.ndarray, drawn: np.ndarr
         is_cut = config.whole_from is None or dollar < config.whole_from
         if is_cut and len(slot) > config.slot_cap:
             values = np.sort(_values(index, weights, slot))
-            if value >= values[config.slot_cap - 1]:
+            if config.size is None or np.searchsorted(values, value) >= config.slot_cap:
                 return Missed(
                     weight=weight,
                     value=_plain(value),

@@ -62,6 +62,8 @@ class Folder(Store):
             with os.scandir(self._root / folder) as entries:
                 for entry in entries:
                     with contextlib.suppress(FileNotFoundError):  # it has just been removed
+                        if folder == "" and not entry.is_file():
+                            continue
                         found[f"{folder}/{entry.name}".lstrip("/")] = entry.stat().st_size
         except (FileNotFoundError, NotADirectoryError):
             return {}

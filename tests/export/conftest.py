@@ -24,8 +24,7 @@ def sets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     own = [{"sku": f"S{number}", "name": f"Shelf {number}", "blurb": "of “oak”\n" * number} for number in range(100)]
     halves = {"Appliances": slice(0, 45), "Automotive": slice(45, 100)}
     made: dict[str, Path] = {}
-    settings: dict[str, Any]
-    for recipe, rows, settings in (
+    each: list[tuple[str, list[dict[str, Any]], dict[str, Any]]] = [
         ("course-2024", of_2024, {"preset": "course-2024", "splits": {"train": 60, "validation": 0, "test": 30}}),
         (
             "course-2025",
@@ -37,7 +36,8 @@ def sets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             },
         ),
         ("own", own, {"splits": {"validation": 0.1, "test": 0.1}}),
-    ):
+    ]
+    for recipe, rows, settings in each:
         items = make_items(root / f"{recipe}-items", recipe, {name: rows[part] for name, part in halves.items()})
         made[recipe] = make_set(items, root / recipe, **settings)
     return made

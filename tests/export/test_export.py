@@ -134,7 +134,10 @@ def test_items_have_one_form_and_a_set_does_not_have_it(sets: dict[str, Path], t
     assert (of_set.exit_code, "it can have one of these: --to trl" in of_set.err) == (2, True)
 
 
-def test_rows_that_are_too_long_fail_or_are_dropped(sets: dict[str, Path], tmp_path: Path, curate: Curate) -> None:
+def test_rows_that_are_too_long_fail_or_are_dropped(
+    sets: dict[str, Path], tmp_path: Path, curate: Curate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("job.export.source._ROWS_AT_ONCE", 7)
     out = tmp_path / "out"
     call = ("export", sets["own"], "--to", "trl", "--output", out, "--max-length")
     found = json.loads(curate(*call, 10_000, "--json").out)
