@@ -25,6 +25,8 @@ _LOCKS = (_PACKAGE / LOCK_NAME, _PACKAGE.parent / "scripts" / LOCK_NAME)
 """Paths of the lock: in an installed program, and in a working copy."""
 _RECIPES = "recipes"
 """Folder of the archive that holds a recipe of the user's own."""
+_TEMPLATES = "report/page/templates/*"
+"""The only files of the program beside its code that a job needs."""
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -39,7 +41,7 @@ def write_code_archive(path: Path, config: JobConfig | CraftConfig | None = None
     Raises:
         UsageError: if there is no lock.
     """
-    code = _PACKAGE.rglob("*.py")
+    code = [*_PACKAGE.rglob("*.py"), *_PACKAGE.glob(_TEMPLATES)]
     files = {f"{_PACKAGE.name}/{source.relative_to(_PACKAGE).as_posix()}": source.read_bytes() for source in code}
     if config is not None:
         if isinstance(config, JobConfig):

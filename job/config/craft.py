@@ -14,6 +14,7 @@ import pydantic
 from pydantic import Field
 
 from job.config.models import Names, PathName, Section, check_workers
+from job.config.yaml_file import number_in
 from job.errors import nearest
 
 DUPLICATE_KINDS = ("id", "title", "text", "near")
@@ -53,6 +54,8 @@ class SplitsConfig(Section, frozen=True):
     @pydantic.field_validator("*", mode="before")
     @classmethod
     def _amount(cls, value: object) -> object:
+        if isinstance(value, str) and (number := number_in(value)) is not None:  # YAML takes 1e-2 for text
+            value = int(number) if number > 1 and number % 1 == 0 else number
         is_rows = isinstance(value, int) and not isinstance(value, bool) and value >= 0
         is_share = isinstance(value, float) and 0 <= value <= 1
         if not is_rows and not is_share and value != "rest":

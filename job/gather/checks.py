@@ -15,6 +15,7 @@ from job.errors import RefusedError, UsageError
 from job.gather.items import Items
 from job.output.folder import PLAN, OutputFolder
 from job.output.training_set.plan import METHOD_VERSION, SetIdentity, SetPlan
+from job.output.training_set.shard import ID, PRICE, TITLE, shown_columns
 from job.recipe.registry import current_name
 from job.source.location import LocalFile
 
@@ -22,7 +23,7 @@ _NO_BYTES = ("items", "output", "workers")
 """Keys of the config that change no byte of the set."""
 _BASE_BYTES = 1_000_000_000
 """Bytes of memory that are taken however few items there are: the driver, Ray, and two workers."""
-BYTES_PER_ITEM = {"preset": 100, "default": 300}
+BYTES_PER_ITEM = {"preset": 120, "default": 300}
 """Bytes of memory for each item at the peak, by the kind of method; see the bench."""
 
 
@@ -52,6 +53,12 @@ def check_fits(config: CraftConfig, items: Items) -> None:
             f"preset {config.preset} is for items of the recipe {config.preset}, and {items.folder.root} has items of "
             f"{items.recipe.name}\n"
             f"make these first: curate run --set recipe.name={config.preset} --output DIR, or leave the preset out"
+        )
+    mine = shown_columns(items.recipe)
+    if taken := [name for name in (ID, TITLE, PRICE) if name in items.recipe.columns and name not in mine]:
+        raise UsageError(
+            f"a training set has a column {taken[0]!r} of its own, and so has the recipe {items.recipe.name}\n"
+            f"if it is the same, say so in its class: roles = Roles({taken[0]}={taken[0]!r}); or give it another name"
         )
     sample = config.sample
     if items.recipe.roles.price is None:

@@ -97,3 +97,8 @@ def test_a_key_that_would_be_ignored_is_an_error(settings: dict[str, Any], said:
 )
 def test_keys_with_a_place_are_taken(settings: dict[str, Any]) -> None:
     load_craft_config(None, {"items": "out/items", **settings})
+
+
+def test_numbers_that_yaml_takes_for_text_are_sizes_of_splits() -> None:
+    splits = load_craft_config(None, {"items": "x", "splits.test": "1e-2", "splits.validation": "1e3"}).splits
+    assert (splits.train, splits.validation, splits.test) == ("rest", 1000, 0.01)

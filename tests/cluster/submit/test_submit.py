@@ -16,7 +16,7 @@ import job
 from job.cluster.code_archive import CONFIG_NAME, LOCK_NAME, write_code_archive
 from job.cluster.submit.api import answering, connect
 from job.cluster.submit.follow import ending, follow
-from job.config.load import load_config
+from job.config.load import load_config, load_craft_config
 from job.config.models import JobConfig
 from job.errors import CurateError
 from tests.conftest import Curate
@@ -33,10 +33,35 @@ def names(archive: Path) -> set[str]:
 def test_the_archive_is_all_of_the_code_and_the_config_and_nothing_else(tmp_path: Path) -> None:
     config = load_config(None, {"source.path": "/in", "output": "/out", "recipe.max_price": 7.5, "limit": 3})
     write_code_archive(tmp_path / "b.zip", config)
-    code = {f"job/{path.relative_to(PACKAGE)}" for path in PACKAGE.rglob("*.py")}
+    files = [*PACKAGE.rglob("*.py"), *PACKAGE.rglob("templates/*")]
+    code = {f"job/{path.relative_to(PACKAGE)}" for path in files}
     assert names(tmp_path / "b.zip") == code | {CONFIG_NAME}
     zipfile.ZipFile(tmp_path / "b.zip").extract(CONFIG_NAME, tmp_path)
     assert load_config(tmp_path / CONFIG_NAME) == config
+
+
+def test_a_training_set_is_submitted_by_its_config(tmp_path: Path) -> None:
+    config = load_craft_config(None, {"items": "/shared/items", "output": "s3://b/set", "sample.size": 9})
+    write_code_archive(tmp_path / "b.zip", config)
+    zipfile.ZipFile(tmp_path / "b.zip").extract(CONFIG_NAME, tmp_path)
+    assert load_craft_config(tmp_path / CONFIG_NAME) == config
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ([], "--set items=out/items: a submitted job has no folder here"),
+        (["--set", "items=/shared/items"], "--output out/set: a submitted job has no folder here"),
+        (["--limit", "5"], "a training set is made of items, so it has no --source, --category, --limit or"),
+    ],
+)
+def test_a_training_set_that_the_cluster_cannot_make_is_not_submitted(
+    tmp_path: Path, curate: Curate, options: list[str], said: str
+) -> None:
+    (tmp_path / "set.yaml").write_text("items: out/items\n")
+    ended = curate("submit", tmp_path / "set.yaml", "--address", "http://127.0.0.1:9", *options)
+    assert (ended.exit_code, ended.out) == (2, "")
+    assert said in ended.err
 
 
 def test_the_same_job_makes_the_same_archive(tmp_path: Path) -> None:
