@@ -72,8 +72,8 @@ def rebuild_set(
             raise not_made(output, error) from None
         wrong = [*_differences(plan, manifest, records, OutputFolder(root))]
     if wrong:
-        advice = "to look at other rows, make it in a folder of its own, with the settings in its manifest.json: "
-        raise other_bytes(output, wrong, f"{advice}curate craft --items {quoted(found.folder.root)} --output FOLDER")
+        advice = "to see which rows differ, make it in a folder of its own, then: curate diff "
+        raise other_bytes(output, wrong, f"{advice}{quoted(output.root)} FOLDER")
     return the_same(sum(map(len, records.values())), list(records), str(found.folder.root))
 
 
