@@ -167,14 +167,15 @@ def diff(
 ) -> None:
     """Show what is different between two outputs.
 
-    Compare their configs, source files, counts and items. A category that is
-    not finished is compared without its counts and items.
+    Compare their configs, source files, counts and items; of training sets,
+    what they were made of and the rows of each split. A category that is not
+    finished is compared without its counts and items.
     """
-    from job.output.diff.compare import compare
+    from job.output.diff.sets import compare_any
     from job.output.diff.text import difference_lines
     from job.progress.display import counted
 
-    difference = compare(first, second, examples, lambda total: counted("items", total))
+    difference = compare_any(first, second, examples, lambda total: counted("items", total))
     if as_json:
         typer.echo(json.dumps(msgspec.json.decode(msgspec.json.encode(difference))))  # NaN is null in JSON
     else:

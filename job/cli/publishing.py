@@ -63,6 +63,9 @@ def check(
     source: Annotated[
         str | None, typer.Option(metavar="PATH", help="Where the source lies now, if not where it was.")
     ] = None,
+    items: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Where the items of a training set lie now, likewise.")
+    ] = None,
     recipe: Annotated[
         str | None,
         typer.Option(metavar="FILE.py:CLASS", help="The recipe, if it is one of your own: its code is run."),
@@ -71,8 +74,8 @@ def check(
 ) -> None:
     """Prove that an output can be made again, byte for byte.
 
-    Make it again from its source, in a temporary folder, which is removed
-    afterwards. To check only the files that are there: curate verify OUT
+    Make it again from its source, or a training set from its items, in a
+    temporary folder, which is removed afterwards. To check only the files that are there: curate verify OUT
     """
     if not rebuild:
         raise UsageError(
@@ -81,4 +84,4 @@ def check(
         )
     from job.publish.rebuild import rebuild as rebuild_output
 
-    print_line(rebuild_output(out, source=source, recipe=recipe, workers=workers, say=print_notice))
+    print_line(rebuild_output(out, source=source, items=items, recipe=recipe, workers=workers, say=print_notice))

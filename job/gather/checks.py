@@ -135,7 +135,7 @@ def check_same_set(output: OutputFolder, plan: SetPlan | None, identity: SetIden
     if plan is None or not (output.set_manifest() or any(map(output.has_begun, plan.sections()))):
         return None
     if plan.digest != identity.digest:
-        changed = "; ".join(_changes(plan.identity, identity))
+        changed = "; ".join(set_changes(plan.identity, identity))
         raise RefusedError(
             f"{output.root} has another training set; changed since: {changed}\n"
             "nothing was touched; name another folder with --output DIR, or replace what is there with --fresh"
@@ -143,8 +143,8 @@ def check_same_set(output: OutputFolder, plan: SetPlan | None, identity: SetIden
     return plan
 
 
-def _changes(before: SetIdentity, now: SetIdentity) -> list[str]:
-    """Returns what is different, a phrase for each."""
+def set_changes(before: SetIdentity, now: SetIdentity) -> list[str]:
+    """Returns what of two training sets is different, a phrase for each."""
     if before.items != now.items or list(before.items) != list(now.items):
         names = [name for name in (before.items | now.items) if before.items.get(name) != now.items.get(name)]
         found = [f"the items of {', '.join(names)}" if names else "the order of the categories"]

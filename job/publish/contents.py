@@ -22,7 +22,8 @@ from job.config.addresses import is_address
 from job.errors import CurateError, UsageError, quoted
 from job.output.card import card
 from job.output.folder import CARD, MANIFEST, OutputFolder
-from job.output.records import Damage
+from job.output.full_card import cards
+from job.output.records import Damage, Plan
 from job.output.sealed import intact, sealed, unsealed
 from job.output.totals import Manifest
 from job.recipe.registry import UNDESCRIBED
@@ -36,6 +37,8 @@ TEXTS = (MANIFEST, CARD, *REPORTS)
 """Names of the published files that hold no rows."""
 OF_THE_HUB = ".gitattributes"
 """Name of the file that the Hub itself puts into each repository."""
+_CARD_SEAL = re.compile(rb"\n<!-- sha256 ([0-9a-f]{64}) -->\n")
+"""Last line of a published card, which no page shows: by it a later push tells whether somebody edited the card."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +126,10 @@ def contents(output: OutputFolder, config: Mapping[str, Any], *, with_removed: b
     if manifest is not None and manifest.damaged:
         manifest = _without_causes(manifest)
         texts[MANIFEST] = sealed(manifest)
-        texts[CARD] = card(manifest, UNDESCRIBED if manifest.recipe is msgspec.UNSET else manifest.recipe)
+        plan = output.any_plan()
+        texts[CARD] = cards(plan, manifest)[0] if isinstance(plan, Plan) else _older_cards(manifest)[0]
+    if CARD in texts and not is_own_card(texts[CARD], texts[MANIFEST]):
+        texts[CARD] = _with_seal(texts[CARD])
     _check_no_path(output, config, texts)
     wanted = tuple(file for file in rows if with_removed or not file.name.startswith(REMOVED))
     return Contents(texts, wanted)
@@ -173,17 +179,34 @@ def _strings(value: Any) -> Iterator[str]:
 
 
 def is_own_card(content: bytes, manifest: bytes) -> bool:
-    """Tells whether a published card is as this program wrote it, or may be: only that of items can be made again.
+    """Tells whether a published card is as a push sent it: it has its seal, or follows from the manifest alone.
+
+    Only the cards of earlier programs do so. Today's names what stands in the plan, which is not published, and the
+    card of a training set may be written in other words by a later program.
 
     Args:
         content: bytes of the card.
         manifest: bytes of the manifest beside it.
     """
+    seal = _CARD_SEAL.search(content, max(0, len(content) - 100))
+    if seal is not None and seal.end() == len(content):
+        return _card_hash(content[: seal.start()]) == seal[1]
     known = intact(manifest, Manifest)
-    if known is None:
-        return True
-    recipe = UNDESCRIBED if known.recipe is msgspec.UNSET else known.recipe
-    return content in [card(known, recipe, empty_configs=old) for old in (False, True)]
+    return known is not None and content in _older_cards(known)
+
+
+def _older_cards(manifest: Manifest) -> list[bytes]:
+    """Returns the cards that earlier programs wrote for items."""
+    recipe = UNDESCRIBED if manifest.recipe is msgspec.UNSET else manifest.recipe
+    return [card(manifest, recipe, empty_configs=old) for old in (False, True)]
+
+
+def _with_seal(content: bytes) -> bytes:
+    return content + b"\n<!-- sha256 " + _card_hash(content) + b" -->\n"
+
+
+def _card_hash(content: bytes) -> bytes:
+    return hashlib.sha256(content).hexdigest().encode("ascii")
 
 
 def git_hash(content: bytes) -> str:

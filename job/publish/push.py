@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from job.errors import CurateError, RefusedError, UsageError, printable, quoted
-from job.output.folder import OutputFolder, open_output
+from job.output.folder import OutputFolder, open_any
 from job.output.verify import verify_output
 from job.progress.display import progress_display
 from job.progress.snapshots import Download
@@ -67,10 +67,10 @@ def push(
     quiet: bool = False,
     say: Callable[[str], None] = lambda _: None,
 ) -> Iterator[str]:
-    """Publishes an output as a data set on the Hub.
+    """Publishes an output of items, or a training set, as a data set on the Hub.
 
     Args:
-        out: path or address of the output.
+        out: path or address of the output or the set.
         name: the data set, as `OWNER/NAME`; it is made unless it is there.
         public: make a new data set public, and not private. One that is there stays what it is.
         revision: the branch to write to; `main` unless given. It is made unless it is there.
@@ -88,7 +88,7 @@ def push(
         CurateError: its subclasses say what can go wrong.
     """
     name, branch = dataset_name(name), _branch(revision)
-    output, plan = open_output(out)
+    output, plan = open_any(out)
     repository = HubRepository(name, branch, Patience(name, say))
     with hub_waits_said(say), outages_said(say):
         repository.check_token()

@@ -8,10 +8,8 @@ of one's own has to be named again, and its hash is compared before it is import
 from __future__ import annotations
 
 import json
-import re
 import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,37 +17,38 @@ import pydantic
 
 from job.config.load import load_config
 from job.config.models import JobConfig
-from job.errors import CurateError, RefusedError, UsageError, plain_reason, quoted
+from job.errors import CurateError, RefusedError, UsageError, quoted
 from job.output.diff.changes import changed_files, changed_settings
-from job.output.folder import OutputFolder, open_output
+from job.output.folder import OutputFolder, open_any
 from job.output.records import CategoryPlan, Identity, Plan, Record
+from job.output.training_set.plan import SetPlan
 from job.output.verify import verify_output
 from job.plan.identity import identity_of
 from job.plan.sources import find_sources
 from job.publish.address import is_on_hub
+from job.publish.again import not_made, other_bytes, scratch_folder, the_same, workers_of
+from job.publish.rebuild_set import rebuild_set
 from job.recipe.custom.code import is_custom, located_from, read_code
 from job.recipe.registry import settings_type
 from job.run import run_job
-
-_SPARE_BYTES = 64 << 20
-"""Bytes of room beside the files themselves."""
-_SHOWN = 5
 
 
 def rebuild(
     out: str,
     *,
     source: str | None = None,
+    items: str | None = None,
     recipe: str | None = None,
     workers: str | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> str:
-    """Makes an output again, and compares the two.
+    """Makes an output of items, or a training set, again, and compares the two.
 
     Args:
         out: path or address of a complete output.
-        source: where its source lies now; where it was unless given.
-        recipe: a recipe of the user's own, as `FILE.py:CLASS`, whose code is run.
+        source: of items, where their source lies now; where it was unless given.
+        items: of a training set, where its items lie now; where they were unless given.
+        recipe: of items, a recipe of the user's own, as `FILE.py:CLASS`, whose code is run.
         workers: number of cores, or `all`; as in the plan unless given.
         say: called with each line that a user should see meanwhile.
 
@@ -66,7 +65,11 @@ def rebuild(
             f"{out} does not say how it was made, only the output that it is of does\n"
             "name that: curate check OUT --rebuild; to check what is published: curate verify " + quoted(out)
         )
-    output, plan = open_output(out)
+    output, plan = open_any(out)
+    if isinstance(plan, SetPlan):
+        _check_no_other(output, "a training set, which is made of items", {"--source": source, "--recipe": recipe})
+        return rebuild_set(output, plan, items=items, workers=workers, say=say)
+    _check_no_other(output, "an output of items, which are made of a source", {"--items": items})
     if output.manifest() is None:
         verify_output(output.root)  # which says what is missing
     name = _checked_recipe(output, plan, recipe)
@@ -78,28 +81,29 @@ def rebuild(
     say(f"reading {output.root} back")
     verify_output(output.root)
     records = {each.category: output.records(each) for each in plan.categories.values()}
-    with tempfile.TemporaryDirectory(prefix="curate-check-", ignore_cleanup_errors=True) as scratch:
-        _check_room(Path(scratch), [record for each in records.values() for record in each])
+    every = [record for each in records.values() for record in each]
+    with scratch_folder(sum(record.shard_bytes + record.rejects_bytes for record in every)) as scratch:
         wrong: list[str] = []
         for number, (config, group) in enumerate(configs):
-            root = Path(scratch, str(number))
+            root = scratch / str(number)
             again = _made(output, config.model_copy(update={"output": str(root)}), say)
             for each in group:
                 wrong += _differences(each.category, records[each.category], again, again_plan=_plan_of(again))
             shutil.rmtree(root, ignore_errors=True)
     if wrong:
-        more = [f"and {len(wrong) - _SHOWN:,} more"] if len(wrong) > _SHOWN else []
-        raise CurateError(
-            f"{output.root} has other bytes than what was made again now:\n"
-            + "\n".join([*wrong[:_SHOWN], *more])
-            + "\n"
-            f"to see which items differ, make it in a folder of its own, then: curate diff {quoted(output.root)} FOLDER"
-        )
-    shards = sum(map(len, records.values()))
-    return (
-        f"the same, byte for byte: {shards:,} {'shard' if shards == 1 else 'shards'} of "
-        f"{', '.join(records)}, made again from {_made_from(configs[0][0])}"
-    )
+        advice = "to see which items differ, make it in a folder of its own, then: curate diff "
+        raise other_bytes(output, wrong, f"{advice}{quoted(output.root)} FOLDER")
+    return the_same(len(every), list(records), _made_from(configs[0][0]))
+
+
+def _check_no_other(output: OutputFolder, what: str, given: Mapping[str, str | None]) -> None:
+    """Raises UsageError when an option is given that is for another kind of output."""
+    for option, value in given.items():
+        if value is not None:
+            raise UsageError(
+                f"{output.root} is {what}, and {option} says nothing about it\n"
+                f"leave it out: curate check {quoted(output.root)} --rebuild"
+            )
 
 
 def _made_from(config: JobConfig) -> str:
@@ -180,9 +184,6 @@ def _config(
         where = {"dataset": identity.repository.dataset, "revision": identity.repository.commit}
     else:
         where = {key: planned[key] for key in ("path", "load_dataset") if planned and planned.get(key) is not None}
-    count: Any = plan.config.get("workers", "all") if workers is None else workers
-    if isinstance(count, str) and re.fullmatch(r"-?[0-9]+", count):
-        count = int(count)
     settings = {**identity.recipe, **({} if recipe is None else {"name": recipe})}
     try:
         made = settings_type(settings.get("name")).model_validate_json(json.dumps(settings))
@@ -199,7 +200,7 @@ def _config(
             "max_row_bytes": identity.max_row_bytes,
             "max_malformed": 1.0,  # what came of malformed rows is compared
             "skip_damaged_files": True,  # so is what is left out
-            "workers": count,
+            "workers": workers_of(plan.config, workers),
         },
     )
 
@@ -232,28 +233,11 @@ def _check_same_input(
             )
 
 
-def _check_room(folder: Path, records: Sequence[Record]) -> None:
-    needed = sum(record.shard_bytes + record.rejects_bytes for record in records) + _SPARE_BYTES
-    try:
-        free = shutil.disk_usage(folder).free
-    except OSError as error:
-        raise UsageError(f"the temporary folder cannot be used: {folder}: {plain_reason(error)}") from None
-    if free < needed:
-        raise UsageError(
-            f"the disk is too full to make it again: {free / 1e6:,.0f} MB free at {folder.parent}, about "
-            f"{needed / 1e6:,.0f} MB needed\nmake room, or name a folder on another disk: export TMPDIR=/FOLDER"
-        )
-
-
 def _made(output: OutputFolder, config: JobConfig, say: Callable[[str], None]) -> OutputFolder:
     try:
         run_job(config, say=say)
     except CurateError as error:
-        failed = type(error)(
-            f"{output.root} could not be made again: {str(error).splitlines()[0]}\n"
-            "what was made of it is removed, and the output itself was not touched"
-        )
-        raise failed from None
+        raise not_made(output, error) from None
     return OutputFolder(Path(config.output))
 
 

@@ -25,9 +25,27 @@ _AT_ONCE = 8
 """Number of files that are looked at at once; each takes two requests on the Hub."""
 
 
+class _Part(msgspec.Struct):
+    num_rows: int
+
+
 class _Totals(msgspec.Struct):
+    """What a manifest says in all."""
+
     num_items: int | None = None
-    num_rows: int | None = None
+    """Of a training set, the items that it was made of."""
+    splits: dict[str, _Part] | None = None
+    """The splits of a training set; None for items."""
+
+    @property
+    def unit(self) -> str:
+        """What a row of the files is."""
+        return "items" if self.splits is None else "rows"
+
+    @property
+    def expected(self) -> int | None:
+        """Rows of all files but those of `_removed/`; None when the manifest does not say it."""
+        return self.num_items if self.splits is None else sum(each.num_rows for each in self.splits.values())
 
 
 class _Place(ABC):
@@ -137,12 +155,14 @@ def verify_published(text: str, say: Callable[[str], None] = lambda _: None) -> 
     wrong += [f"{printable(name)}: belongs to nothing" for name in sorted(set(place.sizes) - known)]
     in_splits = [file.num_rows for file in wanted if not file.name.startswith(REMOVED)]
     rows = sum(number or 0 for number in in_splits)
-    if totals.num_items is not None and None not in in_splits and rows != totals.num_items:
-        wrong.append(f"{MANIFEST}: {totals.num_items:,} items in all, and {rows:,} in its files")
+    if totals.expected is not None and None not in in_splits and rows != totals.expected:
+        wrong.append(f"{MANIFEST}: {totals.expected:,} {totals.unit} in all, and {rows:,} in its files")
     if wrong:
         raise CurateError(f"{place.name} is not intact:\n" + "\n".join(wrong) + f"\n{_repair(place)}")
-    what = "rows" if totals.num_items is None else "items"
-    return f"intact: {len(set(place.sizes) & known):,} files, {rows:,} {what}"
+    what = f"{rows:,} items"
+    if totals.splits is not None:
+        what = ", ".join(f"{each.num_rows:,} rows of {name}" for name, each in totals.splits.items())
+    return f"intact: {len(set(place.sizes) & known):,} files, {what}"
 
 
 def _compared(place: _Place, file: RowsFile) -> Iterator[str]:

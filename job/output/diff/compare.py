@@ -135,7 +135,7 @@ class _Side:
         )
 
 
-def _uncounted(total: int) -> AbstractContextManager[Callable[[int], None]]:
+def uncounted(total: int) -> AbstractContextManager[Callable[[int], None]]:
     """Shows no progress."""
     del total
     return contextlib.nullcontext(lambda _: None)
@@ -145,7 +145,7 @@ def compare(
     a: Path | str,
     b: Path | str,
     num_examples: int = 3,
-    counting: Callable[[int], AbstractContextManager[Callable[[int], None]]] = _uncounted,
+    counting: Callable[[int], AbstractContextManager[Callable[[int], None]]] = uncounted,
 ) -> Difference:
     """Compares two outputs.
 

@@ -19,6 +19,7 @@ from job.output.diff.multiset import Parts
 from job.output.folder import OutputFolder
 from job.output.records import Record
 from job.output.totals import add_digests
+from job.output.training_set.plan import SetRecord
 from job.recipe.protocol import Roles
 from job.recipe.verdicts import KEPT
 
@@ -75,10 +76,10 @@ class ItemsDifference(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ItemsSide:
-    """The items of a category in one output."""
+    """The items of a category in one output, or the rows of a split."""
 
     output: OutputFolder
-    records: Sequence[Record]
+    records: Sequence[Record | SetRecord]
     columns: dict[str, str]
     """Type by name."""
     roles: Roles
@@ -227,15 +228,15 @@ class _Found:
         return sorted([*before, *np.sort(places)[: self._num_examples].tolist()])[: self._num_examples]
 
 
-def _kept(record: Record) -> int:
-    return record.funnel.get(KEPT, 0)
+def _kept(record: Record | SetRecord) -> int:
+    return record.num_rows if isinstance(record, SetRecord) else record.funnel.get(KEPT, 0)
 
 
 def _digest(side: ItemsSide) -> str:
     return add_digests(record.content_digest for record in side.records)
 
 
-def _left_over(records: Sequence[Record], others: Sequence[Record]) -> list[int]:
+def _left_over(records: Sequence[Record | SetRecord], others: Sequence[Record | SetRecord]) -> list[int]:
     """Returns the numbers of the shards that have no shard with the same items on the other side, one for one."""
     taken = Counter(record.content_digest for record in others)
     found: list[int] = []

@@ -10,6 +10,7 @@ from job.errors import printable
 from job.output.diff.changes import FileChange, KeyChange, shown
 from job.output.diff.compare import CategoryDifference, Difference, Output, Pair
 from job.output.diff.items import ItemsDifference
+from job.output.diff.sets import SetDifference, SplitDifference, TrainingSet
 from job.recipe.protocol import CATEGORY
 
 _VALUE_CHARS = 60
@@ -19,9 +20,42 @@ _BEFORE_CHARS = 15
 _FILES_SHOWN = 5
 
 
-def difference_lines(difference: Difference) -> Iterator[str]:
+def difference_lines(difference: Difference | SetDifference) -> Iterator[str]:
     """Yields what is different between two outputs, and last whether they are equal."""
-    yield from map(printable, _lines(difference))
+    lines = _set_lines(difference) if isinstance(difference, SetDifference) else _lines(difference)
+    yield from map(printable, lines)
+
+
+def _set_lines(difference: SetDifference) -> Iterator[str]:
+    for name, output in (("a", difference.a), ("b", difference.b)):
+        state = "complete" if output.complete else "not complete"
+        yield f"{name}: {output.output}, of {_counted(output.num_items, 'item')}, {state}"
+    for title, changes in (("config", difference.config), ("made of", difference.made_of)):
+        yield f"{title}:{'' if changes else ' the same'}"
+        yield from map(_key_line, changes)
+    yield from _count_lines(difference.funnel, difference.a.num_items)
+    for name, split in difference.splits.items():
+        yield from _split_lines(name, split)
+    unfinished = [each for each in (difference.a, difference.b) if not each.complete]
+    if unfinished:
+        found = "no difference so far" if difference.equal is None else "different"
+        yield f"{found}; {_advice(unfinished)}"
+    elif difference.equal:
+        yield "equal: the same rows in the same order, and the same counts"
+    else:
+        found = _sums([split.rows for split in difference.splits.values()])
+        if not found and not all(split.same_order for split in difference.splits.values()):
+            found = "the same rows in another order"
+        yield f"different: {found or 'the same rows, but not the same counts or columns'}"
+
+
+def _split_lines(name: str, split: SplitDifference) -> Iterator[str]:
+    if split.rows.is_equal:
+        order = "in the same order" if split.same_order else "in another order"
+        yield f"{name}: the same {_counted(split.rows.same, 'row')}, {order}"
+        return
+    yield f"{name}:"
+    yield from _items_lines(split.rows, "rows")
 
 
 def _lines(difference: Difference) -> Iterator[str]:
@@ -42,14 +76,18 @@ def _verdict(difference: Difference) -> str:
     if difference.equal is None:
         return f"no difference so far; {_advice(unfinished)}"
     compared = [each.items for each in difference.categories.values() if each.items is not None]
-    sums = {kind: sum(getattr(items, kind) for items in compared) for kind in ("gone", "added", "changed")}
-    kinds = [f"{count:,} {kind}" for kind, count in sums.items() if count]
-    found = ", ".join(kinds) or "the same items, but not the same counts, columns or categories"
+    found = _sums(compared) or "the same items, but not the same counts, columns or categories"
     more = f"; {_advice(unfinished)}" if unfinished else ""
     return f"different: {found}{more}"
 
 
-def _advice(unfinished: Sequence[Output]) -> str:
+def _sums(compared: Sequence[ItemsDifference]) -> str:
+    """Returns how many items differ in all, by kind; empty without any."""
+    sums = {kind: sum(getattr(items, kind) for items in compared) for kind in ("gone", "added", "changed")}
+    return ", ".join(f"{count:,} {kind}" for kind, count in sums.items() if count)
+
+
+def _advice(unfinished: Sequence[Output | TrainingSet]) -> str:
     names = " and ".join(each.output for each in unfinished)
     return f"{names} not complete: run the same command for it again, then compare again"
 
@@ -81,7 +119,7 @@ def _category_lines(name: str, category: CategoryDifference) -> Iterator[str]:
                 yield f"  {done:,} of {partitions:,} partitions are done in {side}: counts and items are not compared"
         return
     if category.num_rows is not None and category.funnel is not None:
-        yield from _count_lines({"rows": category.num_rows, **category.funnel})
+        yield from _count_lines({"rows": category.num_rows, **category.funnel}, category.num_rows.a, "row")
     yield from _items_lines(items)
 
 
@@ -96,9 +134,9 @@ def _file_lines(changes: Sequence[FileChange]) -> Iterator[str]:
         yield f"    and {more:,} more"
 
 
-def _count_lines(counts: dict[str, Pair]) -> Iterator[str]:
+def _count_lines(counts: dict[str, Pair], total: int, what: str = "item") -> Iterator[str]:
     if all(count.a == count.b for count in counts.values()):
-        yield f"  counts: the same, of {_counted(next(iter(counts.values())).a, 'row')}"
+        yield f"  counts: the same, of {_counted(total, what)}"
         return
     names = {name: name.replace("_", " ") for name in counts}
     width = max(map(len, names.values()))
@@ -108,13 +146,13 @@ def _count_lines(counts: dict[str, Pair]) -> Iterator[str]:
         yield f"    {names[name]:<{width}}{count.a:>12,}{count.b:>12,}{change:>12}".rstrip()
 
 
-def _items_lines(items: ItemsDifference) -> Iterator[str]:
+def _items_lines(items: ItemsDifference, noun: str = "items") -> Iterator[str]:
     if items.is_equal:
-        yield f"  items: the same {items.same:,}"
+        yield f"  {noun}: the same {items.same:,}"
         return
-    yield f"  items: {items.gone:,} gone, {items.added:,} added, {items.changed:,} changed, {items.same:,} the same"
+    yield f"  {noun}: {items.gone:,} gone, {items.added:,} added, {items.changed:,} changed, {items.same:,} the same"
     if items.id is None and items.gone and items.added:
-        yield "    no column identifies items in both: a changed one is one gone and one added"
+        yield f"    no column identifies {noun} in both: a changed one is one gone and one added"
     elif items.without_id:
         yield f"    {items.without_id:,} of those gone or added have no {items.id}: they may have only changed"
     if items.repeated:
