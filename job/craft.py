@@ -38,6 +38,7 @@ from job.output.training_set.findings import Findings
 from job.output.training_set.plan import DECISION, SetIdentity, SetPlan, SetRecord
 from job.output.training_set.totals import SetManifest, complete_set
 from job.progress.steps import steps
+from job.report.of_set import report_again, report_finished_set
 from job.selection.decision import Decision
 from job.storage.patience import outages_said
 
@@ -103,6 +104,7 @@ def craft_set(
         end_orphaned_rays()
         job, before = _checked(config, fresh=fresh, quiet=quiet, say=say)
         if before is not None and (outcome := _complete_already(job, before)):
+            report_again(job.output, before, say)
             return outcome
         with no_trace_of_mistakes(job.output), sole_owner(job.output, say) as owner:
             planned = job.output.set_plan()  # again, now that nobody else can change it
@@ -114,7 +116,9 @@ def craft_set(
                 plan, decided = _decided(job, planned, before, workers, fresh=fresh)
                 new_shards = _moved(job, plan, decided, owner.run_id, workers)
                 check_owner(job.output, owner.run_id)
-                return _finished(job, plan, new_shards, workers)
+                outcome = _finished(job, plan, new_shards, workers)
+            report_finished_set(job.output, plan, say)
+            return outcome
 
 
 def set_prospect(

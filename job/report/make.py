@@ -8,10 +8,9 @@ from pathlib import Path
 
 import msgspec
 
-from job.errors import CurateError, UsageError, printable, quoted
+from job.errors import CurateError, UsageError, quoted
 from job.output.folder import OutputFolder, open_any
 from job.output.lock.ownership import sole_owner
-from job.output.nearby import REPORTS
 from job.output.records import Plan, Record
 from job.output.report_files import FIGURES, PAGE, check_replaceable, digest_in, sealed_page
 from job.output.sealed import intact
@@ -80,27 +79,6 @@ def write_set_report(output: OutputFolder, plan: SetPlan) -> None:
         raise _incomplete(output)
     figures = figures_of_set(output, plan, manifest)
     _write(output, set_page(figures), figures)
-
-
-def report_finished_set(output: OutputFolder, plan: SetPlan, say: Callable[[str], None]) -> None:
-    """Makes the report of a training set that has just been finished. When that fails, it is said, and no error."""
-    try:
-        write_set_report(output, plan)
-    except (CurateError, OSError, ValueError, RuntimeError) as error:
-        why = str(error).splitlines()[0] if str(error) else type(error).__name__
-        say(f"the training set is complete, but its report could not be made: {printable(why)}")
-        say(f"to try again: curate report {quoted(output.root)}")
-
-
-def report_again(output: OutputFolder, plan: SetPlan, say: Callable[[str], None]) -> None:
-    """Makes the report of a complete training set that has none; see `report_finished_set`."""
-    if not output.store.top().isdisjoint(REPORTS):
-        return
-    with sole_owner(output, say):
-        try:
-            report_finished_set(output, plan, say)
-        finally:
-            output.clear_temporary()
 
 
 def _write(output: OutputFolder, page: Page, figures: msgspec.Struct) -> None:

@@ -60,7 +60,9 @@ def prices(stage: StageFigures) -> Histogram | None:
         return None
     made = price_histogram(stage.prices)
     return dataclasses.replace(
-        made, title=f"{_beginning(stage)}: {made.title}", spoken=f"{_beginning(stage)}. {made.spoken}"
+        made,
+        title=f"{_beginning(stage)}: {made.title.removeprefix('Prices: ')}",
+        spoken=f"{_beginning(stage)}. {made.spoken}",
     )
 
 
@@ -79,7 +81,8 @@ def categories(stage: StageFigures) -> Bars:
 
 def _beginning(stage: StageFigures) -> str:
     name = stage_name(stage.name)
-    return f"{name[0].upper()}{name[1:]}, {stage.num_items:,}"
+    noun = "" if stage.name == "items" else (" rows" if stage.name in SPLITS else " items")
+    return f"{name[0].upper()}{name[1:]}, {stage.num_items:,}{noun}"
 
 
 def groups(figures: DuplicateFigures) -> Bars:
