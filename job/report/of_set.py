@@ -25,6 +25,8 @@ def report_finished_set(output: OutputFolder, plan: SetPlan, say: Callable[[str]
         write_set_report(output, plan)
     except (CurateError, OSError, ValueError, RuntimeError) as error:
         _say_why(output, error, say)
+    finally:
+        output.clear_temporary()
 
 
 def report_again(output: OutputFolder, plan: SetPlan, say: Callable[[str], None]) -> None:
@@ -34,7 +36,6 @@ def report_again(output: OutputFolder, plan: SetPlan, say: Callable[[str], None]
     try:
         with sole_owner(output, say):
             report_finished_set(output, plan, say)
-            output.clear_temporary()
     except CurateError as error:  # somebody else is at work there, or nothing can be written
         _say_why(output, error, say)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import msgspec
 
 from job.output.training_set.findings import BY, mix_line
-from job.report.items.words import MINUS, dollars, share, words
+from job.report.items.words import MINUS, dollars, how_many, share, words
 from job.report.page.parts import Beside, Example, Examples, Facts, Numbers, Page, Part, Section, Side, Table
 from job.report.sets import pictures
 from job.report.sets.differences import differences, said
@@ -32,7 +32,7 @@ def set_page(figures: SetFigures) -> Page:
     if train is not None and train.mean is not None:
         keys.append((dollars(round(train.mean)), "mean price in train"))
     if figures.guess is not None:
-        keys.append((f"${figures.guess.error:,.2f}", "error to beat"))
+        keys.append((f"${figures.guess.error:,.2f}", "mean error to beat"))
     removed = sum(funnel.get(name, 0) for name in DUPLICATES)
     preset = figures.settings.get("preset")
     return Page(
@@ -40,7 +40,7 @@ def set_page(figures: SetFigures) -> Page:
         about=f"Recipe {figures.recipe['name']}{f', preset {preset}' if preset else ''}, "
         f"{len(figures.items):,} {'category' if len(figures.items) == 1 else 'categories'}.",
         sum=(
-            f"It adds up: {figures.num_items:,} items {MINUS} {removed:,} duplicates {MINUS} "
+            f"It adds up: {figures.num_items:,} items {MINUS} {how_many(removed, 'duplicate')} {MINUS} "
             f"{funnel.get('not_drawn', 0):,} not drawn {MINUS} {funnel.get('unused', 0):,} unused = "
             f"{figures.num_rows:,} rows: {', '.join(f'{name} {count:,}' for name, count in sizes)}."
         ),
@@ -57,8 +57,8 @@ def _warnings(figures: SetFigures) -> Iterator[str]:
     for name, counts in (figures.leaks or {}).items():
         if counts.any:
             yield (
-                f"{counts.any:,} of {counts.rows:,} rows of {name} are in train too: "
-                f"what a model scores there is better than it is. See Leaks."
+                f"{counts.any:,} of {how_many(counts.rows, 'row')} of {name} {'is' if counts.any == 1 else 'are'} in "
+                f"train too, so a model's error on {name} looks smaller than it is: see Leaks."
             )
 
 
@@ -71,6 +71,8 @@ def _sections(figures: SetFigures) -> Iterator[Section]:
             text=f"What it comes to on {figures.guess.split} to guess the mean price of train, whatever is asked.",
             parts=[Facts(facts=[*_guess(figures.guess)])],
         )
+    yield Section(name="leaks", heading="Leaks", parts=[*_leaks(figures)])
+    yield Section(name="conflicts", heading="Label conflicts", parts=[*_conflicts(figures)])
     shown = [pictures.prices(stage) for stage in figures.stages]
     yield Section(
         name="prices",
@@ -78,8 +80,6 @@ def _sections(figures: SetFigures) -> Iterator[Section]:
         parts=[*_stage_table(figures), *[part for part in shown if part is not None]],
     )
     yield Section(name="duplicates", heading="Duplicates", parts=[*_duplicates(figures)])
-    yield Section(name="leaks", heading="Leaks", parts=[*_leaks(figures)])
-    yield Section(name="conflicts", heading="Label conflicts", parts=[*_conflicts(figures)])
     yield Section(
         name="categories",
         heading="Items per category, stage by stage",
@@ -163,20 +163,20 @@ def _leaks(figures: SetFigures) -> Iterator[Part]:
         yield Facts(facts=[("looked for", "none, as there is neither a validation nor a test split")])
         return
     kinds = {**BY, "any": "in any way"}
-    rows = [
-        [name, f"{counts.rows:,}", *[_count(counts, kind) for kind in kinds]] for name, counts in figures.leaks.items()
+    found = figures.leaks
+    rows = [["rows", *[f"{counts.rows:,}" for counts in found.values()]]]
+    rows += [
+        [f"in train {said_as}", *[_count(each, kind) for each in found.values()]] for kind, said_as in kinds.items()
     ]
-    yield Numbers(
-        title="Rows of a split that are in train too",
-        table=Table(head=["", "rows", *kinds.values()], rows=rows),
-    )
+    yield Numbers(title="Rows that are in train too", table=Table(head=["", *found], rows=rows))
     for name, leaks in figures.leak_examples.items():
         shown = [
             Example(
                 name=each.held.name,
                 about=_about(each.held),
                 decided=f"row {each.row:,} of {name} is row {each.train_row:,} of train "
-                f"({', '.join(str(kinds.get(kind, kind)) for kind in each.kinds)}): {each.train.name}",
+                f"({', '.join(str(kinds.get(kind, kind)) for kind in each.kinds)})"
+                + (f": {each.train.name}, {_about(each.train)}" if each.train != each.held else ""),
             )
             for each in leaks
         ]
@@ -198,13 +198,13 @@ def _conflicts(figures: SetFigures) -> Iterator[Part]:
     of_all = found.mean_absolute_error * found.rows / figures.num_rows
     yield Facts(
         facts=[
-            ("prompts", f"{found.groups:,} have more than one price, in {found.rows:,} rows"),
+            ("found", f"{how_many(found.groups, 'prompt')} with more than one price, in {found.rows:,} rows"),
             (
                 "highest minus lowest",
                 f"${found.mean_difference:,.2f} on average, ${found.largest_difference:,.2f} at most",
             ),
             ("error floor", f"${found.mean_absolute_error:,.2f} on these rows: no model errs by less on average there"),
-            ("over all rows", f"${of_all:,.2f} of the mean error are due to them"),
+            ("over all rows", f"${of_all:,.2f} of a model's mean error, at least, come from them"),
         ]
     )
     shown = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from job.report.items.pictures import items_per_category, price_histogram
-from job.report.items.words import MINUS, of_width, share, words
+from job.report.items.words import MINUS, how_many, of_width, share, words
 from job.report.page.parts import Bar, Bars, Histogram, Segment, Table
 from job.report.sets.figures import DUPLICATES, DuplicateFigures, SetFigures, StageFigures
 from job.selection.decision import REMOVED, SPLITS
@@ -102,8 +102,8 @@ def groups(figures: DuplicateFigures) -> Bars:
         for name, count in shown
     ]
     return Bars(
-        title=f"{figures.groups:,} groups of the same, of which one item each was kept",
-        spoken=f"Groups of duplicates by size. {', '.join(f'{bar.name}: {bar.number} groups' for bar in bars)}.",
+        title=f"{how_many(figures.groups, 'group')} of the same, of which one item each was kept",
+        spoken=f"Groups of duplicates by size. {', '.join(f'{bar.name}: {bar.number}' for bar in bars)}.",
         bars=bars,
         table=Table(
             head=["size of a group", "groups"], rows=[[f"{size:,}", f"{figures.by_size[size]:,}"] for size in sizes]
