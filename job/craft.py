@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from job.cluster.machine import begun_by
+from job.cluster.machine import begun_by, versions
 from job.cluster.ray_folder import end_orphaned_rays
 from job.config.addresses import located
 from job.config.craft import CraftConfig
@@ -32,7 +32,7 @@ from job.gather.working import working
 from job.output.folder import CARD, MANIFEST, PLAN, OutputFolder
 from job.output.lock.ownership import check_owner, sole_owner
 from job.output.noting import no_trace_of_mistakes, noted
-from job.output.training_set.card import set_card
+from job.output.training_set.card import set_cards
 from job.output.training_set.decided import Decided, decided_bytes, read_decided
 from job.output.training_set.findings import Findings
 from job.output.training_set.plan import DECISION, SetIdentity, SetPlan, SetRecord
@@ -231,6 +231,8 @@ def _decided(
         warnings=[*job.items.warnings, *verdict.remarks],
         mix=verdict.mix,
         as_published=verdict.as_published,
+        program=versions().get("item-curator", ""),
+        origin=job.items.origin,
     )
     if fresh and planned is not None:  # this late, since until here anything could be wrong with the new set
         job.output.remove_planned(planned)
@@ -279,7 +281,7 @@ def _finished(job: _Job, plan: SetPlan, new_shards: int, workers: Workers) -> Se
         )
     manifest = complete_set(plan, records, _found(job, plan, workers))
     was_complete = not new_shards and job.output.set_manifest() == manifest
-    job.output.write(CARD, set_card(manifest))
+    job.output.write(CARD, set_cards(plan, manifest)[0])
     job.output.write_json(MANIFEST, manifest)
     return SetOutcome(manifest=manifest, plan=plan, new_shards=new_shards, was_complete=was_complete)
 

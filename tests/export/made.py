@@ -22,7 +22,7 @@ from job.gather.set_rows import RowIndex, SetRows, narrow
 from job.output.folder import CARD, MANIFEST, PLAN, OutputFolder
 from job.output.section import record_name
 from job.output.shard import parquet_bytes
-from job.output.training_set.card import set_card
+from job.output.training_set.card import set_cards
 from job.output.training_set.decided import Decided, decided_bytes, kept_ids
 from job.output.training_set.findings import Findings
 from job.output.training_set.plan import DECISION, SetPlan, SetRecord
@@ -118,6 +118,8 @@ def make_set(
         stages={name: dict(figures) for name, figures in decision.stages.items()},
         decision_sha256=hashlib.sha256(content).hexdigest(),
         warnings=[],
+        program="0.1.0",
+        origin=opened.origin,
     )
     output.mkdir()
     folder = OutputFolder(output)
@@ -158,7 +160,7 @@ def make_set(
             records[part.name].append(record)
     found = _found(folder, plan, config.near_threshold) if with_findings else msgspec.UNSET
     manifest = complete_set(plan, records, found)
-    folder.write(CARD, set_card(manifest))
+    folder.write(CARD, set_cards(plan, manifest)[0])
     folder.write_json(MANIFEST, manifest)
     return output
 
