@@ -198,7 +198,7 @@ def _conflicts(figures: SetFigures) -> Iterator[Part]:
     of_all = found.mean_absolute_error * found.rows / figures.num_rows
     yield Facts(
         facts=[
-            ("found", f"{how_many(found.groups, 'group')} of equal prompts with different prices, {found.rows:,} rows in all"),
+            ("found", f"{how_many(found.groups, 'group')} of equal prompts with different prices, {found.rows:,} rows"),
             (
                 "highest minus lowest",
                 f"${found.mean_difference:,.2f} on average, ${found.largest_difference:,.2f} at most",

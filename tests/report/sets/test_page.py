@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from job.output.training_set.finished import open_finished
@@ -30,6 +31,10 @@ def figures_in(root: Path) -> SetFigures:
 @pytest.fixture
 def figures(tmp_path: Path) -> SetFigures:
     return figures_in(made_set(tmp_path))
+
+
+def tally(*cents: int) -> Tally:
+    return Tally.of(np.array(cents, np.int64))
 
 
 def parts(page: Page, kind: Any) -> list[Any]:
@@ -82,16 +87,14 @@ def test_each_stage_has_its_prices_and_a_stage_that_took_nothing_is_left_out(fig
 
 def test_the_error_of_always_guessing_the_mean_of_train() -> None:
     prices = {"train": [100_00, 200_00], "validation": [1_00], "test": [190_00, 189_99, 124_99, 125_00, 187_50, 0]}
-    found = guess_figures({name: Tally.of(each) for name, each in prices.items()})  # pyright: ignore[reportArgumentType]
+    found = guess_figures({name: tally(*each) for name, each in prices.items()})
     assert found is not None
     assert (found.split, found.guess, found.num) == ("test", 150.0, 6)
     assert found.error == pytest.approx((40 + 39.99 + 25.01 + 25 + 37.5 + 150) / 6, abs=1e-12)
     assert found.hits == 4  # $190 is off by exactly $40, and by more than 20%
     logs = [math.log(1 + each / 100) - math.log(151) for each in prices["test"]]
     assert found.rmsle == pytest.approx(math.sqrt(sum(each**2 for each in logs) / 6), abs=1e-12)
-    dear = guess_figures(
-        {"train": Tally.of([900_00]), "test": Tally.of([1100_00, 700_00, 750_01])} | {"validation": Tally()}
-    )  # pyright: ignore[reportArgumentType]
+    dear = guess_figures({"train": tally(900_00), "validation": tally(), "test": tally(1100_00, 700_00, 750_01)})
     assert dear is not None
     assert dear.hits == 2  # off by 18.2% and by just under 20%; 28.6% is none
 
