@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from job.cluster.machine import begun_by
+from job.cluster.machine import begun_by, versions
 from job.cluster.ray_folder import end_orphaned_rays
 from job.config.addresses import located
 from job.config.craft import CraftConfig
@@ -32,12 +32,13 @@ from job.gather.working import working
 from job.output.folder import CARD, MANIFEST, PLAN, OutputFolder
 from job.output.lock.ownership import check_owner, sole_owner
 from job.output.noting import no_trace_of_mistakes, noted
-from job.output.training_set.card import set_card
+from job.output.training_set.card import set_cards
 from job.output.training_set.decided import Decided, decided_bytes, read_decided
 from job.output.training_set.findings import Findings
 from job.output.training_set.plan import DECISION, SetIdentity, SetPlan, SetRecord
 from job.output.training_set.totals import SetManifest, complete_set
 from job.progress.steps import steps
+from job.report.of_set import report_again, report_finished_set
 from job.selection.decision import Decision
 from job.storage.patience import outages_said
 
@@ -103,6 +104,7 @@ def craft_set(
         end_orphaned_rays()
         job, before = _checked(config, fresh=fresh, quiet=quiet, say=say)
         if before is not None and (outcome := _complete_already(job, before)):
+            report_again(job.output, before, say)
             return outcome
         with no_trace_of_mistakes(job.output), sole_owner(job.output, say) as owner:
             planned = job.output.set_plan()  # again, now that nobody else can change it
@@ -114,7 +116,9 @@ def craft_set(
                 plan, decided = _decided(job, planned, before, workers, fresh=fresh)
                 new_shards = _moved(job, plan, decided, owner.run_id, workers)
                 check_owner(job.output, owner.run_id)
-                return _finished(job, plan, new_shards, workers)
+                outcome = _finished(job, plan, new_shards, workers)
+            report_finished_set(job.output, plan, say)
+            return outcome
 
 
 def set_prospect(
@@ -227,6 +231,8 @@ def _decided(
         warnings=[*job.items.warnings, *verdict.remarks],
         mix=verdict.mix,
         as_published=verdict.as_published,
+        program=versions().get("item-curator", ""),
+        origin=job.items.origin,
     )
     if fresh and planned is not None:  # this late, since until here anything could be wrong with the new set
         job.output.remove_planned(planned)
@@ -275,7 +281,7 @@ def _finished(job: _Job, plan: SetPlan, new_shards: int, workers: Workers) -> Se
         )
     manifest = complete_set(plan, records, _found(job, plan, workers))
     was_complete = not new_shards and job.output.set_manifest() == manifest
-    job.output.write(CARD, set_card(manifest))
+    job.output.write(CARD, set_cards(plan, manifest)[0])
     job.output.write_json(MANIFEST, manifest)
     return SetOutcome(manifest=manifest, plan=plan, new_shards=new_shards, was_complete=was_complete)
 

@@ -44,11 +44,15 @@ def report(out: OutputArgument) -> None:
     """Make a page to look at: the funnel, prices, lengths, why rows were dropped.
 
     Count all items, and write OUT/report.html, which needs no network, and
-    the same numbers as OUT/report.json.
+    the same numbers as OUT/report.json. Of a training set: each stage,
+    duplicates, leaks, label conflicts, and the error that a model must beat.
     """
+    from job.output.folder import open_any
+    from job.output.training_set.plan import SetPlan
     from job.report.make import make_report
 
-    print_line(f"to look at the items, open {make_report(out, print_notice)}")
+    what = "training set" if isinstance(open_any(out)[1], SetPlan) else "items"
+    print_line(f"to look at the {what}, open {make_report(out, print_notice)}")
 
 
 def status(

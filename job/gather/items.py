@@ -13,9 +13,11 @@ from job.config.command import run_command
 from job.errors import CurateError, UsageError, printable, quoted
 from job.gather.exchange import GROUPS
 from job.output.folder import OutputFolder, open_output
+from job.output.full_card import commands
 from job.output.records import Plan
 from job.output.shard import table_in
 from job.output.totals import Manifest
+from job.output.training_set.plan import Origin
 from job.recipe.protocol import RecipeDescription
 from job.recipe.training import text_columns, texts, why_no_examples
 
@@ -49,6 +51,8 @@ class Items:
     """Those that have items."""
     warnings: tuple[str, ...]
     """What a user of them should know: that they are not all, say."""
+    origin: Origin
+    """Where they come from, for others."""
 
     @property
     def count(self) -> int:
@@ -135,6 +139,11 @@ def open_items(root: str) -> Items:
         digests=tuple(_digest(manifest, name) for name in names),
         shards=tuple(shards),
         warnings=tuple(_warnings(manifest)),
+        origin=Origin(
+            content_digest=manifest.content_digest,
+            sources={name: plan.categories[name].identity.repository for name in names if name in plan.categories},
+            commands=list(commands(plan, "ITEMS")),
+        ),
     )
 
 

@@ -6,19 +6,25 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import msgspec
+
 from job.errors import CurateError, UsageError, quoted
-from job.output.folder import OutputFolder, open_output
+from job.output.folder import OutputFolder, open_any
 from job.output.lock.ownership import sole_owner
 from job.output.records import Plan, Record
 from job.output.report_files import FIGURES, PAGE, check_replaceable, digest_in, sealed_page
 from job.output.sealed import intact
 from job.output.totals import Manifest
+from job.output.training_set.plan import SetPlan
 from job.report.figures.pairs import PairSums
 from job.report.items.count import Columns, Counts, Shard
 from job.report.items.figures import ItemsFigures, items_figures, shards_of
 from job.report.items.gather import counts_by_ray, counts_here
 from job.report.items.page import items_page
+from job.report.page.parts import Page
 from job.report.page.render import html
+from job.report.sets.gather import figures_of_set
+from job.report.sets.page import set_page
 
 _Count = Callable[[OutputFolder, Sequence[Shard], Columns], tuple[Counts, PairSums]]
 """How shards are counted."""
@@ -39,18 +45,45 @@ def make_report(root: Path | str, say: Callable[[str], None]) -> str:
         RefusedError: when a run is working on it, or a file of the report's name is somebody else's.
         CurateError: when a shard cannot be read.
     """
-    output, _ = open_output(root)
+    output, plan = open_any(root)
     if isinstance(output.root, Path):  # tasks have another working directory
         output = OutputFolder(output.root.absolute())
     with sole_owner(output, say):
         check_replaceable(output)
         try:
-            figures = _figures(output, functools.partial(counts_by_ray, say=say))
-            output.write(PAGE, sealed_page(html(items_page(figures))))
-            output.write_json(FIGURES, figures)
+            if isinstance(plan, SetPlan):
+                write_set_report(output, plan)
+            else:
+                figures = _figures(output, functools.partial(counts_by_ray, say=say))
+                _write(output, items_page(figures), figures)
         finally:
             output.clear_temporary()
     return output.where(PAGE)
+
+
+def write_set_report(output: OutputFolder, plan: SetPlan) -> None:
+    """Writes the report of a complete training set. The caller owns the folder.
+
+    Args:
+        output: its folder.
+        plan: its plan.
+
+    Raises:
+        UsageError: when it is not complete.
+        RefusedError: when a file of the report's name is somebody else's.
+        CurateError: when a shard cannot be read.
+    """
+    check_replaceable(output)
+    manifest = output.set_manifest()
+    if manifest is None:
+        raise _incomplete(output)
+    figures = figures_of_set(output, plan, manifest)
+    _write(output, set_page(figures), figures)
+
+
+def _write(output: OutputFolder, page: Page, figures: msgspec.Struct) -> None:
+    output.write(PAGE, sealed_page(html(page)))
+    output.write_json(FIGURES, figures)
 
 
 def reported_figures(output: OutputFolder) -> ItemsFigures | None:
@@ -100,13 +133,17 @@ def _complete(output: OutputFolder) -> tuple[Plan, Manifest, Mapping[str, Sequen
     plan, manifest = output.plan(), output.manifest()
     records = {} if plan is None else {name: output.records(each) for name, each in plan.categories.items()}
     if plan is None or manifest is None:
-        raise UsageError(
-            f"{output.root} is not complete, so it has no report yet\n"
-            f"to go on, run the same command again; how far it is: curate status {quoted(output.root)}"
-        )
+        raise _incomplete(output)
     if any(len(records[name]) < len(each.partitions) for name, each in plan.categories.items()):
         raise CurateError(
             f"{output.root} is not intact, so it has no report\n"
             f"to see what is wrong: curate verify {quoted(output.root)}"
         )
     return plan, manifest, records
+
+
+def _incomplete(output: OutputFolder) -> UsageError:
+    return UsageError(
+        f"{output.root} is not complete, so it has no report yet\n"
+        f"to go on, run the same command again; how far it is: curate status {quoted(output.root)}"
+    )

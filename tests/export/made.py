@@ -13,15 +13,18 @@ import pyarrow as pa
 
 from job.config.craft import CraftConfig
 from job.gather.checks import identity_of
+from job.gather.findings import findings
 from job.gather.index import Wanted, _Filled, _indexed  # pyright: ignore[reportPrivateUsage]
 from job.gather.items import open_items
 from job.gather.move import part_and_row
 from job.gather.parcels import Fates, pack, unpack
+from job.gather.set_rows import RowIndex, SetRows, narrow
 from job.output.folder import CARD, MANIFEST, PLAN, OutputFolder
 from job.output.section import record_name
 from job.output.shard import parquet_bytes
-from job.output.training_set.card import set_card
+from job.output.training_set.card import set_cards
 from job.output.training_set.decided import Decided, decided_bytes, kept_ids
+from job.output.training_set.findings import Findings
 from job.output.training_set.plan import DECISION, SetPlan, SetRecord
 from job.output.training_set.shard import ordered_digest, removed_schema, set_schema
 from job.output.training_set.totals import complete_set
@@ -74,13 +77,21 @@ def make_items(folder: Path, recipe: str, rows: Mapping[str, Sequence[Mapping[st
     return made.close()
 
 
-def make_set(items: Path, output: Path, *, near: Sequence[tuple[int, int, float]] = (), **settings: Any) -> Path:
+def make_set(
+    items: Path,
+    output: Path,
+    *,
+    near: Sequence[tuple[int, int, float]] = (),
+    with_findings: bool = False,
+    **settings: Any,
+) -> Path:
     """Writes a training set.
 
     Args:
         items: the items.
         output: its folder.
         near: near duplicates: two places and their similarity.
+        with_findings: whether leaks and label conflicts are looked for.
         settings: of the config.
     """
     config = CraftConfig.model_validate({"items": str(items), "output": str(output), **settings})
@@ -107,6 +118,8 @@ def make_set(items: Path, output: Path, *, near: Sequence[tuple[int, int, float]
         stages={name: dict(figures) for name, figures in decision.stages.items()},
         decision_sha256=hashlib.sha256(content).hexdigest(),
         warnings=[],
+        program="0.1.0",
+        origin=opened.origin,
     )
     output.mkdir()
     folder = OutputFolder(output)
@@ -145,10 +158,25 @@ def make_set(items: Path, output: Path, *, near: Sequence[tuple[int, int, float]
             )
             folder.write_json(record_name(part.name, number), record)
             records[part.name].append(record)
-    manifest = complete_set(plan, records, msgspec.UNSET)
-    folder.write(CARD, set_card(manifest))
+    found = _found(folder, plan, config.near_threshold) if with_findings else msgspec.UNSET
+    manifest = complete_set(plan, records, found)
+    folder.write(CARD, set_cards(plan, manifest)[0])
     folder.write_json(MANIFEST, manifest)
     return output
+
+
+def _found(folder: OutputFolder, plan: SetPlan, near_threshold: float) -> Findings:
+    rows = SetRows.of_plan(folder, plan)
+    table = pa.concat_tables([narrow(rows, shard, None) for shard in rows.shards])
+    columns: dict[str, Any] = dict.fromkeys(("title", "id", "price", "bands"))
+    for name in table.column_names:
+        values = table[name].combine_chunks()
+        if pa.types.is_fixed_size_list(values.type):
+            columns[name] = values.flatten().to_numpy().reshape(-1, 2)
+        else:
+            columns[name] = values.to_numpy(zero_copy_only=False)
+    del columns["place"]
+    return findings(rows, RowIndex(**columns), near=None, near_threshold=near_threshold, mix=plan.mix)
 
 
 def rows_of(training_set: Path, split: str) -> list[dict[str, Any]]:

@@ -10,11 +10,15 @@ import pytest
 
 from job.output.folder import OutputFolder
 from job.output.report_files import sealed_page
+from job.output.training_set.finished import open_finished
 from job.report.items.page import items_page
 from job.report.make import figures_of
+from job.report.page.parts import Page
 from job.report.page.render import html
+from job.report.sets.gather import figures_of_set
+from job.report.sets.page import set_page
 from tests.report.browser import Browser, started_browser
-from tests.report.made import made_output
+from tests.report.made import PRESET, made_output, made_set
 
 pytestmark = pytest.mark.seconds
 
@@ -27,13 +31,21 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         yield started
 
 
-def page_of(output: OutputFolder) -> Path:
-    """Writes the page of an output beside it, counted in this process."""
-    figures = figures_of(output, lambda _: None, in_process_items=10**6)
-    page = Path(str(output.root)) / "report.html"
-    page.write_bytes(sealed_page(html(items_page(figures))))
+def written(root: Path, shown: Page) -> Path:
+    page = root / "report.html"
+    page.write_bytes(sealed_page(html(shown)))
     assert page.stat().st_size < MAX_BYTES
     return page
+
+
+def page_of(output: OutputFolder) -> Path:
+    """Writes the page of an output beside it, counted in this process."""
+    return written(Path(str(output.root)), items_page(figures_of(output, lambda _: None, in_process_items=10**6)))
+
+
+def page_of_set(root: Path) -> Path:
+    """Writes the page of a training set beside it."""
+    return written(root, set_page(figures_of_set(*open_finished(root))))
 
 
 @pytest.fixture(scope="module")
@@ -41,14 +53,24 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return page_of(made_output(tmp_path_factory.mktemp("made") / "out"))
 
 
+@pytest.fixture(scope="module")
+def pages_of_sets(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The pages of two sets: one has near duplicates, the rows of the other leak."""
+    roots = tmp_path_factory.mktemp("near"), tmp_path_factory.mktemp("leaks")
+    return [page_of_set(made_set(roots[0])), page_of_set(made_set(roots[1], **PRESET))]
+
+
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [375, 1280])
 def test_nothing_is_said_or_asked_for_and_nothing_sticks_out(
-    browser: Browser, page: Path, width: int, dark: bool
+    browser: Browser, page: Path, pages_of_sets: list[Path], width: int, dark: bool
 ) -> None:
-    seen = browser.look(page, width, dark=dark)
-    assert (seen.messages, seen.requests, seen.overflowing, seen.width) == ([], [], [], width)
-    assert seen.title == "Made <items>"
+    titles: list[str] = []
+    for each in (page, *pages_of_sets):
+        seen = browser.look(each, width, dark=dark)
+        assert (seen.messages, seen.requests, seen.overflowing, seen.width) == ([], [], [], width)
+        titles.append(seen.title)
+    assert titles == ["Made <items>", *2 * ["Training set: Price prompts"]]
 
 
 def test_what_stands_in_a_listing_is_shown_as_it_is(browser: Browser, page: Path) -> None:

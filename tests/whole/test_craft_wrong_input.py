@@ -306,7 +306,7 @@ def test_fresh_removes_what_the_plan_names_and_nothing_else(
     )
     assert whole.exit_code == 0, whole.err
     assert set(tree(output)) == {
-        *("README.md", "_decision.parquet", "_run.json", "manifest.json", "plan.json"),
+        *("README.md", "_decision.parquet", "_run.json", "manifest.json", "plan.json", "report.html", "report.json"),
         *("_partitions/removed/00000.json", "_partitions/train/00000.json"),
         *("_removed/removed-00000-of-00001.parquet", "data/train-00000-of-00001.parquet"),
         *("mine.txt", "data/mine.parquet", "_removed/mine.txt"),

@@ -1,4 +1,7 @@
-"""The data set card of a training set. `load_dataset(SET)` reads from it which files hold which split."""
+"""The data set card of a training set. `load_dataset(SET)` reads from it which files hold which split.
+
+`set_card` is the form of sets that earlier programs began; see `full_card.py` for the one of today.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,15 @@ from msgspec import UNSET
 
 from job.output.card import plain
 from job.output.training_set.findings import finding_lines
+from job.output.training_set.full_card import full_set_card
+from job.output.training_set.plan import SetPlan
 from job.output.training_set.totals import SetManifest
+
+
+def set_cards(plan: SetPlan, manifest: SetManifest) -> list[bytes]:
+    """Returns the cards that a set may have: first the one that a run writes, then that of earlier programs."""
+    older = [set_card(manifest)]
+    return older if plan.origin is UNSET else [full_set_card(plan, manifest, plan.origin), *older]
 
 
 def set_card(manifest: SetManifest) -> bytes:

@@ -7,10 +7,12 @@ import json
 from typing import Any, Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from job.recipe.protocol import RecipeDescription
 from job.selection.decision import REMOVED, SPLITS
 from job.selection.mix import Mix
+from job.source.files import Repository
 
 SET_VERSION = 3
 """Version of the files' format. Outputs of items have another one, so that programs that know only these say so."""
@@ -41,6 +43,17 @@ class SetIdentity(msgspec.Struct, frozen=True, kw_only=True):
         """SHA-256 in hexadecimal."""
         built = msgspec.to_builtins(self) | {"order": list(self.items)}
         return hashlib.sha256(json.dumps(built, sort_keys=True).encode("ascii")).hexdigest()
+
+
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the items of a set come from, as others may know it: no path is in it."""
+
+    content_digest: str
+    """Of all items."""
+    sources: dict[str, Repository | None]
+    """Where the rows of each category come from; None for files of the user's own."""
+    commands: list[str]
+    """What makes the items again. `ITEMS` stands for their folder, and `SOURCE` for files of the user's own."""
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,6 +111,10 @@ class SetPlan(msgspec.Struct, frozen=True, kw_only=True):
     """Shares of the sample and of each split, as they were decided."""
     as_published: bool = False
     """Whether settings and items are those with which a course has published figures, so that they are compared."""
+    program: str | UnsetType = UNSET
+    """Version of the program that began the set. A set without it has a card of the older form."""
+    origin: Origin | UnsetType = UNSET
+    """Where the items come from; unset in the same sets."""
     version: int = SET_VERSION
 
     @property

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from job.output.folder import CARD, MANIFEST, OutputFolder
 from job.output.sealed import sealed
 from job.output.shard import is_same_schema, table_in
-from job.output.training_set.card import set_card
+from job.output.training_set.card import set_cards
 from job.output.training_set.decided import read_decided
 from job.output.training_set.plan import DECISION, Part, SetPlan, SetRecord
 from job.output.training_set.shard import ordered_digest, removed_schema, set_schema
@@ -63,8 +63,8 @@ class SetChecks:
             manifest = complete_set(plan, self._records, found.findings)
         except RuntimeError:
             return  # it was said already
-        for name, expected in ((MANIFEST, sealed(manifest)), (CARD, set_card(manifest))):
-            if self._output.store.read(name) != expected:
+        for name, expected in ((MANIFEST, [sealed(manifest)]), (CARD, set_cards(plan, manifest))):
+            if self._output.store.read(name) not in expected:
                 yield f"{name}: damaged, or its totals are not those of the records"
 
     def content_digest(self) -> str | None:

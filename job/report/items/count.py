@@ -6,20 +6,16 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from job.errors import CurateError, quoted
 from job.output.folder import OutputFolder
 from job.recipe.protocol import RecipeDescription, arrow_type
 from job.report.figures.pairs import PairSums, Ranks, Sample
 from job.report.figures.tally import CENTS, Numbers, Tally, is_countable, whole_numbers
-from job.source.bucket_file import BucketFile
-from job.source.location import LocalFile
+from job.report.shards import damaged, tables
 
-_ROWS_AT_ONCE = 1 << 16
 _DIGITS = re.compile(r"[0-9]+")
 
 
@@ -115,19 +111,19 @@ def count_shards(output: OutputFolder, shards: Sequence[Shard], columns: Columns
 def _counted(output: OutputFolder, shard: Shard, columns: Columns) -> Iterator[Counts]:
     if shard.rejects is not None:
         causes = Counter[str]()
-        for table in _tables(output, shard.rejects, shard.rejects_bytes, ["cause"]):
+        for table in tables(output, shard.rejects, shard.rejects_bytes, ["cause"]):
             causes.update(_DIGITS.sub("N", cause) for cause in table["cause"].to_pylist())
         yield Counts(causes=causes)
     if not columns.names or not shard.num_items:
         return
     place = shard.first_item
-    for table in _tables(output, shard.path, shard.size_bytes, columns.names):
+    for table in tables(output, shard.path, shard.size_bytes, columns.names):
         rows = table.num_rows
         places = np.arange(place, place + rows, dtype=np.uint64)
         place += rows
         yield _of_table(table, shard.category, columns, places)
     if place - shard.first_item != shard.num_items:
-        raise _damaged(output, shard.path, "it has not as many items as its record says")
+        raise damaged(output, shard.path, "it has not as many items as its record says")
 
 
 def _of_table(table: pa.Table, category: str, columns: Columns, places: np.ndarray) -> Counts:
@@ -169,29 +165,9 @@ def sum_ranks(
     for shard in shards:
         if not shard.num_items:
             continue
-        for table in _tables(output, shard.path, shard.size_bytes, columns.names):
+        for table in tables(output, shard.path, shard.size_bytes, columns.names):
             prices, priced = whole_numbers(table[str(columns.price)], CENTS)
             lengths, measured = whole_numbers(table[str(columns.length)])
             has_both = priced & measured
             sums.append(PairSums.of(price_ranks(prices[has_both]), length_ranks(lengths[has_both])))
     return PairSums.sum(sums)
-
-
-def _tables(output: OutputFolder, name: str, size_bytes: int, columns: Sequence[str]) -> Iterator[pa.Table]:
-    """Yields some columns of a Parquet file of an output, some rows at a time. No other bytes of it are read."""
-    where = output.where(name)
-    location = (
-        LocalFile(Path(where)) if isinstance(output.root, Path) else BucketFile(address=where, size_bytes=size_bytes)
-    )
-    try:
-        with location.open_parquet() as file:
-            for batch in file.iter_batches(_ROWS_AT_ONCE, columns=list(columns), use_threads=False):
-                yield pa.Table.from_batches([batch])
-    except (OSError, pa.ArrowException) as error:
-        raise _damaged(output, name, str(error)) from None
-
-
-def _damaged(output: OutputFolder, name: str, why: str) -> CurateError:
-    return CurateError(
-        f"cannot be read: {output.where(name)}: {why}\nto see what else is wrong: curate verify {quoted(output.root)}"
-    )

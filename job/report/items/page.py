@@ -124,7 +124,7 @@ def _malformed(figures: ItemsFigures) -> Iterator[Part]:
 
 def _categories(figures: ItemsFigures) -> Iterator[Part]:
     if len(figures.categories) > 1:
-        yield pictures.items_per_category(figures.categories)
+        yield pictures.items_per_category({name: each.num_items for name, each in figures.categories.items()})
     prices = {
         name: each.prices for name, each in figures.categories.items() if each.prices is not None and each.prices.num
     }

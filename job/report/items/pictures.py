@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from job.recipe.verdicts import KEPT, MALFORMED
 from job.report.figures.column import ColumnFigures
 from job.report.figures.tally import CENTS
-from job.report.items.figures import CategoryFigures, ItemsFigures, PairFigures
+from job.report.items.figures import ItemsFigures, PairFigures
 from job.report.items.words import MINUS, dollars, of_width, share, short, words
 from job.report.page.parts import Bar, Bars, Column, Histogram, Scatter, Segment, Table, Tick
 
@@ -162,18 +162,18 @@ def _histogram(
     )
 
 
-def items_per_category(categories: Mapping[str, CategoryFigures]) -> Bars:
+def items_per_category(categories: Mapping[str, int]) -> Bars:
     """Returns how many items each category has."""
-    total = sum(each.num_items for each in categories.values())
-    most = max([each.num_items for each in categories.values()], default=0)
+    total = sum(categories.values())
+    most = max(categories.values(), default=0)
     bars = [
         Bar(
             name=words(name),
-            number=f"{each.num_items:,}",
-            more=share(each.num_items, total),
-            segments=[Segment(start=0, width=of_width(each.num_items, most), color="main")],
+            number=f"{count:,}",
+            more=share(count, total),
+            segments=[Segment(start=0, width=of_width(count, most), color="main")],
         )
-        for name, each in categories.items()
+        for name, count in categories.items()
     ]
     return Bars(
         title="Items per category",

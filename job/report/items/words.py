@@ -38,3 +38,8 @@ def share(part: int, whole: int) -> str:
 def of_width(part: float, whole: float) -> float:
     """Returns a part in percent of a width, rounded so that a page stays small."""
     return round(100 * part / whole, 2) if whole else 0.0
+
+
+def how_many(count: int, noun: str) -> str:
+    """Writes a number with what it counts: `1 group`, `2,000 groups`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -155,7 +155,37 @@ class Numbers:
     table: Table
 
 
-Part = Bars | Histogram | Scatter | Examples | Facts | Numbers
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Words:
+    """A run of words."""
+
+    text: str
+    is_marked: bool = False
+    """Whether the other text has others in this place."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Side:
+    """One of two texts beside one another."""
+
+    heading: str
+    name: str
+    about: str
+    words: Sequence[Words]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Beside:
+    """Two texts beside one another, with their differences marked. On a narrow screen one is below the other."""
+
+    kind: ClassVar = "beside"
+    title: str
+    sides: tuple[Side, Side]
+    note: str
+    """Says the differences in words, which marks do not say to all readers."""
+
+
+Part = Bars | Histogram | Scatter | Examples | Facts | Numbers | Beside
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,0 +1,1 @@
+"""The report of a training set: counts its shards, reads a few rows as examples, and puts figures and page together."""
