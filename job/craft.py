@@ -234,6 +234,8 @@ def _decided(
         program=versions().get("item-curator", ""),
         origin=job.items.origin,
     )
+    if before is not None and plan.decision_sha256 != before.decision_sha256:
+        job.output.remove_planned(before)  # what was written by another decision does not fit this one
     if fresh and planned is not None:  # this late, since until here anything could be wrong with the new set
         job.output.remove_planned(planned)
     job.output.store.remove([MANIFEST])

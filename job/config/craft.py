@@ -34,10 +34,11 @@ class SampleConfig(Section, frozen=True):
     whole_from: Annotated[int, Field(ge=0)] | None = None
     """The slot cap applies below this dollar, and dollars from here on are drawn whole; null caps all."""
     category_weights: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(default_factory=dict)
-    """Weights by category, such as {Automotive: 0.05}; an item with twice the weight is drawn about twice as often."""
+    """Weights by category, such as {Automotive: 0.05}: an item with twice the weight is drawn about twice as often.
+    They take the place of those that a preset has."""
     other_weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
     """Weight of the other categories."""
-    price_power: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    price_power: Annotated[float, Field(ge=0, le=1e15)] | None = None
     """Weigh items by their price too: by its place between the lowest (0) and the highest (1), to this power."""
 
 
@@ -128,8 +129,8 @@ class CraftConfig(Section, frozen=True):
     """Another seed draws another sample and other splits."""
     deduplicate: Names = DUPLICATE_KINDS
     """Kinds of duplicates of which one item is kept: the same id, title or text, and nearly the same text."""
-    near_threshold: Annotated[float, Field(gt=0, le=1)] = 0.8
-    """Jaccard similarity from which two texts are nearly the same."""
+    near_threshold: Annotated[float, Field(ge=0.1, le=1)] = 0.8
+    """Jaccard similarity from which two texts are nearly the same, from 0.1 to 1."""
     sample: SampleConfig = SampleConfig()
     """Which of the items that remain are drawn."""
     splits: SplitsConfig = SplitsConfig()
@@ -160,6 +161,13 @@ class CraftConfig(Section, frozen=True):
             section: filled[section] if isinstance(given.get(section, {}), dict) else given[section]
             for section in ("sample", "splits")
         }
+
+    @pydantic.model_validator(mode="after")
+    def _rows(self) -> CraftConfig:
+        shares = [name for name, amount in self.splits.amounts.items() if isinstance(amount, float)]
+        if self.preset is not None and shares:
+            raise ValueError(f"splits.{shares[0]}: {self.preset} divides by rows: give a whole number, or `rest`")
+        return self
 
     @pydantic.field_validator("deduplicate")
     @classmethod
@@ -203,12 +211,6 @@ def _check_places(preset: str, given: Mapping[str, Any], filled: Mapping[str, An
             raise ValueError(f"sample.{key}: the method of {preset} has no place for it")
         if is_undrawn and field is not None and key in filled["sample"] and value != filled["sample"][key]:
             raise ValueError(f"sample.{key}: the small form of {preset} takes all items of Appliances, and draws none")
-    splits = given.get("splits")
-    for name, amount in (splits if isinstance(splits, dict) else {}).items():
-        if isinstance(amount, float):
-            raise ValueError(  # noqa: TRY004 (pydantic passes no other one on)
-                f"splits.{name}: {preset} divides by rows: give a whole number, or `rest`"
-            )
 
 
 SECTIONS: dict[tuple[int | str, ...], type[Section]] = {

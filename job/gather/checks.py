@@ -6,6 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 
 from job.cluster.allowed import allowed_memory
@@ -15,14 +16,17 @@ from job.errors import RefusedError, UsageError
 from job.gather.items import Items
 from job.output.folder import PLAN, OutputFolder
 from job.output.training_set.plan import METHOD_VERSION, SetIdentity, SetPlan
-from job.output.training_set.shard import ID, PRICE, TITLE, shown_columns
+from job.output.training_set.shard import ID, PRICE, TITLE, other_columns, shown_columns
+from job.recipe.protocol import arrow_type
 from job.recipe.registry import current_name
+from job.selection.near import shape
 from job.source.location import LocalFile
 
 _NO_BYTES = ("items", "output", "workers")
 """Keys of the config that change no byte of the set."""
 _BASE_BYTES = 1_000_000_000
 """Bytes of memory that are taken however few items there are: the driver, Ray, and two workers."""
+_MEASURED_THRESHOLD = 0.8
 BYTES_PER_ITEM = {"preset": 120, "default": 300}
 """Bytes of memory for each item at the peak, by the kind of method; see the bench."""
 
@@ -37,6 +41,12 @@ def identity_of(config: CraftConfig, items: Items) -> SetIdentity:
         items=dict(zip(items.categories, items.digests, strict=True)),
         settings=settings,
         columns=dict(items.recipe.columns),
+        recipe={
+            "name": current_name(items.recipe.name),
+            "prompt": items.recipe.prompt,
+            "completion": items.recipe.completion,
+            "roles": msgspec.to_builtins(items.recipe.roles),
+        },
         versions=versions,
     )
 
@@ -54,6 +64,7 @@ def check_fits(config: CraftConfig, items: Items) -> None:
             f"{items.recipe.name}\n"
             f"make these first: curate run --set recipe.name={config.preset} --output DIR, or leave the preset out"
         )
+    _check_types(items)
     mine = shown_columns(items.recipe)
     if taken := [name for name in (ID, TITLE, PRICE) if name in items.recipe.columns and name not in mine]:
         raise UsageError(
@@ -69,6 +80,29 @@ def check_fits(config: CraftConfig, items: Items) -> None:
             raise UsageError(
                 f"sample.{given[0]} needs prices, and the recipe {items.recipe.name} makes items without one\n"
                 f"leave it out: --set sample.{given[0]}=null"
+            )
+
+
+def _check_types(items: Items) -> None:
+    """Raises UsageError when a column with a role has a type that cannot play it."""
+    roles, columns = items.recipe.roles, items.recipe.columns
+    for role, column in (("id", roles.id), ("title", roles.title), ("text", roles.text), ("price", roles.price)):
+        if column is None:
+            continue
+        kind = arrow_type(columns[column])
+        is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind)
+        fits = is_number if role == "price" else pa.types.is_string(kind)
+        if not fits and not (role == "id" and is_number):
+            wanted = "a number" if role == "price" else "text"
+            raise UsageError(
+                f"the {role} of the recipe {items.recipe.name} is its column {column!r}, of the type {kind}, and a "
+                f"training set needs {wanted} there\nchange the column, or its roles, and make the items again"
+            )
+    for name, template in (("prompt", items.recipe.prompt), ("completion", items.recipe.completion)):
+        if template is not None and name in columns and template != f"{{{name}}}":
+            raise UsageError(
+                f"a training set has a column {name!r} of its own, made by the template {template!r}, and so has the "
+                f"recipe {items.recipe.name}\ngive that column another name"
             )
 
 
@@ -154,6 +188,8 @@ def set_changes(before: SetIdentity, now: SetIdentity) -> list[str]:
     for key in {**old, **new}:
         if old.get(key) != new.get(key):
             found.append(f"{key} was {old.get(key)}, is {new.get(key)}")
+    old, new = _flat(before.recipe), _flat(now.recipe)
+    found += [f"the {key} of the recipe" for key in {**old, **new} if old.get(key) != new.get(key)]
     if before.columns != now.columns:
         found.append("the columns of the items")
     for name in {**before.versions, **now.versions}:
@@ -180,6 +216,8 @@ def check_memory(config: CraftConfig, count: int) -> None:
         UsageError: when it does not.
     """
     each = BYTES_PER_ITEM["default" if config.preset is None else "preset"]
+    if config.preset is None:  # a low threshold needs more bands than that figure is for
+        each += 8 * max(0, shape(config.near_threshold)[0] - shape(_MEASURED_THRESHOLD)[0])
     memory = allowed_memory()
     limit = int(memory.amount - _BASE_BYTES) // each
     if count > limit:
@@ -202,4 +240,6 @@ def check_room(output: OutputFolder, items: Items, todo_share: float) -> None:
         UsageError: when it is not.
     """
     size = sum(shard.size_bytes for shard in items.shards)
-    output.store.check_room(int(size * todo_share) + (16 << 20))
+    text = items.recipe.roles.text
+    copies = 2 if text is not None and text in other_columns(items.recipe) else 1  # it stands in the prompt too
+    output.store.check_room(int(size * copies * todo_share) + (16 << 20))

@@ -21,8 +21,8 @@ NearPairs = tuple[np.ndarray, np.ndarray]
 NO_NEAR: NearPairs = (np.empty(0, np.int64), np.empty(0, np.int64))
 _FIRST_LIMIT, _SECOND_LIMIT = 4, 1_000
 """Rows of train that a row is compared with in each bucket, before and after it: of all rows, then of the others."""
-_ROWS_AT_ONCE = 4_000
-"""Rows of which the second candidates are made at once: at most 8 million pairs for each band."""
+_ROWS_AT_ONCE = 300
+"""Rows of which the second candidates are made at once: at most 600,000 pairs for each band."""
 _TRAIN = SPLITS[0]
 
 Show = Callable[[int, int], object]

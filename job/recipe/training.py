@@ -10,6 +10,7 @@ import string
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from job.errors import UsageError
 from job.recipe.course_2024.prompt import PRICE_PREFIX, test_prompt
 from job.recipe.price import whole_dollars
 from job.recipe.protocol import RecipeDescription
@@ -100,8 +101,14 @@ def _filled(template: str, items: pa.Table) -> list[str]:
     columns = _columns_in(template)
     if not columns:
         return [template.format()] * items.num_rows
-    rows = zip(*[items[name].to_pylist() for name in columns], strict=True)
-    return [template.format(**dict(zip(columns, row, strict=True))) for row in rows]
+    values = [items[name].to_pylist() for name in columns]
+    for name, column in zip(columns, values, strict=True):
+        if None in column:
+            raise UsageError(
+                f"the template {template!r} needs {name}, and {column.count(None):,} items of one shard have none\n"
+                "let the recipe drop such rows, or fill them in, and make the items again"
+            )
+    return [template.format(**dict(zip(columns, row, strict=True))) for row in zip(*values, strict=True)]
 
 
 def _columns_in(template: str | None) -> list[str]:

@@ -38,7 +38,9 @@ def remarks(index: Index, config: CraftConfig, decision: Decision) -> list[str]:
             f"nothing is left for any split: of {len(index):,} items, {said}\n"
             "look at what removes them: deduplicate, sample, splits; all keys: curate config --craft"
         )
-    return [*_alike(index, config), *_removed(counts, len(index))]
+    empty = [name for name, amount in config.splits.amounts.items() if amount and not counts[name]]
+    without = [f"{name} has no row: splits.{name} is {config.splits.amounts[name]}" for name in empty]
+    return [*_alike(index, config), *_removed(counts, len(index)), *without]
 
 
 def _alike(index: Index, config: CraftConfig) -> Iterator[str]:

@@ -102,3 +102,9 @@ def test_keys_with_a_place_are_taken(settings: dict[str, Any]) -> None:
 def test_numbers_that_yaml_takes_for_text_are_sizes_of_splits() -> None:
     splits = load_craft_config(None, {"items": "x", "splits.test": "1e-2", "splits.validation": "1e3"}).splits
     assert (splits.train, splits.validation, splits.test) == ("rest", 1000, 0.01)
+
+
+@pytest.mark.parametrize("share", ["5e-1", 0.5])
+def test_a_preset_divides_by_rows_alone(share: object) -> None:
+    with pytest.raises(UsageError, match=r"splits\.validation: course-2025 divides by rows"):
+        load_craft_config(None, {"items": "x", "preset": "course-2025", "splits.validation": share})

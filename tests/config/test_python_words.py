@@ -14,7 +14,7 @@ from job.cli.app import app
 from job.config.python_words import COMMANDS, in_python
 
 PACKAGE = Path(job.__file__).parent
-FOR_COMMANDS = {"cli", "bench", "show/", "signals.py", "__main__.py", "cluster/submit", "cluster/local"}
+FOR_COMMANDS = {"cli", "bench", "publish", "show/", "signals.py", "__main__.py", "cluster/submit", "cluster/local"}
 """What Python cannot reach."""
 OTHER_PROGRAMS = {"--shm-size", "--ulimit", "--pids-limit", "--profile", "--row", "--install", "--block", "--head"}
 """Options of programs such as docker, and those of `curate submit` and `curate try` in their own messages."""

@@ -17,7 +17,7 @@ from job.selection.leaks import Leaks
 from job.show.training_set import set_lines
 
 RECIPE = RecipeDescription(name="course-2024", version=1, reasons=(), columns={})
-IDENTITY = SetIdentity(items={}, settings={}, columns={}, versions={})
+IDENTITY = SetIdentity(items={}, settings={}, columns={}, recipe={}, versions={})
 STAGES: dict[str, dict[str, int | float]] = {
     "items": {"items": 28_625, "mean_price": 59.704, "lowest_price": 0.5},
     "without_duplicate_id": {"items": 28_625, "mean_price": 59.704, "lowest_price": 0.5},

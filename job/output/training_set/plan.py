@@ -35,6 +35,8 @@ class SetIdentity(msgspec.Struct, frozen=True, kw_only=True):
     """The config, without what changes no byte."""
     columns: dict[str, str]
     """Columns of the items."""
+    recipe: dict[str, Any]
+    """What prompts, completions and texts are made by: the recipe's name, templates and roles."""
     versions: dict[str, Any]
     """Versions of the method and of the libraries that decide."""
 
