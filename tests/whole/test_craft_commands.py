@@ -133,7 +133,6 @@ def test_commands_for_items_say_that_it_is_a_training_set(finished: Path, its_it
     for words in (
         ("rejects", finished),
         ("verify", finished, "--source"),
-        ("diff", finished, finished),
         ("diff", its_items, finished),
     ):
         result = curate(*words)

@@ -80,6 +80,8 @@ def steady(files: dict[str, bytes]) -> dict[str, Any]:
             category.pop("seen")
         for key in ("elapsed_s", "checksum", "began", "ended", "owner", "rows_before"):
             values.pop(key, None)
+        if name == "_run.json":
+            values.pop("num_rows", None)
         found[name] = values
     return found
 

@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import pickle
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
-
-import pyarrow as pa
 
 from job.output.folder import OutputFolder
 from job.report.figures.pairs import PairSums, Ranks
@@ -77,23 +74,12 @@ def counts_by_ray(
 
 def _in_tasks(work: Callable[[Sequence[Shard]], _T], shards: Sequence[Shard], workers: Workers) -> list[_T]:
     """Does work on some shards in each of some tasks. Returns what came of each."""
-    import ray.data
-    from ray.data import TaskPoolStrategy
+    import ray
 
     tasks = min(len(shards), _TASKS_PER_WORKER * workers.by_now())
-    parts = [shards[number::tasks] for number in range(tasks)]
-    named = ray.data.from_blocks([pa.table({"part": pa.array([number])}) for number in range(tasks)])
-    done = named.map_batches(
-        functools.partial(_part, work=work, parts=parts),
-        batch_size=None,
-        batch_format="pyarrow",
-        compute=TaskPoolStrategy(),
-        **workers.ray_options,
-    )
-    return [pickle.loads(row["result"]) for row in done.iter_rows()]  # noqa: S301 (our own tasks wrote it)
+    task = ray.remote(_worked).options(**workers.ray_options)
+    return ray.get([task.remote(work, shards[number::tasks]) for number in range(tasks)])
 
 
-def _part(named: pa.Table, work: Callable[[Sequence[Shard]], _T], parts: Sequence[Sequence[Shard]]) -> pa.Table:
-    """Does the work that a block names."""
-    results = [pickle.dumps(work(parts[number])) for number in named["part"].to_pylist()]
-    return pa.table({"result": pa.array(results, pa.large_binary())})
+def _worked(work: Callable[[Sequence[Shard]], _T], shards: Sequence[Shard]) -> _T:
+    return work(shards)
