@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from job.config.craft import DUPLICATE_KINDS
+from job.selection.components import components
 from job.selection.index import Index
 from job.selection.ranking import ranked
 
@@ -81,28 +82,10 @@ def groups(size: int, linked: Sequence[Links]) -> np.ndarray:
     Returns:
         A number for each item, which items of one group share: the smallest place in it; int32.
     """
-    ends = [np.concatenate([getattr(each, end) for each in linked] or [_NOTHING]) for end in ("first", "second")]
-    nodes, inverse = np.unique(np.concatenate(ends), return_inverse=True)
-    root = np.arange(len(nodes))
-    first, second = np.split(inverse, 2)
-    while len(first):
-        low, high = np.minimum(first, second), np.maximum(first, second)
-        # A root hooks on to a smaller one beside it, or to a greater one, whichever more roots can do: with links left,
-        # at least half of the linked roots can, so there are no more rounds than bits in their number.
-        if len(np.unique(high)) >= len(np.unique(low)):
-            np.minimum.at(root, high, low)
-        else:
-            np.maximum.at(root, low, high)
-        while not np.array_equal(root, above := root[root]):
-            root = above
-        first, second = root[first], root[second]
-        apart = first != second
-        first, second = first[apart], second[apart]
-    smallest = np.full(len(nodes), size)
-    np.minimum.at(smallest, root, nodes)
-    group = np.arange(size, dtype=np.int32)
-    group[nodes] = smallest[root]
-    return group
+    first, second = (
+        np.concatenate([getattr(each, end) for each in linked] or [_NOTHING]) for end in ("first", "second")
+    )
+    return components(size, first, second).astype(np.int32)
 
 
 def duplicates(index: Index, found: Mapping[str, Links], kinds: Sequence[str]) -> Duplicates:
