@@ -1,4 +1,4 @@
-"""Counts all shards of an output by Ray Data: a task for some shards, whose counts are all that comes back.
+"""Counts all shards of an output in Ray tasks: each counts some shards, and its counts are all that comes back.
 
 The first look gives every figure but one: Spearman's correlation is of ranks, which are known only when all is counted,
 so the shards are read a second time for it.
@@ -6,7 +6,6 @@ so the shards are read a second time for it.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
@@ -51,16 +50,13 @@ def counts_by_ray(
         CurateError: when a shard cannot be read.
     """
     from job.cluster.few_words import in_few_words
-    from job.cluster.ray_internals import without_actors
     from job.cluster.shared_paths import check_all_nodes_see
     from job.cluster.start import started_ray
-    from job.pipeline import data_settings
 
     with started_ray("all", say) as workers:
         if workers.has_other_nodes and not isinstance(output.root, str):
             check_all_nodes_see({}, {output.root: "the output"})
-        of_own_ray = contextlib.nullcontext() if workers.reserved else without_actors()
-        with data_settings(), of_own_ray, in_few_words():
+        with in_few_words():
             count = functools.partial(count_shards, output, columns=columns)
             counts = Counts.sum(_in_tasks(count, shards, workers))
             if not counts.pairs.num:
