@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
 
 import typer
 
-from job.cli.options import Assign, Category, ConfigArgument, Source, read_config
+from job.cli.options import AsJson, Assign, Category, ConfigArgument, Source, read_config
 from job.cli.printing import print_line, print_notice
 
 
@@ -16,9 +15,7 @@ def categories(
     source: Source = None,
     category: Category = None,
     assign: Assign = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", metavar="", help="Print one JSON object and nothing else.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List the categories of a source: format, size, and what is cached.
 

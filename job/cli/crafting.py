@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import typer
 
 from job.cli import completion
-from job.cli.options import Assign, Fresh, Output, Workers
+from job.cli.options import (
+    AsJson,
+    Assign,
+    Fresh,
+    Output,
+    Quiet,
+    Workers,
+    check_one_form,
+    given_overrides,
+    typed_overrides,
+)
 from job.cli.printing import print_notice, screen_width
 from job.config.craft import CraftConfig
-from job.config.load import load_craft_config, parse_assignment
+from job.config.load import load_craft_config
 from job.config.yaml_file import read_settings
 from job.errors import UsageError
 
@@ -45,10 +54,8 @@ def craft(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", metavar="", help="Show what would be drawn, and change nothing.")
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", metavar="", help="Print nothing but errors.")] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", metavar="", help="Print one JSON object and nothing else.")
-    ] = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
 ) -> None:
     """Craft a training set of finished items, or resume one.
 
@@ -56,8 +63,7 @@ def craft(
     test, and write these as sharded Parquet with a prompt and a completion in
     each row. The same items and settings give the same bytes.
     """
-    if quiet and as_json:
-        raise UsageError("--quiet and --json exclude each other: one prints nothing, the other one JSON object")
+    check_one_form(quiet=quiet, as_json=as_json)
     settings = read_craft(config, items, output, preset, workers, assign)
 
     from job.craft import craft_set, set_prospect
@@ -96,18 +102,13 @@ def read_craft(
     Raises:
         UsageError: when no items are named, or a value is wrong.
     """
-    overrides: dict[str, Any] = dict(parse_assignment(text) for text in assign or [])
-    given = {"items": items, "output": output, "preset": preset}
-    overrides |= {key: value for key, value in given.items() if value is not None}
-    if workers is not None:
-        overrides["workers"] = int(workers) if re.fullmatch(r"-?[0-9]+", workers) else workers
+    overrides = given_overrides({"items": items, "output": output, "preset": preset}, assign, workers)
     if config is None and "items" not in overrides:
         raise UsageError(
             "no items to make a set of: name a config, or --items OUT, a finished output of `curate run`\n"
             "to try it: curate craft --items out/first --output out/set"
         )
-    typed = {key: text for key, _, text in (each.partition("=") for each in assign or [])}
-    return load_craft_config(config, overrides, typed)
+    return load_craft_config(config, overrides, typed_overrides(assign))
 
 
 def is_craft(config: Path | None, assign: list[str] | None) -> bool:

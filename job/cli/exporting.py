@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from job.cli import completion
+from job.cli.options import AsJson, Quiet, check_one_form
 from job.cli.printing import print_line, print_notice
 from job.errors import UsageError
 
@@ -35,18 +36,15 @@ def export(
     too_long: Annotated[
         str | None, typer.Option(metavar="WHAT", help="Rows with more: drop, or fail, which is the default.")
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", metavar="", help="Print nothing but errors.")] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", metavar="", help="Print one JSON object and nothing else.")
-    ] = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write a training set in the form that a trainer reads.
 
     One file for each split, with the rows in their order: Parquet or JSON
     Lines, as the trainer wants it. Items can be written as JSON Lines.
     """
-    if quiet and as_json:
-        raise UsageError("--quiet and --json exclude each other: one prints nothing, the other one JSON object")
+    check_one_form(quiet=quiet, as_json=as_json)
     if to is None or output is None:
         missing = " and ".join(
             option for option, value in (("--to FORM", to), ("--output DIR", output)) if value is None
@@ -73,9 +71,7 @@ def export(
 def why(
     out: SetArgument,
     wanted: Annotated[str, typer.Argument(metavar="ID", help="Id of an item.")],
-    as_json: Annotated[
-        bool, typer.Option("--json", metavar="", help="Print one JSON object and nothing else.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Tell what became of an item in a training set.
 

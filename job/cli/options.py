@@ -51,6 +51,8 @@ Assign = Annotated[
 Fresh = Annotated[
     bool, typer.Option("--fresh", metavar="", help="Start over: remove the files that the output's own plan lists.")
 ]
+Quiet = Annotated[bool, typer.Option("--quiet", metavar="", help="Print nothing but errors.")]
+AsJson = Annotated[bool, typer.Option("--json", metavar="", help="Print one JSON object and nothing else.")]
 SkipDamagedFiles = Annotated[
     bool,
     typer.Option(
@@ -94,17 +96,15 @@ def read_job(
         UsageError: when there is nothing to read, or a value is wrong.
     """
     given = {"source.path": source, "categories": category or None, "output": output, "limit": limit}
-    overrides = _overrides(given, assign)
+    overrides = given_overrides(given, assign, workers)
     if skip_damaged_files:
         overrides["skip_damaged_files"] = True
-    if workers is not None:
-        overrides["workers"] = int(workers) if re.fullmatch(r"-?[0-9]+", workers) else workers
     if config is None and not overrides.keys() & {"source.path", "source.dataset", "source.load_dataset", "categories"}:
         raise UsageError(
             "nothing to read: name a config, --source DIR or --category NAME\n"
             "to try it with invented listings: curate sample DIR"
         )
-    return load_config(config, overrides, _typed(assign))
+    return load_config(config, overrides, typed_overrides(assign))
 
 
 def worker_count(workers: str | None) -> int | Literal["all"]:
@@ -131,13 +131,30 @@ def read_config(config: Path | None, given: Mapping[str, Any], assign: list[str]
     Raises:
         UsageError: when a value is wrong.
     """
-    return load_config(config, _overrides(given, assign), _typed(assign))
+    return load_config(config, given_overrides(given, assign), typed_overrides(assign))
 
 
-def _overrides(given: Mapping[str, Any], assign: list[str] | None) -> dict[str, Any]:
+def given_overrides(given: Mapping[str, Any], assign: list[str] | None, workers: str | None = None) -> dict[str, Any]:
+    """Returns the values that the command line gives, by key of the config.
+
+    Args:
+        given: values of options by key of the config; None where one is not given. They win over `--set`.
+        assign: `--set`, as `KEY=VALUE`.
+        workers: `--workers`, a number or `all`.
+    """
     overrides: dict[str, Any] = dict(parse_assignment(text) for text in assign or [])
-    return overrides | {key: value for key, value in given.items() if value is not None}
+    overrides |= {key: value for key, value in given.items() if value is not None}
+    if workers is not None:
+        overrides["workers"] = int(workers) if re.fullmatch(r"-?[0-9]+", workers) else workers
+    return overrides
 
 
-def _typed(assign: list[str] | None) -> dict[str, str]:
+def typed_overrides(assign: list[str] | None) -> dict[str, str]:
+    """Returns the values of `--set` as they were typed, by key of the config."""
     return {key: text for key, _, text in (each.partition("=") for each in assign or [])}
+
+
+def check_one_form(*, quiet: bool, as_json: bool) -> None:
+    """Raises UsageError when a command is to print nothing, and a JSON object."""
+    if quiet and as_json:
+        raise UsageError("--quiet and --json exclude each other: one prints nothing, the other one JSON object")

@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from job.cli.options import OutputArgument, Workers, worker_count
+from job.cli.options import AsJson, OutputArgument, Workers, worker_count
 from job.cli.printing import print_line, print_notice, terminal_width
 from job.errors import UsageError, quoted
 
@@ -136,9 +136,7 @@ def leaks(
     near: Annotated[bool, typer.Option("--near", metavar="", help="Look for nearly the same texts, too.")] = False,
     examples: Annotated[int, typer.Option(metavar="N", min=0, help="Number of examples of each kind.")] = 5,
     workers: Workers = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", metavar="", help="Print one JSON object and nothing else.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show which rows of test and validation are in train, too.
 
@@ -165,9 +163,7 @@ def diff(
     exit_code: Annotated[
         bool, typer.Option("--exit-code", metavar="", help="End with exit code 1 unless the outputs are equal.")
     ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", metavar="", help="Print one JSON object and nothing else.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show what is different between two outputs.
 

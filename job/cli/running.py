@@ -10,6 +10,7 @@ import typer
 
 from job.cli.crafting import is_craft, read_craft
 from job.cli.options import (
+    AsJson,
     Assign,
     Category,
     ClusterAddress,
@@ -17,9 +18,11 @@ from job.cli.options import (
     Fresh,
     Limit,
     Output,
+    Quiet,
     SkipDamagedFiles,
     Source,
     Workers,
+    check_one_form,
     read_job,
 )
 from job.cli.printing import print_line, print_notice, screen_width
@@ -41,10 +44,8 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", metavar="", help="Show what would be done, and change nothing.")
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", metavar="", help="Print nothing but errors.")] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", metavar="", help="Print one JSON object and nothing else.")
-    ] = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
 ) -> None:
     """Curate a catalogue, or resume an interrupted run.
 
@@ -53,8 +54,7 @@ def run(
     the same command resumes an interrupted run, and does nothing when the
     output is complete.
     """
-    if quiet and as_json:
-        raise UsageError("--quiet and --json exclude each other: one prints nothing, the other one JSON object")
+    check_one_form(quiet=quiet, as_json=as_json)
     job = read_job(config, source, category, output, workers, limit, assign, skip_damaged_files=skip_damaged_files)
 
     from job.run import prospects, run_job
