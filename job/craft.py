@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,7 +28,7 @@ from job.gather.checks import (
     identity_of,
 )
 from job.gather.items import Items, open_items
-from job.gather.working import working
+from job.gather.working import Say, working
 from job.output.folder import CARD, MANIFEST, PLAN, OutputFolder
 from job.output.lock.ownership import check_owner, sole_owner
 from job.output.noting import no_trace_of_mistakes, noted
@@ -48,8 +48,6 @@ if TYPE_CHECKING:
 
 Target = tuple[str, int]
 """A shard: its part, and its number."""
-Say = Callable[[str], None]
-"""Called with each line that a user should see."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -15,6 +15,7 @@ from job.errors import WorkersDiedError
 from job.gather.index import Wanted, read_index
 from job.gather.items import Items
 from job.gather.near import Pairs, near_links
+from job.gather.working import Say
 from job.output.training_set.decided import Decided, kept_ids
 from job.selection.decide import decide
 from job.selection.decision import FATES, Decision
@@ -25,8 +26,6 @@ from job.selection.presets.published import is_as_published, stages_to_compare
 from job.selection.remarks import remarks
 
 T = TypeVar("T")
-Say = Callable[[str], None]
-"""Called with each line that a user should see."""
 At = Callable[[str, str, int, int], None]
 """Shows how far a step is: its title, its unit, the total, and how much is done."""
 
