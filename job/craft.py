@@ -1,7 +1,7 @@
 """Makes a training set of finished items: read the index ► decide ► move each chosen item to its row ► add up.
 
 One process decides on everything, so workers, shards and the order of arrival play no part in it. The plan and
-the decision are written down before anything is moved: a run that is resumed goes on with the same decision.
+the decision are written before anything is moved, so a resumed run keeps the decision.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ def set_prospect(
 
 
 def _checked(config: CraftConfig, *, fresh: bool, quiet: bool, say: Say) -> tuple[_Job, SetPlan | None]:
-    """Makes every check that can be made before work starts. Returns the job, and the plan that it goes on with."""
+    """Makes every check that can be made before work starts. Returns the job, and the plan that it resumes, if any."""
     items = open_items(config.items)
     root = located(config.output)
     output = OutputFolder(root.absolute() if isinstance(root, Path) else root)

@@ -16,7 +16,7 @@ _NEVER = ("output", "workers", "batch_size", "published_items")
 
 
 def run_command(config: Mapping[str, Any], output: Path | str) -> str:
-    """Returns the command that goes on with an output, or makes it again.
+    """Returns the command that resumes an output, or makes it again.
 
     Args:
         config: the config in the output's plan.

@@ -154,7 +154,7 @@ def check_same_set(output: OutputFolder, plan: SetPlan | None, identity: SetIden
         identity: what decides the bytes of the set that is to be made.
 
     Returns:
-        The plan to go on with; None when nothing was made of it yet.
+        The plan to resume; None when nothing was written yet.
 
     Raises:
         RefusedError: when the folder holds another set, or something else.

@@ -77,7 +77,7 @@ class TrainingSet:
         return opened
 
     def make(self, workers: int | Literal["all"] = "all", *, fresh: bool = False) -> Self:
-        """Makes it, goes on with it, or takes it as it is when it is complete.
+        """Makes the set, or resumes it; does nothing when it is complete.
 
         Args:
             workers: how many cores may work at once.
