@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from job.bench.request import read_request
+from job.bench.request import Request, read_request
 from job.cluster.allowed import usable_cores
 from tests.conftest import Curate
 from tests.paths import ROOT
@@ -91,8 +91,9 @@ def test_a_missing_config_and_a_missing_source_are_refused(tmp_path: Path, curat
     assert (result.exit_code, "config not found" in result.err) == (2, True)
 
 
-def test_the_defaults(tmp_path: Path) -> None:
-    request = read_request(
+def asked(output: Path, *, craft: bool = False) -> Request:
+    """Returns what the bench is asked for without any other option."""
+    return read_request(
         config=None,
         rows=None,
         file_format=None,
@@ -101,8 +102,13 @@ def test_the_defaults(tmp_path: Path) -> None:
         baselines=[],
         kernel=False,
         memory=None,
-        output=tmp_path,
+        craft=craft,
+        output=output,
     )
+
+
+def test_the_defaults(tmp_path: Path) -> None:
+    request = asked(tmp_path)
     assert (request.source, request.file_formats) == (94_327, ("parquet",))
     assert request.workers[0] == 1
     assert max(request.workers) <= usable_cores() < 2 * max(request.workers)
@@ -110,17 +116,6 @@ def test_the_defaults(tmp_path: Path) -> None:
 
 
 def test_craft_is_measured_at_the_published_number_of_items_a_fifth_of_it_and_400_000(tmp_path: Path) -> None:
-    request = read_request(
-        config=None,
-        rows=None,
-        file_format=None,
-        workers=None,
-        repeat=3,
-        baselines=[],
-        kernel=False,
-        memory=None,
-        craft=True,
-        output=tmp_path,
-    )
+    request = asked(tmp_path, craft=True)
     assert request.craft_items == (400_000, 562_281, 2_811_408)
     assert request.presets == ("course-2024", "course-2025")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,6 +25,15 @@ def writable(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Hub:
     hub.token(TOKEN, "write")
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     return hub
+
+
+@pytest.fixture
+def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of temporary folders."""
+    folder = tmp_path / "scratch"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
 
 
 class Clock:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +18,7 @@ from tests.output.made import MadeOutput, item
 from tests.paths import ROOT
 from tests.servers.hub import Hub
 
-pytestmark = pytest.mark.usefixtures("shared_ray")
+pytestmark = pytest.mark.usefixtures("shared_ray", "scratch")
 
 SHELVES = ROOT / "configs/recipes/shelves.py"
 OLD = ROOT / "tests/whole/old_output"
@@ -49,15 +48,6 @@ def made(shared_ray: int, source: Path, tmp_path_factory: pytest.TempPathFactory
 def out(made: Path, tmp_path: Path) -> Path:
     shutil.copytree(made, tmp_path / "out")
     return tmp_path / "out"
-
-
-@pytest.fixture(autouse=True)
-def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of temporary folders; afterwards nothing is in it."""
-    folder = tmp_path / "scratch"
-    folder.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    return folder
 
 
 def test_an_output_made_again_has_the_same_bytes(out: Path, source: Path, scratch: Path, curate: Curate) -> None:

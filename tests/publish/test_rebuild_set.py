@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,6 +23,8 @@ from tests.export.made import item_2024, item_2025, make_items, make_set
 from tests.selection.presets.made import items as made_items
 from tests.whole.crafting import settings, write_items
 
+pytestmark = pytest.mark.usefixtures("scratch")
+
 KINDS: dict[str, dict[str, Any]] = {
     "course-2024": {
         "preset": "course-2024",
@@ -37,15 +38,6 @@ KINDS: dict[str, dict[str, Any]] = {
     },
     "default": {"sample": {"size": 700, "price_power": 1.5}, "splits": {"validation": 0.1, "test": 50}},
 }
-
-
-@pytest.fixture(autouse=True)
-def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of temporary folders."""
-    folder = tmp_path / "scratch"
-    folder.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    return folder
 
 
 @pytest.fixture

@@ -9,10 +9,9 @@ import random
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import psutil
@@ -35,13 +34,6 @@ SETTINGS = (
 )
 """Four parts, of which the removed items have two shards."""
 MOST_RUNS = 3
-
-
-@pytest.fixture
-def temporary() -> Iterator[Path]:
-    """A short folder for Ray's sockets, in which whatever is left over can be seen."""
-    with tempfile.TemporaryDirectory(prefix="c", dir="/tmp") as folder:
-        yield Path(folder)
 
 
 @pytest.fixture(scope="module")

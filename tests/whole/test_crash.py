@@ -14,7 +14,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -27,13 +26,6 @@ pytestmark = pytest.mark.seconds
 
 VICTIMS = ("driver", "worker", "raylet", "control service", "any", "all")
 MOST_RUNS = 3
-
-
-@pytest.fixture
-def temporary() -> Iterator[Path]:
-    """A short folder for Ray's sockets, in which whatever is left over can be seen."""
-    with tempfile.TemporaryDirectory(prefix="c", dir="/tmp") as folder:
-        yield Path(folder)
 
 
 @pytest.fixture(scope="module")

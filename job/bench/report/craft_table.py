@@ -10,7 +10,7 @@ from rich.table import Table
 
 from job.bench.measure.craft import COURSE, CRAFT, CraftBench, CraftFigures
 from job.bench.measure.process import MEMORY_KIND
-from job.bench.report.table import WIDTH, spread_text
+from job.bench.report.table import WIDTH, machine_line, spread_text
 
 
 def craft_lines(bench: CraftBench) -> Iterator[str]:
@@ -19,11 +19,7 @@ def craft_lines(bench: CraftBench) -> Iterator[str]:
     Args:
         bench: the measurements.
     """
-    machine = bench.machine
-    yield (
-        f"{machine.processor}, {machine.cores} cores, {machine.memory_bytes / 1e9:.0f} GB, {machine.system}, "
-        f"Python {machine.python}, Ray {bench.versions['ray']}, commit {(bench.commit or 'unknown')[:12]}"
-    )
+    yield machine_line(bench.machine, bench.versions, bench.commit)
     for its in bench.items:
         made = "" if its.making_s is None else f", made in {its.making_s:.0f} s"
         sizes = ", ".join(f"{name} {size:,}" for name, size in its.sizes.items())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from rich.console import Console
 from rich.table import Table
@@ -12,6 +12,7 @@ from job.bench.baselines.method import COPIES, CURATE, ONE_ROW
 from job.bench.measure.process import MEMORY_KIND
 from job.bench.measure.results import Bench, Figures, Memory, Spread
 from job.bench.measure.scaling import Interval
+from job.output.machine import Machine
 
 WIDTH = 200
 """Width of the table in characters. It is not that of the terminal, so that a row stays one line in a log."""
@@ -36,11 +37,7 @@ def bench_lines(bench: Bench) -> Iterator[str]:
     Args:
         bench: the measurements.
     """
-    machine = bench.machine
-    yield (
-        f"{machine.processor}, {machine.cores} cores, {machine.memory_bytes / 1e9:.0f} GB, {machine.system}, "
-        f"Python {machine.python}, Ray {bench.versions['ray']}, commit {(bench.commit or 'unknown')[:12]}"
-    )
+    yield machine_line(bench.machine, bench.versions, bench.commit)
     sizes = ", ".join(f"{size / 1e6:,.1f} MB of {file_format}" for file_format, size in bench.input.size_bytes.items())
     yield f"{bench.input.name}: {bench.input.num_rows:,} rows, {sizes}"
     yield (
@@ -54,6 +51,20 @@ def bench_lines(bench: Bench) -> Iterator[str]:
     yield from _one_row_lines(bench)
     yield from _fit_lines(bench)
     yield from _disturbed_lines(bench)
+
+
+def machine_line(machine: Machine, versions: Mapping[str, str], commit: str | None) -> str:
+    """Returns a line about what was measured on.
+
+    Args:
+        machine: the machine.
+        versions: versions of packages, by name.
+        commit: commit of the program; None when it is not known.
+    """
+    return (
+        f"{machine.processor}, {machine.cores} cores, {machine.memory_bytes / 1e9:.0f} GB, {machine.system}, "
+        f"Python {machine.python}, Ray {versions['ray']}, commit {(commit or 'unknown')[:12]}"
+    )
 
 
 def _table(bench: Bench) -> str:
