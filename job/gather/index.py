@@ -6,18 +6,17 @@ A block per shard names it; its task reads the shard, and returns some 50 bytes 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import ray.data
 import xxhash
-from ray.data import TaskPoolStrategy
 
 from job.cluster.workers import Workers
 from job.config.craft import CraftConfig
 from job.gather.items import Items, ItemShard
+from job.gather.narrow import PLACE, Narrow, places_of, read_narrow, wide
 from job.recipe.protocol import RecipeDescription
 from job.recipe.training import text_columns, texts
 from job.selection.folding import folded
@@ -84,32 +83,37 @@ def read_index(items: Items, wanted: Wanted, workers: Workers, show: Callable[[i
         CurateError: when a shard has changed, or cannot be read.
         RuntimeError: when an item is missing.
     """
-    named = ray.data.from_blocks([pa.table({"shard": [number]}) for number in range(len(items.shards))])
-    read = named.map_batches(
-        functools.partial(_index_shards, items=items, wanted=wanted),
-        batch_size=None,
-        batch_format="pyarrow",
-        compute=TaskPoolStrategy(),
-        **workers.ray_options,
+    work = functools.partial(index_shard, items=items, wanted=wanted)
+    return index_in(read_narrow(items.shards, work, workers, show), items)
+
+
+def index_in(narrow: Narrow, items: Items) -> Index:
+    """Returns the index that the columns of all items make."""
+    category = np.repeat(
+        np.array([shard.category for shard in items.shards], np.uint16),
+        [shard.num_rows for shard in items.shards],
     )
-    filled = _Filled(items.count)
-    for block in read.iter_batches(batch_size=None, batch_format="pyarrow"):
-        filled.add(block)
-        show(filled.num_items)
-    return filled.index(items)
+    arrays = narrow.arrays
+    return Index(
+        categories=items.categories,
+        category=category,
+        price=arrays.get("price"),
+        ids=narrow.texts("id"),
+        title=arrays.get("title"),
+        text=arrays.get("text"),
+        keys={use: arrays[f"key:{use}"] for use in _USES if f"key:{use}" in arrays},
+        bands=arrays.get("bands"),
+    )
 
 
-def _index_shards(named: pa.Table, items: Items, wanted: Wanted) -> Iterator[pa.Table]:
-    for number in named["shard"].to_pylist():
-        shard = items.shards[number]
-        yield _indexed(items.table(shard, wanted.columns(items.recipe)), items.recipe, wanted, shard)
+def index_shard(shard: ItemShard, items: Items, wanted: Wanted) -> pa.Table:
+    """Returns the narrow columns of a shard's items, and the place of each in load order."""
+    return _indexed(items.table(shard, wanted.columns(items.recipe)), items.recipe, wanted, shard)
 
 
 def _indexed(rows: pa.Table, recipe: RecipeDescription, wanted: Wanted, shard: ItemShard) -> pa.Table:
     """Returns the narrow columns of a shard's items, and the place of each in load order."""
-    columns: dict[str, pa.Array | pa.ChunkedArray] = {
-        "place": pa.array(np.arange(shard.place, shard.place + shard.num_rows, dtype=np.uint32))
-    }
+    columns: dict[str, pa.Array | pa.ChunkedArray] = {PLACE: places_of(shard)}
     roles = recipe.roles
     if wanted.price:
         columns["price"] = rows[str(roles.price)].cast(pa.float64())
@@ -123,12 +127,12 @@ def _indexed(rows: pa.Table, recipe: RecipeDescription, wanted: Wanted, shard: I
             columns[f"key:{use}"] = pa.array(keys)
         if wanted.near_threshold is not None:
             found = bands(titles or [None] * rows.num_rows, bodies, wanted.near_threshold)
-            columns["bands"] = _wide(found)
+            columns["bands"] = wide(found)
         titles, bodies = [folded(title) for title in titles], [folded(text) for text in bodies]
     if wanted.titles:
-        columns["title"] = _wide(hashes(titles, empty_is_zero=wanted.folded))
+        columns["title"] = wide(hashes(titles, empty_is_zero=wanted.folded))
     if wanted.texts:
-        columns["text"] = _wide(hashes(bodies, empty_is_zero=wanted.folded))
+        columns["text"] = wide(hashes(bodies, empty_is_zero=wanted.folded))
     return pa.table(columns)
 
 
@@ -145,61 +149,3 @@ def hashes(values: Sequence[str | None], *, empty_is_zero: bool) -> np.ndarray:
     if empty_is_zero:
         found[[not value for value in values]] = 0
     return found
-
-
-def _wide(values: np.ndarray) -> pa.FixedSizeListArray:
-    return pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), values.shape[1])
-
-
-class _Filled:
-    """The index while it is being read. Blocks may come in any order."""
-
-    def __init__(self, count: int) -> None:
-        self.num_items = 0
-        self._count = count
-        self._arrays: dict[str, np.ndarray] = {}
-        self._ids: list[tuple[int, pa.Array]] = []
-        self._seen = np.zeros(count, bool)
-
-    def add(self, block: pa.Table) -> None:
-        """Adds the items of a block."""
-        places = block["place"].to_numpy()
-        self._seen[places] = True
-        self.num_items += len(places)
-        for name in block.column_names:
-            column = block[name].combine_chunks()
-            if isinstance(column, pa.ChunkedArray):
-                column = pa.concat_arrays(column.chunks)
-            if name == "id":
-                self._ids.append((int(places[0]), column))
-            elif name != "place":
-                values = _numbers(column)
-                if name not in self._arrays:
-                    self._arrays[name] = np.zeros((self._count, *values.shape[1:]), values.dtype)
-                self._arrays[name][places] = values
-
-    def index(self, items: Items) -> Index:
-        """Returns the index. Raises RuntimeError when an item is missing, or came twice."""
-        if self.num_items != self._count or not self._seen.all():
-            raise RuntimeError(f"the index has {self.num_items} items of {self._count}")
-        category = np.repeat(
-            np.array([shard.category for shard in items.shards], np.uint16),
-            [shard.num_rows for shard in items.shards],
-        )
-        ids = [column for _, column in sorted(self._ids, key=lambda pair: pair[0])]
-        return Index(
-            categories=items.categories,
-            category=category,
-            price=self._arrays.get("price"),
-            ids=pa.chunked_array(ids).cast(pa.large_string()).combine_chunks() if ids else None,
-            title=self._arrays.get("title"),
-            text=self._arrays.get("text"),
-            keys={use: self._arrays[f"key:{use}"] for use in _USES if f"key:{use}" in self._arrays},
-            bands=self._arrays.get("bands"),
-        )
-
-
-def _numbers(column: pa.Array) -> np.ndarray:
-    if pa.types.is_fixed_size_list(column.type):
-        return column.flatten().to_numpy().reshape(-1, column.type.list_size)
-    return column.to_numpy(zero_copy_only=False)

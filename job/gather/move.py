@@ -24,7 +24,6 @@ from job.output.shard import parquet_bytes
 from job.output.training_set.decided import Decided
 from job.output.training_set.plan import Part, SetPlan, SetRecord
 from job.output.training_set.shard import ordered_digest, removed_schema, set_schema
-from job.selection.decision import SPLITS, Decision
 from job.storage.patience import outlast_outages
 
 
@@ -57,34 +56,18 @@ def move_items(
         CurateError: the first one that ended a task. What was finished is kept.
     """
     parts = {part.name: part for part in move.plan.sections()}
-    part_of, row_of = part_and_row(move.decided.decision)
-    numbers = targets_of(part_of, row_of)
+    decision = move.decided.decision
+    fates = Fates(fate=decision.fate, row=decision.row, kept_ids=move.decided.kept_ids, similarity=decision.similarity)
+    numbers = targets_of(fates.fate, fates.row)
     items = ray.put(move.items)
     exchange = Exchange[Target](workers=workers)
     for group in grouped(move.items.shards):
         place, count = group[0].place, sum(shard.num_rows for shard in group)
         goes_to = {target_named(int(number)) for number in np.unique(numbers[place : place + count])}
         targets = [target for target in todo if target in goes_to]
-        fates = _fates(move, part_of, row_of, place, count)
-        exchange.pack(_pack_shards, (items, group, fates, targets), targets, count)
+        exchange.pack(_pack_shards, (items, group, fates.of(place, count), targets), targets, count)
     given = {(part, number): (move.plan, parts[part], number, move.output, move.run_id) for part, number in todo}
     exchange.run(_write_shard, given, {(part, number): parts[part].rows_of(number) for part, number in todo}, show)
-
-
-def part_and_row(decision: Decision) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the place in `PARTS` of each item's part, and its row there."""
-    return np.minimum(decision.fate, len(SPLITS)).astype(np.uint8), decision.row
-
-
-def _fates(move: Move, part_of: np.ndarray, row_of: np.ndarray, place: int, count: int) -> Fates:
-    here, decision = slice(place, place + count), move.decided.decision
-    return Fates(
-        part=part_of[here],
-        row=row_of[here],
-        fate=decision.fate[here],
-        kept_ids=move.decided.kept_ids.take(pa.array(np.arange(place, place + count))),  # a slice would be sent whole
-        similarity=decision.similarity[here],
-    )
 
 
 def _pack_shards(items: Items, group: Sequence[ItemShard], fates: Fates, targets: Sequence[Target]) -> list[Any]:
@@ -92,15 +75,7 @@ def _pack_shards(items: Items, group: Sequence[ItemShard], fates: Fates, targets
     outlast_outages()
     packed: dict[Target, list[pa.Buffer]] = {target: [] for target in targets}
     for shard in group:
-        begin = shard.place - group[0].place
-        here = slice(begin, begin + shard.num_rows)
-        of_shard = Fates(
-            part=fates.part[here],
-            row=fates.row[here],
-            fate=fates.fate[here],
-            kept_ids=fates.kept_ids[here],
-            similarity=fates.similarity[here],
-        )
+        of_shard = fates.of(shard.place - group[0].place, shard.num_rows)
         for target, buffers in pack(items, shard, of_shard, targets).items():
             packed[target] += buffers
     return [None, *packed.values()]

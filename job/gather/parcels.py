@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from job.gather.exchange import sealed, unsealed
 from job.gather.items import Items, ItemShard
+from job.output.training_set.decided import Decided
 from job.output.training_set.plan import REMOVED_PART, ROWS_PER_SHARD
 from job.output.training_set.shard import (
     COMPLETION,
@@ -37,27 +38,42 @@ Target = tuple[str, int]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fates:
-    """The decision on the items of one shard."""
+    """The decision on some items that follow one another."""
 
-    part: np.ndarray
-    """Place of each item's part in `PARTS`."""
-    row: np.ndarray
-    """Row of each item in its part."""
     fate: np.ndarray
     """See `Decision.fate`."""
+    row: np.ndarray
+    """Row of each item in its part."""
     kept_ids: pa.Array
     """Id of the item that was kept in place of each duplicate; null for others."""
     similarity: np.ndarray
     """See `Decision.similarity`."""
+
+    def of(self, begin: int, count: int) -> Fates:
+        """Returns the decision on some of these items, in arrays of their own: a slice of Arrow is sent whole."""
+        here = slice(begin, begin + count)
+        return Fates(
+            fate=self.fate[here],
+            row=self.row[here],
+            kept_ids=self.kept_ids.take(pa.array(np.arange(begin, begin + count))),
+            similarity=self.similarity[here],
+        )
+
+
+def fates_in(decided: Decided) -> Fates:
+    """Returns the decision on all items."""
+    decision = decided.decision
+    return Fates(fate=decision.fate, row=decision.row, kept_ids=decided.kept_ids, similarity=decision.similarity)
 
 
 PARTS = (*SPLITS, REMOVED_PART)
 """Names of the parts of a set."""
 
 
-def targets_of(part: np.ndarray, row: np.ndarray) -> np.ndarray:
+def targets_of(fate: np.ndarray, row: np.ndarray) -> np.ndarray:
     """Returns a number for the shard that each item goes to; `target_named` turns it into a name."""
-    return part.astype(np.int64) << 32 | row // ROWS_PER_SHARD
+    part = np.minimum(fate, len(SPLITS)).astype(np.int64)  # its place in `PARTS`
+    return part << 32 | row // ROWS_PER_SHARD
 
 
 def target_named(number: int) -> Target:
@@ -78,11 +94,11 @@ def pack(items: Items, shard: ItemShard, fates: Fates, wanted: Sequence[Target])
         The parcels.
     """
     rows = items.table(shard, _columns_read(items.recipe))
-    goes_to = targets_of(fates.part, fates.row)
+    goes_to = targets_of(fates.fate, fates.row)
     wanted_numbers = np.array([PARTS.index(part) << 32 | number for part, number in wanted], np.int64)
     chosen = np.flatnonzero(np.isin(goes_to, wanted_numbers))
     chosen = chosen[np.argsort(goes_to[chosen], kind="stable")]
-    is_split = fates.part[chosen] < len(SPLITS)
+    is_split = fates.fate[chosen] < len(SPLITS)
     category = items.categories[shard.category]
     packed: dict[Target, list[pa.Buffer]] = {}
     for places, make in ((chosen[is_split], _examples), (chosen[~is_split], _removed)):

@@ -6,18 +6,16 @@ A block per shard names it, as in `job.gather.index`; the rows of all splits sta
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import ray.data
-from ray.data import TaskPoolStrategy
 
 from job.cluster.workers import Workers
 from job.gather.index import hashes
 from job.gather.items import ItemShard
+from job.gather.narrow import PLACE, Narrow, places_of, read_narrow, wide
 from job.output.folder import OutputFolder
 from job.output.training_set.plan import SetPlan
 from job.output.training_set.shard import ID, PRICE, PROMPT, TITLE, shown_columns, text_column
@@ -102,28 +100,13 @@ def read_rows(
         CurateError: when a shard cannot be read.
         RuntimeError: when a row is missing.
     """
-    named = ray.data.from_blocks([pa.table({"shard": [number]}) for number in range(len(rows.shards))])
-    read = named.map_batches(
-        functools.partial(_read_shards, rows=rows, near_threshold=near_threshold),
-        batch_size=None,
-        batch_format="pyarrow",
-        compute=TaskPoolStrategy(),
-        **workers.ray_options,
-    )
-    arrays: dict[str, np.ndarray] = {}
-    seen = np.zeros(rows.count, bool)
-    block: Any
-    for block in read.iter_batches(batch_size=None, batch_format="pyarrow"):
-        places = block["place"].to_numpy()
-        seen[places] = True
-        for name in block.column_names:
-            values = _numbers(block[name])
-            if name not in arrays:
-                arrays[name] = np.zeros((rows.count, *values.shape[1:]), values.dtype)
-            arrays[name][places] = values
-        show(int(np.count_nonzero(seen)))
-    if not seen.all():
-        raise RuntimeError(f"{np.count_nonzero(~seen)} of {rows.count} rows were not read back")
+    work = functools.partial(narrow_shard, rows=rows, near_threshold=near_threshold)
+    return row_index(read_narrow(rows.shards, work, workers, show))
+
+
+def row_index(narrow: Narrow) -> RowIndex:
+    """Returns the index that the columns of all rows make."""
+    arrays = narrow.arrays
     return RowIndex(
         prompt=arrays["prompt"],
         text=arrays["text"],
@@ -134,12 +117,7 @@ def read_rows(
     )
 
 
-def _read_shards(named: pa.Table, rows: SetRows, near_threshold: float | None) -> Iterator[pa.Table]:
-    for number in named["shard"].to_pylist():
-        yield narrow(rows, rows.shards[number], near_threshold)
-
-
-def narrow(rows: SetRows, shard: ItemShard, near_threshold: float | None) -> pa.Table:
+def narrow_shard(shard: ItemShard, rows: SetRows, near_threshold: float | None) -> pa.Table:
     """Returns the narrow columns of a shard's rows, and the place of each among the rows of all splits."""
     shown, text = shown_columns(rows.recipe), text_column(rows.recipe)
     names = [*[name for name in (ID, TITLE, PRICE) if name in shown], PROMPT, text]
@@ -150,31 +128,20 @@ def narrow(rows: SetRows, shard: ItemShard, near_threshold: float | None) -> pa.
     texts: list[str | None] = prompts if text == PROMPT else table[text].to_pylist()
     titles: list[str | None] = table[TITLE].to_pylist() if TITLE in shown else [None] * table.num_rows
     columns: dict[str, pa.Array] = {
-        "place": pa.array(np.arange(shard.place, shard.place + shard.num_rows)),
-        "prompt": _wide(hashes(prompts, empty_is_zero=False)),
-        "text": _wide(hashes(_folded(texts), empty_is_zero=True)),
+        PLACE: places_of(shard),
+        "prompt": wide(hashes(prompts, empty_is_zero=False)),
+        "text": wide(hashes(_folded(texts), empty_is_zero=True)),
     }
     if TITLE in shown:
-        columns["title"] = _wide(hashes(_folded(titles), empty_is_zero=True))
+        columns["title"] = wide(hashes(_folded(titles), empty_is_zero=True))
     if ID in shown:
-        columns["id"] = _wide(hashes(table[ID].cast(pa.string()).to_pylist(), empty_is_zero=True))
+        columns["id"] = wide(hashes(table[ID].cast(pa.string()).to_pylist(), empty_is_zero=True))
     if PRICE in shown:
         columns["price"] = table[PRICE].cast(pa.float64()).combine_chunks()
     if near_threshold is not None:
-        columns["bands"] = _wide(bands(titles, texts, near_threshold))
+        columns["bands"] = wide(bands(titles, texts, near_threshold))
     return pa.table(columns)
 
 
 def _folded(values: Sequence[str | None]) -> list[str]:
     return [folded(value) for value in values]
-
-
-def _wide(values: np.ndarray) -> pa.FixedSizeListArray:
-    return pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), values.shape[1])
-
-
-def _numbers(column: pa.ChunkedArray) -> np.ndarray:
-    values = pa.concat_arrays(column.chunks)
-    if pa.types.is_fixed_size_list(values.type):
-        return values.flatten().to_numpy().reshape(-1, values.type.list_size)
-    return values.to_numpy(zero_copy_only=False)

@@ -14,11 +14,11 @@ import pyarrow as pa
 from job.config.craft import CraftConfig
 from job.gather.checks import identity_of
 from job.gather.findings import findings
-from job.gather.index import Wanted, _Filled, _indexed  # pyright: ignore[reportPrivateUsage]
+from job.gather.index import Wanted, index_in, index_shard
 from job.gather.items import open_items
-from job.gather.move import part_and_row
-from job.gather.parcels import Fates, pack, unpack
-from job.gather.set_rows import RowIndex, SetRows, narrow
+from job.gather.narrow import Narrow
+from job.gather.parcels import fates_in, pack, unpack
+from job.gather.set_rows import SetRows, narrow_shard, row_index
 from job.output.folder import CARD, MANIFEST, PLAN, OutputFolder
 from job.output.section import record_name
 from job.output.shard import parquet_bytes
@@ -97,11 +97,11 @@ def make_set(
     config = CraftConfig.model_validate({"items": str(items), "output": str(output), **settings})
     opened = open_items(str(items))
     recipe = opened.recipe
-    filled = _Filled(opened.count)
+    narrow = Narrow(opened.count)
     wanted = Wanted.of(config, recipe)
     for shard in opened.shards:
-        filled.add(_indexed(opened.table(shard, wanted.columns(recipe)), recipe, wanted, shard))
-    index = filled.index(opened)
+        narrow.add(index_shard(shard, opened, wanted))
+    index = index_in(narrow, opened)
     pairs = [np.array([pair[each] for pair in near]) for each in range(3)]
     links = NearLinks(first=pairs[0].astype(int), second=pairs[1].astype(int), similarity=pairs[2].astype(float))
     decision = decide(index, config, links if config.preset is None else None)
@@ -125,22 +125,15 @@ def make_set(
     folder = OutputFolder(output)
     folder.write(DECISION, content)
     folder.write_json(PLAN, plan)
-    part_of, row_of = part_and_row(decision)
+    fates = fates_in(decided)
     records: dict[str, list[SetRecord]] = {}
     for part in plan.sections():
         records[part.name] = []
         for number in range(part.count):
             parcels: list[list[pa.Buffer]] = []
             for shard in opened.shards:
-                here = slice(shard.place, shard.place + shard.num_rows)
-                fates = Fates(
-                    part=part_of[here],
-                    row=row_of[here],
-                    fate=decision.fate[here],
-                    kept_ids=decided.kept_ids[here],
-                    similarity=decision.similarity[here],
-                )
-                parcels += pack(opened, shard, fates, [(part.name, number)]).values()
+                of_shard = fates.of(shard.place, shard.num_rows)
+                parcels += pack(opened, shard, of_shard, [(part.name, number)]).values()
             rows = unpack(parcels, part.rows_of(number))
             schema = set_schema(recipe) if part.is_split else removed_schema(recipe)
             shard_bytes = parquet_bytes(rows.replace_schema_metadata(schema.metadata))
@@ -167,16 +160,10 @@ def make_set(
 
 def _found(folder: OutputFolder, plan: SetPlan, near_threshold: float) -> Findings:
     rows = SetRows.of_plan(folder, plan)
-    table = pa.concat_tables([narrow(rows, shard, None) for shard in rows.shards])
-    columns: dict[str, Any] = dict.fromkeys(("title", "id", "price", "bands"))
-    for name in table.column_names:
-        values = table[name].combine_chunks()
-        if pa.types.is_fixed_size_list(values.type):
-            columns[name] = values.flatten().to_numpy().reshape(-1, 2)
-        else:
-            columns[name] = values.to_numpy(zero_copy_only=False)
-    del columns["place"]
-    return findings(rows, RowIndex(**columns), near=None, near_threshold=near_threshold, mix=plan.mix)
+    narrow = Narrow(rows.count)
+    for shard in rows.shards:
+        narrow.add(narrow_shard(shard, rows, None))
+    return findings(rows, row_index(narrow), near=None, near_threshold=near_threshold, mix=plan.mix)
 
 
 def rows_of(training_set: Path, split: str) -> list[dict[str, Any]]:

@@ -1,0 +1,115 @@
+"""Reads narrow columns of many rows over Ray Data: a block per shard names it; its task returns little of each row."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import pyarrow as pa
+import ray.data
+from ray.data import TaskPoolStrategy
+
+from job.cluster.workers import Workers
+from job.gather.items import ItemShard
+
+PLACE = "place"
+"""Name of the column with the place of each row, which every shard's columns have."""
+
+
+class Narrow:
+    """Columns of all rows, while they are being read. Blocks may come in any order.
+
+    Args:
+        count: number of rows.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.arrays: dict[str, np.ndarray] = {}
+        """Numbers by the name of their column, one per row; of a list column one row of an array per row."""
+        self.num_rows = 0
+        self._count = count
+        self._seen = np.zeros(count, bool)
+        self._texts: dict[str, list[tuple[int, pa.Array]]] = {}
+
+    def add(self, block: pa.Table) -> None:
+        """Adds the rows of a block."""
+        places = block[PLACE].to_numpy()
+        self._seen[places] = True
+        self.num_rows += len(places)
+        for name in block.column_names:
+            column = pa.concat_arrays(block[name].chunks)
+            if pa.types.is_string(column.type):
+                self._texts.setdefault(name, []).append((int(places[0]), column))
+            elif name != PLACE:
+                values = _numbers(column)
+                if name not in self.arrays:
+                    self.arrays[name] = np.zeros((self._count, *values.shape[1:]), values.dtype)
+                self.arrays[name][places] = values
+
+    def texts(self, name: str) -> pa.LargeStringArray | None:
+        """Returns a column of text; None when there is none of that name."""
+        parts = [column for _, column in sorted(self._texts.get(name, []), key=lambda part: part[0])]
+        return pa.chunked_array(parts).cast(pa.large_string()).combine_chunks() if parts else None
+
+    def check_whole(self) -> None:
+        """Raises RuntimeError when a row is missing, or came twice."""
+        if self.num_rows != self._count or not self._seen.all():
+            raise RuntimeError(f"{self.num_rows} rows were read of {self._count}, or some of them twice")
+
+
+def read_narrow(
+    shards: Sequence[ItemShard],
+    work: Callable[[ItemShard], pa.Table],
+    workers: Workers,
+    show: Callable[[int], object] = lambda _: None,
+) -> Narrow:
+    """Reads narrow columns of all rows, within the settings for Ray Data.
+
+    Args:
+        shards: the shards, in the order of their rows.
+        work: returns the narrow columns of a shard's rows, and the place of each.
+        workers: the CPUs that may work.
+        show: called with the number of rows that have been read.
+
+    Raises:
+        CurateError: when a shard has changed, or cannot be read.
+        RuntimeError: when a row is missing.
+    """
+    named = ray.data.from_blocks([pa.table({"shard": [number]}) for number in range(len(shards))])
+    read = named.map_batches(
+        functools.partial(_read_shards, shards=shards, work=work),
+        batch_size=None,
+        batch_format="pyarrow",
+        compute=TaskPoolStrategy(),
+        **workers.ray_options,
+    )
+    narrow = Narrow(sum(shard.num_rows for shard in shards))
+    for block in read.iter_batches(batch_size=None, batch_format="pyarrow"):
+        narrow.add(block)
+        show(narrow.num_rows)
+    narrow.check_whole()
+    return narrow
+
+
+def _read_shards(
+    named: pa.Table, shards: Sequence[ItemShard], work: Callable[[ItemShard], pa.Table]
+) -> Iterator[pa.Table]:
+    for number in named["shard"].to_pylist():
+        yield work(shards[number])
+
+
+def places_of(shard: ItemShard) -> pa.Array:
+    """Returns the column `PLACE` of a shard."""
+    return pa.array(np.arange(shard.place, shard.place + shard.num_rows, dtype=np.uint32))
+
+
+def wide(values: np.ndarray) -> pa.FixedSizeListArray:
+    """Returns an array of two dimensions as a column of lists."""
+    return pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), values.shape[1])
+
+
+def _numbers(column: pa.Array) -> np.ndarray:
+    if pa.types.is_fixed_size_list(column.type):
+        return column.flatten().to_numpy().reshape(-1, column.type.list_size)
+    return column.to_numpy(zero_copy_only=False)
