@@ -45,6 +45,7 @@ from job.storage.patience import outages_said
 if TYPE_CHECKING:
     from job.cluster.workers import Workers
     from job.gather.deciding import Verdict
+    from job.gather.narrow import Narrow
 
 Target = tuple[str, int]
 """A shard: its part, and its number."""
@@ -112,9 +113,9 @@ def craft_set(
             note = begun_by(owner, config.workers)
             with noted(job.output, note, lambda: _rows_done(job), lost_nodes), _workers(job, lost_nodes) as workers:
                 plan, decided = _decided(job, planned, before, workers, fresh=fresh)
-                new_shards = _moved(job, plan, decided, owner.run_id, workers)
+                new_shards, narrow = _moved(job, plan, decided, owner.run_id, workers)
                 check_owner(job.output, owner.run_id)
-                outcome = _finished(job, plan, new_shards, workers)
+                outcome = _finished(job, plan, new_shards, narrow, workers)
             report_finished_set(job.output, plan, say)
             return outcome
 
@@ -242,14 +243,15 @@ def _decided(
     return plan, decided
 
 
-def _moved(job: _Job, plan: SetPlan, decided: Decided, run_id: str, workers: Workers) -> int:
-    """Writes the shards that remain to be written. Returns how many."""
+def _moved(job: _Job, plan: SetPlan, decided: Decided, run_id: str, workers: Workers) -> tuple[int, Narrow]:
+    """Writes the shards that remain to be written. Returns how many, and the narrow columns of those in splits."""
     from job.gather.deciding import with_fewer
     from job.gather.move import Move, move_items
+    from job.gather.narrow import Narrow
 
-    todo = _todo(plan, _records(job, plan))
+    todo, narrow = _todo(plan, _records(job, plan)), Narrow(sum(part.num_rows for part in plan.splits()))
     if not todo:
-        return 0
+        return 0, narrow
     job.output.store.remove([MANIFEST])
     moving = Move(items=job.items, plan=plan, output=job.output, run_id=run_id, decided=decided)
     rows = {(part.name, number): part.rows_of(number) for part in plan.sections() for number in range(part.count)}
@@ -264,14 +266,14 @@ def _moved(job: _Job, plan: SetPlan, decided: Decided, run_id: str, workers: Wor
                 if written:
                     at("writing the set", "rows", plan.num_items, already + written, already)
 
-            move_items(moving, left, with_these, show)
+            move_items(moving, left, with_these, narrow, show)
 
     with_fewer(workers, job.say, move)
-    return len(todo)
+    return len(todo), narrow
 
 
-def _finished(job: _Job, plan: SetPlan, new_shards: int, workers: Workers) -> SetOutcome:
-    """Reads the set back, adds up, and writes the card and the manifest."""
+def _finished(job: _Job, plan: SetPlan, new_shards: int, narrow: Narrow, workers: Workers) -> SetOutcome:
+    """Adds up, and writes the card and the manifest."""
     records = _records(job, plan)
     if missing := _todo(plan, records):
         name, number = missing[0]
@@ -279,15 +281,15 @@ def _finished(job: _Job, plan: SetPlan, new_shards: int, workers: Workers) -> Se
             f"{len(missing)} shards in {job.output.root} are gone or have changed, such as {number} of {name}\n"
             "no manifest was written; find out who changes files there, then run the same command again"
         )
-    manifest = complete_set(plan, records, _found(job, plan, workers))
+    manifest = complete_set(plan, records, _found(job, plan, narrow, workers))
     was_complete = not new_shards and job.output.set_manifest() == manifest
     job.output.write(CARD, set_cards(plan, manifest)[0])
     job.output.write_json(MANIFEST, manifest)
     return SetOutcome(manifest=manifest, plan=plan, new_shards=new_shards, was_complete=was_complete)
 
 
-def _found(job: _Job, plan: SetPlan, workers: Workers) -> Findings:
-    """Finds leaks and label conflicts in the set.
+def _found(job: _Job, plan: SetPlan, narrow: Narrow, workers: Workers) -> Findings:
+    """Finds leaks and label conflicts in the set; what an earlier run has written is read back for it.
 
     In the default no near duplicates that are linked are in two splits, so none is looked for again here. Links that
     bands do not find are found by no other bands; `curate leaks SET --near` compares all texts that share a band.
@@ -298,10 +300,10 @@ def _found(job: _Job, plan: SetPlan, workers: Workers) -> Findings:
 
     rows = SetRows.of_plan(job.output, plan)
     with steps(quiet=job.quiet) as at:
-        index = with_fewer(
-            workers,
-            job.say,
-            lambda some: read_rows(rows, some, show=lambda done: at("looking for leaks", "rows", rows.count, done, 0)),
-        )
+
+        def show(done: int) -> None:
+            at("looking for leaks", "rows", rows.count, done, 0)
+
+        index = with_fewer(workers, job.say, lambda some: read_rows(rows, some, show=show, begun=narrow))
     near = NO_NEAR if job.config.preset is None else None
     return findings(rows, index, near=near, near_threshold=job.config.near_threshold, mix=plan.mix)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 import warnings
 from collections.abc import Generator, Iterator, Mapping, Sequence
 
@@ -54,6 +55,7 @@ def data_settings() -> Generator[None]:
 
     They belong to the process, which may be one that uses Ray for more than this job.
     """
+    logging.getLogger(ray.data.__name__).setLevel(logging.CRITICAL)  # what goes wrong is raised as well
     context = DataContext.get_current().copy()
     context.enable_progress_bars = False
     context.target_max_block_size = _BLOCK_BYTES

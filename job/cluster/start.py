@@ -7,7 +7,6 @@ already. Any other Ray on the machine belongs to somebody else.
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import signal
 import sys
@@ -82,7 +81,6 @@ def started_ray(
         say(f"starting Ray with {count} {'worker' if count == 1 else 'workers'}")
         with own_ray(count, has_exchange=has_exchange):
             _restore(on_sigterm)
-            _mute_ray_data()
             for _ in range(count):
                 ray.remote(num_cpus=1)(_call).remote(prepare)
             tell_what_is_missing(OF_OUR_OWN_RAY, say)
@@ -142,7 +140,6 @@ def join_given_ray(say: Callable[[str], None]) -> bool:
         on_sigterm = signal.getsignal(signal.SIGTERM)
         join(os.environ["RAY_ADDRESS"], say)
         _restore(on_sigterm)
-        _mute_ray_data()
         _joined.add(ray.get_runtime_context().get_job_id())
     return ray.get_runtime_context().get_job_id() in _joined or _nodes() > 1
 
@@ -177,10 +174,3 @@ def _nodes() -> int:
     import ray
 
     return sum(1 for node in ray.nodes() if node["Alive"])
-
-
-def _mute_ray_data() -> None:
-    """Hides Ray Data's own log lines from the user: what goes wrong is raised as well."""
-    import ray.data  # which sets up the logger
-
-    logging.getLogger(ray.data.__name__).setLevel(logging.CRITICAL)

@@ -66,18 +66,17 @@ class Exchange(Generic[Target]):
         function: Callable[..., Any],
         arguments: Mapping[Target, Sequence[Any]],
         sizes: Mapping[Target, int],
+        take: Callable[[Target, Any], object] = lambda _target, _value: None,
         show: Callable[[int, int], object] = lambda _packed, _taken: None,
-    ) -> dict[Target, Any]:
+    ) -> None:
         """Lets a task for each target take its parcels, and waits for them. When one fails the others are stopped.
 
         Args:
             function: takes the arguments of its target, and then its parcels.
             arguments: by target; the targets begin in this order.
             sizes: how much each takes, for the display.
+            take: called with each target and what the function has returned for it.
             show: called with how much was packed and taken.
-
-        Returns:
-            What it has returned for each target.
 
         Raises:
             RayError: the first one that ended a task.
@@ -86,7 +85,6 @@ class Exchange(Generic[Target]):
         taking: dict[Any, Target] = {}
         for target, given in arguments.items():
             taking[task.remote(*given, *self._parcels.pop(target, []))] = target
-        results: dict[Target, Any] = {}
         packed = taken = 0
         try:
             while taking:
@@ -96,14 +94,13 @@ class Exchange(Generic[Target]):
                     packed += self._packing.pop(ref, 0)
                     if ref in taking:
                         target = taking.pop(ref)
-                        results[target] = value
+                        take(target, value)
                         taken += sizes[target]
                 show(packed, taken)
         finally:
             for ref in (*self._packing, *taking):
                 ray.cancel(ref)
             self._packing.clear()
-        return results
 
 
 def sealed(table: pa.Table) -> pa.Buffer:

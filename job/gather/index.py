@@ -1,12 +1,9 @@
-"""Reads the index: of every item the narrow columns that the decision needs, and nothing else, through Ray Data.
-
-A block per shard names it; its task reads the shard, and returns some 50 bytes of each item.
-"""
+"""Reads the index: of every item the narrow columns that the decision needs, some 50 bytes, and nothing else."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +16,7 @@ from job.gather.items import Items, ItemShard
 from job.gather.narrow import PLACE, Narrow, places_of, read_narrow, wide
 from job.recipe.protocol import RecipeDescription
 from job.recipe.training import text_columns, texts
-from job.selection.folding import folded
+from job.selection.folding import folded_in_utf8
 from job.selection.index import Index, Use
 from job.selection.keys import item_keys
 from job.selection.near import bands
@@ -71,7 +68,7 @@ class Wanted:
 
 
 def read_index(items: Items, wanted: Wanted, workers: Workers, show: Callable[[int], object] = lambda _: None) -> Index:
-    """Reads the index of all items, within the settings for Ray Data.
+    """Reads the index of all items, from their shards.
 
     Args:
         items: the items.
@@ -120,32 +117,44 @@ def _indexed(rows: pa.Table, recipe: RecipeDescription, wanted: Wanted, shard: I
     ids = rows[roles.id].cast(pa.string()) if wanted.ids and roles.id is not None else None
     if ids is not None:
         columns["id"] = ids
-    titles: Sequence[str | None] = rows[str(roles.title)].to_pylist() if wanted.titles else []
+    titles = rows[str(roles.title)].cast(pa.string()) if wanted.titles else None
     bodies = texts(recipe, rows) if wanted.texts else []
     if wanted.folded:
         for use, keys in item_keys(wanted.seed, ids, pa.array(bodies, pa.string())).items():
             columns[f"key:{use}"] = pa.array(keys)
         if wanted.near_threshold is not None:
-            found = bands(titles or [None] * rows.num_rows, bodies, wanted.near_threshold)
+            found = bands(
+                [None] * rows.num_rows if titles is None else titles.to_pylist(), bodies, wanted.near_threshold
+            )
             columns["bands"] = wide(found)
-        titles, bodies = [folded(title) for title in titles], [folded(text) for text in bodies]
-    if wanted.titles:
-        columns["title"] = wide(hashes(titles, empty_is_zero=wanted.folded))
+    hashed = folded_hashes if wanted.folded else hashes
+    if titles is not None:
+        columns["title"] = wide(hashed(titles))
     if wanted.texts:
-        columns["text"] = wide(hashes(bodies, empty_is_zero=wanted.folded))
+        columns["text"] = wide(hashed(pa.array(bodies, pa.string())))
     return pa.table(columns)
 
 
-def hashes(values: Sequence[str | None], *, empty_is_zero: bool) -> np.ndarray:
-    """Returns the XXH3 hashes of texts, 128 bits each; uint64 of shape (texts, 2).
+def hashes(texts: pa.Array | pa.ChunkedArray) -> np.ndarray:
+    """Returns the XXH3 hashes of Arrow strings, 128 bits each; uint64 of shape (texts, 2). A null counts as empty."""
+    return _hashes(texts.cast(pa.large_binary()).fill_null(b"").to_pylist())
 
-    Args:
-        values: the texts. None is hashed as an empty one.
-        empty_is_zero: whether an empty text has the hash (0, 0), which equals no other.
-    """
-    digest = xxhash.xxh3_128_digest
-    joined = b"".join([digest((value or "").encode()) for value in values])
-    found = np.frombuffer(joined, ">u8").reshape(-1, 2).astype(np.uint64)
-    if empty_is_zero:
-        found[[not value for value in values]] = 0
+
+def folded_hashes(texts: pa.Array | pa.ChunkedArray) -> np.ndarray:
+    """Returns the same of folded texts, but (0, 0) for an empty one, which equals no other."""
+    return without_empty(_hashes(folded_in_utf8(texts)))
+
+
+def _hashes(texts: Iterable[bytes]) -> np.ndarray:
+    joined = b"".join(map(xxhash.xxh3_128_digest, texts))
+    return np.frombuffer(joined, ">u8").reshape(-1, 2).astype(np.uint64)
+
+
+def without_empty(found: np.ndarray) -> np.ndarray:
+    """Returns hashes with (0, 0) in place of that of an empty text."""
+    found[(found == _EMPTY).all(axis=1)] = 0
     return found
+
+
+_EMPTY = _hashes([b""])
+"""Hash of an empty text."""

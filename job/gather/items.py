@@ -81,12 +81,12 @@ class Items:
         return titles, texts(self.recipe, rows)
 
 
-def grouped(shards: Sequence[ItemShard]) -> list[list[ItemShard]]:
-    """Cuts shards into groups of about as many rows, in load order; a task packs each."""
+def grouped(shards: Sequence[ItemShard], count: int = GROUPS) -> list[list[ItemShard]]:
+    """Cuts shards into at most so many groups of about as many rows, in load order; there is a task for each."""
     total = sum(shard.num_rows for shard in shards)
     groups: dict[int, list[ItemShard]] = {}
     for shard in shards:
-        groups.setdefault((shard.place - shards[0].place) * GROUPS // total, []).append(shard)
+        groups.setdefault((shard.place - shards[0].place) * count // total, []).append(shard)
     return list(groups.values())
 
 

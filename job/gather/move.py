@@ -1,4 +1,7 @@
-"""Moves the chosen items: each travels once, from its shard of items to the shard and row that were decided for it."""
+"""Moves the chosen items: each travels once, from its shard of items to the shard and row that were decided for it.
+
+Items that were not chosen do not travel. They stand in load order, so whoever writes a shard of them reads them there.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,19 @@ from job.cluster.nodes import this_node
 from job.cluster.workers import Workers
 from job.gather.exchange import Exchange
 from job.gather.items import Items, ItemShard, grouped
-from job.gather.parcels import Fates, Target, pack, target_named, targets_of, unpack
+from job.gather.narrow import Narrow
+from job.gather.parcels import (
+    NO_TARGET,
+    Fates,
+    Target,
+    fates_in,
+    pack,
+    removed_rows,
+    target_named,
+    targets_of,
+    unpack,
+)
+from job.gather.set_rows import SetRows, narrow_rows
 from job.output.folder import OutputFolder
 from job.output.lock.ownership import check_owner
 from job.output.section import record_name
@@ -42,6 +57,7 @@ def move_items(
     move: Move,
     todo: Sequence[Target],
     workers: Workers,
+    narrow: Narrow,
     show: Callable[[int, int], object] = lambda _packed, _written: None,
 ) -> None:
     """Writes the shards that remain to be written.
@@ -50,24 +66,45 @@ def move_items(
         move: what is moved.
         todo: the shards.
         workers: the CPUs that may work.
+        narrow: gets the narrow columns of what is written, so that it need not be read back.
         show: called with the number of items of which the shards have been packed, and of rows that are written.
 
     Raises:
         CurateError: the first one that ended a task. What was finished is kept.
     """
     parts = {part.name: part for part in move.plan.sections()}
-    decision = move.decided.decision
-    fates = Fates(fate=decision.fate, row=decision.row, kept_ids=move.decided.kept_ids, similarity=decision.similarity)
-    numbers = targets_of(fates.fate, fates.row)
+    fates = fates_in(move.decided)
+    numbers = targets_of(fates)
     items = ray.put(move.items)
     exchange = Exchange[Target](workers=workers)
     for group in grouped(move.items.shards):
         place, count = group[0].place, sum(shard.num_rows for shard in group)
-        goes_to = {target_named(int(number)) for number in np.unique(numbers[place : place + count])}
+        here = np.unique(numbers[place : place + count])
+        goes_to = {target_named(int(number)) for number in here[here < NO_TARGET]}
         targets = [target for target in todo if target in goes_to]
         exchange.pack(_pack_shards, (items, group, fates.of(place, count), targets), targets, count)
-    given = {(part, number): (move.plan, parts[part], number, move.output, move.run_id) for part, number in todo}
-    exchange.run(_write_shard, given, {(part, number): parts[part].rows_of(number) for part, number in todo}, show)
+    places = {shard.path: shard for shard in SetRows.of_plan(move.output, move.plan).shards}
+    removed = np.flatnonzero(numbers >= NO_TARGET)
+    given: dict[Target, tuple[Any, ...]] = {}
+    for name, number in todo:
+        part = parts[name]
+        place = places.get(part.shard_name(number))
+        source = None if part.is_split else _source(move.items, fates, removed[part.row_range(number)])
+        given[name, number] = (move.plan, part, number, place, move.output, move.run_id, items, source)
+
+    def take(_: Target, columns: pa.Table | None) -> None:
+        if columns is not None:
+            narrow.add(columns)
+
+    exchange.run(_write_shard, given, {target: parts[target[0]].rows_of(target[1]) for target in todo}, take, show)
+
+
+def _source(items: Items, fates: Fates, removed: np.ndarray) -> tuple[list[ItemShard], Fates]:
+    """Returns which shards have some items that follow one another, and the decision on all items of these shards."""
+    shards = [
+        shard for shard in items.shards if shard.place <= removed[-1] and shard.place + shard.num_rows > removed[0]
+    ]
+    return shards, fates.of(shards[0].place, sum(shard.num_rows for shard in shards))
 
 
 def _pack_shards(items: Items, group: Sequence[ItemShard], fates: Fates, targets: Sequence[Target]) -> list[Any]:
@@ -82,13 +119,24 @@ def _pack_shards(items: Items, group: Sequence[ItemShard], fates: Fates, targets
 
 
 def _write_shard(
-    plan: SetPlan, part: Part, number: int, output: OutputFolder, run_id: str, *parcels: Sequence[pa.Buffer]
-) -> None:
-    """Writes a shard, and its record."""
+    plan: SetPlan,
+    part: Part,
+    number: int,
+    place: ItemShard | None,
+    output: OutputFolder,
+    run_id: str,
+    items: Items,
+    source: tuple[Sequence[ItemShard], Fates] | None,
+    *parcels: Sequence[pa.Buffer],
+) -> pa.Table | None:
+    """Writes a shard, and its record. Returns the narrow columns of its rows if these have a place in a split."""
     outlast_outages()
     began = time.perf_counter()
     output.mark_running(part.name, number, this_node())
-    rows = unpack(parcels, part.rows_of(number))
+    num_rows = part.rows_of(number)
+    rows = unpack(parcels, num_rows) if source is None else removed_rows(items, *source, number)
+    if rows.num_rows != num_rows:
+        raise RuntimeError(f"{part.shard_name(number)} has {rows.num_rows} rows and not {num_rows}")
     schema = set_schema(plan.recipe) if part.is_split else removed_schema(plan.recipe)
     rows = rows.replace_schema_metadata(schema.metadata)
     content = parquet_bytes(rows)
@@ -108,3 +156,4 @@ def _write_shard(
     )
     output.write_json(record_name(part.name, number), record)
     output.unmark_running(part.name, number)
+    return None if place is None else narrow_rows(rows, place, plan.recipe, None)

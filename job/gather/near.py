@@ -74,9 +74,11 @@ class Pairs:
             targets = np.unique(batch[here]).tolist()
             exchange.pack(_pack_texts, (rows, group, place[here], batch[here], targets), targets, 0)
         given = {number: (first[pairs], second[pairs], threshold) for number, pairs in enumerate(cut)}
-        found = exchange.run(_compare, given, dict.fromkeys(given, 0))
-        for number, pairs in enumerate(cut):
-            result[pairs] = found[number]
+
+        def take(number: int, found: np.ndarray) -> None:
+            result[cut[number]] = found
+
+        exchange.run(_compare, given, dict.fromkeys(given, 0), take)
         return result
 
 

@@ -1,4 +1,4 @@
-"""Packs items into parcels, one for each shard that they go to, and unpacks them there."""
+"""Packs items into parcels, one for each shard of a split that they go to, and unpacks them there."""
 
 # pyarrow makes the functions of `pyarrow.compute` when it is imported.
 # pyright: reportAttributeAccessIssue=false
@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from job.gather.exchange import sealed, unsealed
 from job.gather.items import Items, ItemShard
 from job.output.training_set.decided import Decided
-from job.output.training_set.plan import REMOVED_PART, ROWS_PER_SHARD
+from job.output.training_set.plan import ROWS_PER_SHARD
 from job.output.training_set.shard import (
     COMPLETION,
     PROMPT,
@@ -66,23 +66,25 @@ def fates_in(decided: Decided) -> Fates:
     return Fates(fate=decision.fate, row=decision.row, kept_ids=decided.kept_ids, similarity=decision.similarity)
 
 
-PARTS = (*SPLITS, REMOVED_PART)
-"""Names of the parts of a set."""
+def targets_of(fates: Fates) -> np.ndarray:
+    """Returns a number for the shard of a split that each item goes to; `target_named` turns it into a name.
+
+    It is at least `NO_TARGET` for an item that is in no split.
+    """
+    return fates.fate.astype(np.int64) << 32 | fates.row // ROWS_PER_SHARD
 
 
-def targets_of(fate: np.ndarray, row: np.ndarray) -> np.ndarray:
-    """Returns a number for the shard that each item goes to; `target_named` turns it into a name."""
-    part = np.minimum(fate, len(SPLITS)).astype(np.int64)  # its place in `PARTS`
-    return part << 32 | row // ROWS_PER_SHARD
+NO_TARGET = len(SPLITS) << 32
+"""The smallest number of `targets_of` that stands for no shard of a split."""
 
 
 def target_named(number: int) -> Target:
     """Returns the shard that a number of `targets_of` stands for."""
-    return PARTS[number >> 32], number & 0xFFFFFFFF
+    return SPLITS[number >> 32], number & 0xFFFFFFFF
 
 
 def pack(items: Items, shard: ItemShard, fates: Fates, wanted: Sequence[Target]) -> dict[Target, list[pa.Buffer]]:
-    """Packs the items of a shard that go to some shards.
+    """Packs the items of a shard that go to some shards of splits.
 
     Args:
         items: the items.
@@ -93,24 +95,21 @@ def pack(items: Items, shard: ItemShard, fates: Fates, wanted: Sequence[Target])
     Returns:
         The parcels.
     """
-    rows = items.table(shard, _columns_read(items.recipe))
-    goes_to = targets_of(fates.fate, fates.row)
-    wanted_numbers = np.array([PARTS.index(part) << 32 | number for part, number in wanted], np.int64)
+    goes_to = targets_of(fates)
+    wanted_numbers = np.array([SPLITS.index(part) << 32 | number for part, number in wanted], np.int64)
     chosen = np.flatnonzero(np.isin(goes_to, wanted_numbers))
+    if not len(chosen):
+        return {}
     chosen = chosen[np.argsort(goes_to[chosen], kind="stable")]
-    is_split = fates.fate[chosen] < len(SPLITS)
-    category = items.categories[shard.category]
+    rows = items.table(shard, _columns_of_examples(items.recipe)).take(pa.array(chosen))
+    table = _examples(rows, items.recipe, items.categories[shard.category])
+    table = table.append_column(ROW, pa.array(fates.row[chosen] % ROWS_PER_SHARD, pa.uint32()))
+    numbers = goes_to[chosen]
+    bounds = [0, *(np.flatnonzero(np.diff(numbers)) + 1), len(numbers)]
     packed: dict[Target, list[pa.Buffer]] = {}
-    for places, make in ((chosen[is_split], _examples), (chosen[~is_split], _removed)):
-        if not len(places):
-            continue
-        table = make(rows.take(pa.array(places)), items.recipe, category, fates, places)
-        table = table.append_column(ROW, pa.array(fates.row[places] % ROWS_PER_SHARD, pa.uint32()))
-        numbers = goes_to[places]
-        bounds = [0, *(np.flatnonzero(np.diff(numbers)) + 1), len(numbers)]
-        for begin, end in itertools.pairwise(bounds):
-            parcel = sealed(table.slice(begin, end - begin))
-            packed.setdefault(target_named(int(numbers[begin])), []).append(parcel)
+    for begin, end in itertools.pairwise(bounds):
+        parcel = sealed(table.slice(begin, end - begin))
+        packed.setdefault(target_named(int(numbers[begin])), []).append(parcel)
     return packed
 
 
@@ -132,14 +131,31 @@ def unpack(parcels: Sequence[Sequence[pa.Buffer]], num_rows: int) -> pa.Table:
     return table.drop_columns([ROW]).take(pa.array(order))
 
 
-def _columns_read(recipe: RecipeDescription) -> list[str]:
+def removed_rows(items: Items, shards: Sequence[ItemShard], fates: Fates, number: int) -> pa.Table:
+    """Reads the rows of a shard of removed items. They need not travel: they stand in load order, as the items do.
+
+    Args:
+        items: the items.
+        shards: those of their shards that it has items of, one after the other.
+        fates: the decision on the items of these shards.
+        number: the shard's number.
+    """
+    tables: list[pa.Table] = []
+    for shard in shards:
+        here = fates.of(shard.place - shards[0].place, shard.num_rows)
+        places = np.flatnonzero((here.fate >= len(SPLITS)) & (here.row // ROWS_PER_SHARD == number))
+        rows = items.table(shard, list(shown_columns(items.recipe).values())).take(pa.array(places))
+        tables.append(_removed(rows, items.recipe, items.categories[shard.category], here, places))
+    return pa.concat_tables(tables)
+
+
+def _columns_of_examples(recipe: RecipeDescription) -> list[str]:
     names = [*shown_columns(recipe).values(), *other_columns(recipe)]
     return list(dict.fromkeys([*names, *prompt_columns(recipe), *completion_columns(recipe)]))
 
 
-def _examples(rows: pa.Table, recipe: RecipeDescription, category: str, fates: Fates, places: np.ndarray) -> pa.Table:
+def _examples(rows: pa.Table, recipe: RecipeDescription, category: str) -> pa.Table:
     """Returns the rows of the splits."""
-    del fates, places
     columns = dict(_shown(rows, recipe, category))
     columns[PROMPT] = pa.array(prompts(recipe, rows), pa.string())
     columns[COMPLETION] = pa.array(completions(recipe, rows), pa.string())

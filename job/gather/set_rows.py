@@ -1,26 +1,25 @@
-"""Reads a finished training set back: of every row hashes of id, title, text and prompt, and the price, over Ray Data.
+"""Reads a finished training set back: of every row hashes of id, title, text and prompt, and the price.
 
-A block per shard names it, as in `job.gather.index`; the rows of all splits stand in one order, train first.
+The rows of all splits stand in one order, train first.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
 from job.cluster.workers import Workers
-from job.gather.index import hashes
+from job.gather.index import folded_hashes, hashes, without_empty
 from job.gather.items import ItemShard
 from job.gather.narrow import PLACE, Narrow, places_of, read_narrow, wide
 from job.output.folder import OutputFolder
 from job.output.training_set.plan import SetPlan
 from job.output.training_set.shard import ID, PRICE, PROMPT, TITLE, shown_columns, text_column
 from job.recipe.protocol import RecipeDescription
-from job.selection.folding import folded
 from job.selection.near import bands
 
 
@@ -87,21 +86,23 @@ def read_rows(
     workers: Workers,
     near_threshold: float | None = None,
     show: Callable[[int], object] = lambda _: None,
+    begun: Narrow | None = None,
 ) -> RowIndex:
-    """Reads the narrow columns of all rows, within the settings for Ray Data.
+    """Reads the narrow columns of all rows.
 
     Args:
         rows: the rows.
         workers: the CPUs that may work.
         near_threshold: threshold of near duplicates, for MinHash bands; None for none.
-        show: called with the number of rows that have been read.
+        show: called with the number of rows that are there.
+        begun: narrow columns of some shards, which are not read again.
 
     Raises:
         CurateError: when a shard cannot be read.
         RuntimeError: when a row is missing.
     """
     work = functools.partial(narrow_shard, rows=rows, near_threshold=near_threshold)
-    return row_index(read_narrow(rows.shards, work, workers, show))
+    return row_index(read_narrow(rows.shards, work, workers, show, begun))
 
 
 def row_index(narrow: Narrow) -> RowIndex:
@@ -118,30 +119,30 @@ def row_index(narrow: Narrow) -> RowIndex:
 
 
 def narrow_shard(shard: ItemShard, rows: SetRows, near_threshold: float | None) -> pa.Table:
-    """Returns the narrow columns of a shard's rows, and the place of each among the rows of all splits."""
+    """Reads the narrow columns of a shard's rows, and the place of each among the rows of all splits."""
     shown, text = shown_columns(rows.recipe), text_column(rows.recipe)
     names = [*[name for name in (ID, TITLE, PRICE) if name in shown], PROMPT, text]
     table = rows.output.table(shard.path, list(dict.fromkeys(names)))
+    return narrow_rows(table, shard, rows.recipe, near_threshold)
+
+
+def narrow_rows(table: pa.Table, shard: ItemShard, recipe: RecipeDescription, near_threshold: float | None) -> pa.Table:
+    """Returns what `narrow_shard` reads, of a table with the shard's rows."""
+    shown, text = shown_columns(recipe), text_column(recipe)
     if table.num_rows != shard.num_rows:
         raise RuntimeError(f"{shard.path} has {table.num_rows} rows and not {shard.num_rows}")
-    prompts: list[str | None] = table[PROMPT].to_pylist()
-    texts: list[str | None] = prompts if text == PROMPT else table[text].to_pylist()
-    titles: list[str | None] = table[TITLE].to_pylist() if TITLE in shown else [None] * table.num_rows
     columns: dict[str, pa.Array] = {
         PLACE: places_of(shard),
-        "prompt": wide(hashes(prompts, empty_is_zero=False)),
-        "text": wide(hashes(_folded(texts), empty_is_zero=True)),
+        "prompt": wide(hashes(table[PROMPT])),
+        "text": wide(folded_hashes(table[text].cast(pa.string()))),
     }
     if TITLE in shown:
-        columns["title"] = wide(hashes(_folded(titles), empty_is_zero=True))
+        columns["title"] = wide(folded_hashes(table[TITLE].cast(pa.string())))
     if ID in shown:
-        columns["id"] = wide(hashes(table[ID].cast(pa.string()).to_pylist(), empty_is_zero=True))
+        columns["id"] = wide(without_empty(hashes(table[ID].cast(pa.string()))))
     if PRICE in shown:
         columns["price"] = table[PRICE].cast(pa.float64()).combine_chunks()
     if near_threshold is not None:
-        columns["bands"] = wide(bands(titles, texts, near_threshold))
+        titles = table[TITLE].to_pylist() if TITLE in shown else [None] * table.num_rows
+        columns["bands"] = wide(bands(titles, table[text].to_pylist(), near_threshold))
     return pa.table(columns)
-
-
-def _folded(values: Sequence[str | None]) -> list[str]:
-    return [folded(value) for value in values]

@@ -20,7 +20,7 @@ Say = Callable[[str], None]
 def working(
     count: int | Literal["all"], check: Callable[[], None], say: Say, lost_nodes: list[str]
 ) -> Generator[Workers]:
-    """Starts or joins a Ray, with the settings for Ray Data.
+    """Starts or joins a Ray.
 
     Args:
         count: how many cores work at once.
@@ -36,13 +36,9 @@ def working(
         started_ray(count, say, _import_gather, has_exchange=True) as workers,
         JoinedWatch(workers, say, lost_nodes),
     ):
-        from job.cluster.ray_internals import without_actors
-        from job.pipeline import data_settings
-
         if workers.has_other_nodes:
             check()
-        settings_of_own_ray = contextlib.nullcontext() if workers.reserved else without_actors()
-        with data_settings(), settings_of_own_ray, in_few_words():
+        with in_few_words():
             yield workers
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from job.selection.folding import folded, number_words, shingles, words
+from job.selection.folding import folded, folded_in_utf8, number_words, shingles, words
 from tests.paths import ROOT
 from tests.recipe.test_unicode import other_pythons
 
@@ -149,3 +150,13 @@ def test_words_are_what_stands_between_blanks_without_other_characters_at_the_en
     assert number_words(folded(text), "") == tuple(
         sorted(word for word in expected if any(number_words(character, "") for character in word))
     )
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.none() | st.text("aB \t\n\x1f\x7f\u00a0\u00dfé日", max_size=12)), st.integers(0, 3))
+def test_many_texts_fold_as_each_of_them_does(texts: list[str | None], start: int) -> None:
+    column = pa.array(texts, pa.string())
+    assert [one.decode() for one in folded_in_utf8(column)] == [folded(text) for text in texts]
+    chunked = pa.chunked_array([column.slice(start), column[:0], column[: start + 1]])
+    again = [*texts[start:], *texts[: start + 1]]
+    assert [one.decode() for one in folded_in_utf8(chunked)] == [folded(text) for text in again]

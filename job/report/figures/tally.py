@@ -9,6 +9,7 @@ have them. Tallies of parts add up to the tally of the whole in any order.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -66,7 +67,7 @@ class Tally:
     @property
     def total(self) -> int:
         """Their sum, however large."""
-        return sum(int(value) * int(count) for value, count in zip(self.values, self.counts, strict=True))
+        return sum(map(operator.mul, self.values.tolist(), self.counts.tolist()))
 
     @property
     def mean(self) -> Fraction | None:
