@@ -17,9 +17,10 @@ from typing import Any, Literal
 
 from job.cluster.allowed import allowed_memory, usable_cores, workers_that_fit
 from job.cluster.environment import ask_for_token
+from job.cluster.internal import tell_what_is_missing
 from job.cluster.join import join
 from job.cluster.own_ray import own_ray
-from job.cluster.ray_internals import OF_OUR_OWN_RAY, tell_what_is_missing
+from job.cluster.ray_internals import OF_OUR_OWN_RAY
 from job.cluster.stoppable import forbid_other_rays
 from job.cluster.surroundings import check_surroundings
 from job.cluster.workers import Reserved, Workers
