@@ -19,6 +19,7 @@ import functools
 import logging
 import warnings
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -27,6 +28,7 @@ from ray.data import DataContext, TaskPoolStrategy
 
 from job.cluster.counting import Counter
 from job.cluster.nodes import on_live_nodes, this_node
+from job.cluster.stand_ins import NoDetectors
 from job.cluster.workers import Workers
 from job.errors import WorkersDiedError
 from job.output.folder import OutputFolder
@@ -63,6 +65,7 @@ def data_settings() -> Generator[None]:
     # free: of two CPUs of a joined Ray, 1.5 were busy on average, and 1.0 with the reservation.
     context.op_resource_reservation_enabled = False
     context.raise_original_map_exception = True  # else a recipe's error arrives as "UDF failed", without its cause
+    context.issue_detectors_config = cast("Any", NoDetectors())
     context.execution_no_progress_timeout_s = -1  # others may use a joined Ray's CPUs for longer than its half hour
     with DataContext.current(context), warnings.catch_warnings():
         # Until Ray 2.64 there is no other way to pass a placement group.

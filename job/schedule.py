@@ -77,9 +77,9 @@ def curate_categories(
 
     # Ray Data is imported while Ray starts, which is mostly waiting.
     threading.Thread(target=_import_pipeline, daemon=True).start()
-    config = run.config
+    config, tasks = run.config, sum(map(len, remaining.values()))
     with (
-        started_ray(config.workers, say, functools.partial(_prepare, config.recipe)) as workers,
+        started_ray(config.workers, say, functools.partial(_prepare, config.recipe), tasks=tasks) as workers,
         JoinedWatch(workers, say, run.lost_nodes, run.output.has_running),
     ):
         from job.cluster.ray_internals import without_actors

@@ -66,6 +66,7 @@ def craft(
     check_one_form(quiet=quiet, as_json=as_json)
     settings = read_craft(config, items, output, preset, workers, assign)
 
+    from job.cluster.last import ray_stopped_last
     from job.craft import craft_set, set_prospect
     from job.show.training_set import set_lines, set_prospect_json, set_prospect_lines, set_table
 
@@ -79,14 +80,15 @@ def craft(
             for line in set_prospect_lines(settings, prospect, screen_width()):
                 typer.echo(line)
         return
-    outcome = craft_set(settings, fresh=fresh, quiet=silent, say=say)
-    if as_json:
-        result = msgspec.to_builtins(outcome.manifest)
-        typer.echo(json.dumps({**result, "output": settings.output, "new_shards": outcome.new_shards}))
-    elif not quiet:
-        typer.echo(set_table(outcome.manifest, screen_width()))
-        for line in set_lines(settings, outcome):
-            typer.echo(line)
+    with ray_stopped_last():
+        outcome = craft_set(settings, fresh=fresh, quiet=silent, say=say)
+        if as_json:
+            result = msgspec.to_builtins(outcome.manifest)
+            typer.echo(json.dumps({**result, "output": settings.output, "new_shards": outcome.new_shards}))
+        elif not quiet:
+            typer.echo(set_table(outcome.manifest, screen_width()))
+            for line in set_lines(settings, outcome):
+                typer.echo(line)
 
 
 def read_craft(

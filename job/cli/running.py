@@ -57,6 +57,7 @@ def run(
     check_one_form(quiet=quiet, as_json=as_json)
     job = read_job(config, source, category, output, workers, limit, assign, skip_damaged_files=skip_damaged_files)
 
+    from job.cluster.last import ray_stopped_last
     from job.run import prospects, run_job
     from job.show.items import funnel_table, outcome_lines, prospect_lines, prospects_json
     from job.source.find.passed_over import PassedOver
@@ -72,17 +73,18 @@ def run(
             for line in prospect_lines(job, found, passed_over):
                 typer.echo(line)
         return
-    outcome = run_job(job, fresh=fresh, quiet=silent, say=say)
-    if as_json:
-        result = msgspec.to_builtins(outcome.manifest)
-        more: dict[str, object] = {"new_partitions": outcome.new_partitions, "not_read": outcome.passed_over.names}
-        if outcome.lost_nodes:
-            more["lost_nodes"] = outcome.lost_nodes
-        typer.echo(json.dumps({**result, "output": job.output, **more}))
-    elif not quiet:
-        typer.echo(funnel_table(outcome.manifest, screen_width()))
-        for line in outcome_lines(job, outcome, screen_width()):
-            typer.echo(line)
+    with ray_stopped_last():
+        outcome = run_job(job, fresh=fresh, quiet=silent, say=say)
+        if as_json:
+            result = msgspec.to_builtins(outcome.manifest)
+            more: dict[str, object] = {"new_partitions": outcome.new_partitions, "not_read": outcome.passed_over.names}
+            if outcome.lost_nodes:
+                more["lost_nodes"] = outcome.lost_nodes
+            typer.echo(json.dumps({**result, "output": job.output, **more}))
+        elif not quiet:
+            typer.echo(funnel_table(outcome.manifest, screen_width()))
+            for line in outcome_lines(job, outcome, screen_width()):
+                typer.echo(line)
 
 
 def submit(

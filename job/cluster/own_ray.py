@@ -12,9 +12,9 @@ from pathlib import Path
 
 from job.cluster.environment import own_environment
 from job.cluster.guard import guarded_start, not_started
-from job.cluster.processes import end_all, end_workers, without_helpers
+from job.cluster.processes import end_all, end_workers
 from job.cluster.ray_folder import ray_folder, why_not_writable
-from job.cluster.ray_internals import folder_options, without_uv_run
+from job.cluster.ray_internals import folder_options, killed_at_once, without_helpers, without_uv_run
 from job.cluster.watch import Watch
 from job.errors import UsageError, plain_reason
 from job.signals import sigterm_interrupts
@@ -125,5 +125,6 @@ def _shut_down(folder: str) -> None:
     backstop = threading.Timer(_SHUT_DOWN_S, end_all, [folder])
     backstop.daemon = True
     backstop.start()
-    ray.shutdown()
+    with killed_at_once():
+        ray.shutdown()
     backstop.cancel()

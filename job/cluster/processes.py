@@ -5,46 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import threading
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 import psutil
 
-from job.cluster.ray_internals import AGENT_TITLE, CORE_PROCESSES, HELPER_SCRIPTS, WORKER_TITLE
+from job.cluster.ray_internals import AGENT_TITLE, CORE_PROCESSES, WORKER_TITLE
 
-_HELPER_POLL_S = 0.05
-"""Seconds between two looks for helper processes while Ray starts."""
 _ENDED_S = 5.0
 """Seconds to wait until killed processes are gone."""
 _ENDED_POLL_S = 0.01
 """Seconds between two looks at killed processes."""
-
-
-@contextlib.contextmanager
-def without_helpers() -> Generator[None]:
-    """Kills the helper processes that Ray starts, while it starts, and that this job has no use for.
-
-    These are the dashboard, the process that carries logs to it, and the one that asks a cloud for machines. On two
-    cores their imports would hold up everything else that starts. On a cloud's machine the dashboard would also query
-    the metadata services of the clouds.
-    """
-    started = threading.Event()
-
-    def kill_helpers() -> None:
-        while not started.wait(_HELPER_POLL_S):
-            for process in psutil.Process().children():
-                with contextlib.suppress(psutil.Error):
-                    if any(word.endswith(HELPER_SCRIPTS) for word in process.cmdline()):
-                        process.kill()
-
-    thread = threading.Thread(target=kill_helpers, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        started.set()
-        thread.join()
 
 
 def core_processes(driver: psutil.Process | None = None) -> dict[psutil.Process, str]:

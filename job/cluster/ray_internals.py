@@ -14,66 +14,34 @@ disappears in Ray 2.64, and `DataContext.op_resource_reservation_enabled` has no
 from __future__ import annotations
 
 import contextlib
-import functools
-import importlib
 import inspect
 import os
+import shlex
+import subprocess
+import sys
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from job.cluster import asleep
+from job.cluster.internal import Internal, found, replace, replaced, variable
+from job.cluster.stand_ins import FixedSize, Nobody, nothing
 
 _ANSWER_S = 60.0
 """Seconds that a cluster's job API has to answer a request."""
 
-HELPER_SCRIPTS = (
-    f"ray{os.sep}dashboard{os.sep}dashboard.py",
-    f"ray{os.sep}_private{os.sep}log_monitor.py",
-    f"ray{os.sep}autoscaler{os.sep}_private{os.sep}monitor.py",
-)
-"""Ends of the paths of Ray's dashboard, of what carries logs to it, and of what asks a cloud for machines."""
-
-CORE_PROCESSES = {"raylet": "node process (raylet)", "gcs_server": "control service (gcs_server)"}
+_RAYLET = "raylet"
+CORE_PROCESSES = {_RAYLET: "node process (raylet)", "gcs_server": "control service (gcs_server)"}
 """Names of the processes that Ray cannot work without, with the words for them in a message."""
-_CORE_FILES = {"raylet": "core/src/ray/raylet/raylet", "gcs_server": "core/src/ray/gcs/gcs_server"}
+_CORE_FILES = {_RAYLET: "core/src/ray/raylet/raylet", "gcs_server": "core/src/ray/gcs/gcs_server"}
 
 WORKER_TITLE = "ray::"
 """How the titles of Ray's worker processes begin."""
-AGENT_TITLE = "Agent"
-"""A part of the titles of the worker processes that are a node's own agents."""
+AGENT_TITLE, _AGENT_TITLES = "Agent", "ray._private.ray_constants.AGENT_PROCESS_LIST"
+"""A part of the titles of the worker processes that are a node's own agents, and Ray's list of them."""
 
 LAST_WORDS = "core_worker_process.cc"
 """A part of the line with which Ray's core ends the process that it was to make a driver."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Internal:
-    """One private name of Ray's."""
-
-    name: str
-    """As Ray's code has it."""
-    fits: Callable[[], bool]
-    """Tells whether this Ray has the name in the form that is needed; may raise an error instead of returning False."""
-    without: str
-    """What is different without it, in words for the user."""
-
-    def is_there(self) -> bool:
-        """Tells whether this Ray has the name in the form that is needed. The check is made once per process."""
-        return _is_there(self)
-
-
-@functools.cache
-def _is_there(internal: Internal) -> bool:
-    try:
-        return internal.fits()
-    except (ImportError, AttributeError, TypeError, ValueError):
-        return False
-
-
-def _found(path: str) -> Any:
-    """Returns what a dotted path leads to. Raises ImportError or AttributeError if there is nothing."""
-    module, _, name = path.rpartition(".")
-    return getattr(importlib.import_module(module), name)
 
 
 # Ray Data's own actors. One collects figures for the dashboard, the other asks an autoscaler for machines; a Ray of our
@@ -87,14 +55,12 @@ _AUTOSCALER_METHODS = {"try_trigger_scaling", "on_executor_shutdown", "get_total
 
 
 def _stats_actor_fits() -> bool:
-    return not inspect.signature(_found(f"{_STATS}.get_or_create_stats_actor")).parameters
+    return not inspect.signature(found(f"{_STATS}.get_or_create_stats_actor")).parameters
 
 
 def _autoscaler_fits() -> bool:
-    base = _found("ray.data._internal.cluster_autoscaler.ClusterAutoscaler")
-    return (
-        callable(_found(f"{_EXECUTOR}.create_cluster_autoscaler")) and base.__abstractmethods__ == _AUTOSCALER_METHODS
-    )
+    base = found("ray.data._internal.cluster_autoscaler.ClusterAutoscaler")
+    return callable(found(f"{_EXECUTOR}.create_cluster_autoscaler")) and base.__abstractmethods__ == _AUTOSCALER_METHODS
 
 
 STATS_ACTOR = Internal(
@@ -114,53 +80,10 @@ def without_actors() -> Generator[None]:
     """Keeps Ray Data from starting its own actors while the context lasts, as far as this Ray allows."""
     with contextlib.ExitStack() as stack:
         if STATS_ACTOR.is_there():
-            stack.enter_context(_replaced(STATS_ACTOR.name, _Nobody))
+            stack.enter_context(replaced(STATS_ACTOR.name, Nobody))
         if CLUSTER_AUTOSCALER.is_there():
-            stack.enter_context(_replaced(CLUSTER_AUTOSCALER.name, _FixedSize))
+            stack.enter_context(replaced(CLUSTER_AUTOSCALER.name, FixedSize))
         yield
-
-
-@contextlib.contextmanager
-def _replaced(path: str, replacement: object) -> Generator[None]:
-    module_name, _, name = path.rpartition(".")
-    module = importlib.import_module(module_name)
-    original = getattr(module, name)
-    setattr(module, name, replacement)
-    try:
-        yield
-    finally:
-        setattr(module, name, original)
-
-
-class _Nobody:
-    """Stands in for the actor that collects figures: accepts every call and does nothing."""
-
-    def __getattr__(self, name: str) -> _Nobody:
-        return self
-
-    def __call__(self, *args: object, **options: object) -> None:
-        del args, options
-
-
-class _FixedSize:
-    """Stands in for Ray Data's cluster autoscaler: knows what this Ray has, and asks for no more."""
-
-    def __init__(self, *args: object, **options: object) -> None:
-        import ray
-        from ray.data import ExecutionResources
-
-        del args, options
-        self._total = ExecutionResources.from_resource_dict({**ray.cluster_resources()})
-
-    def try_trigger_scaling(self) -> None:
-        """Asks for nothing."""
-
-    def on_executor_shutdown(self) -> None:
-        """Releases nothing, since nothing was requested."""
-
-    def get_total_resources(self) -> Any:
-        """Returns all resources of this Ray."""
-        return self._total
 
 
 # The token. Ray reads the environment once per process, when its core is imported, which is before a run can set a
@@ -171,7 +94,7 @@ _TOKEN_LOADER = "ray._raylet.AuthenticationTokenLoader"  # noqa: S105
 
 
 def _token_fits() -> bool:
-    return callable(_found(_CONFIG).initialize) and callable(_found(_TOKEN_LOADER).instance().reset_cache)
+    return callable(found(_CONFIG).initialize) and callable(found(_TOKEN_LOADER).instance().reset_cache)
 
 
 TOKEN = Internal(
@@ -183,8 +106,8 @@ TOKEN = Internal(
 
 def reread_token() -> None:
     """Makes Ray read again from the environment whether there is a token, and which one. Needs `TOKEN`."""
-    _found(_CONFIG).initialize("")
-    _found(_TOKEN_LOADER).instance().reset_cache()
+    found(_CONFIG).initialize("")
+    found(_TOKEN_LOADER).instance().reset_cache()
 
 
 # `uv run`. If a parent of the driver is one, Ray lets each worker process start with the same `uv run`, which finds or
@@ -197,7 +120,7 @@ _UV_CONSTANT = f"ray._private.ray_constants.{_UV_SWITCH}"
 
 UV_RUN = Internal(
     name=_UV_CONSTANT,
-    fits=lambda: isinstance(_found(_UV_CONSTANT), bool),
+    fits=lambda: isinstance(found(_UV_CONSTANT), bool),
     without=f"under `uv run` each worker looks for an environment of its own, unless {_UV_SWITCH}=0 is set",
 )
 
@@ -207,7 +130,7 @@ def without_uv_run() -> Generator[None]:
     """Keeps Ray from starting workers with `uv run` while the context lasts, unless the user has asked for that."""
     with contextlib.ExitStack() as stack:
         if UV_RUN.is_there() and not os.environ.get(_UV_SWITCH):
-            stack.enter_context(_replaced(_UV_CONSTANT, replacement=False))
+            stack.enter_context(replaced(_UV_CONSTANT, replacement=False))
         yield
 
 
@@ -237,14 +160,8 @@ def folder_options(folder: str) -> Generator[dict[str, Any]]:
     if FOLDER.is_there():
         yield {_FOLDER_OPTION: folder}
         return
-    before = os.environ.get(_FOLDER_VARIABLE)
-    os.environ[_FOLDER_VARIABLE] = folder
-    try:
+    with variable(_FOLDER_VARIABLE, folder):
         yield {}
-    finally:
-        del os.environ[_FOLDER_VARIABLE]
-        if before is not None:
-            os.environ[_FOLDER_VARIABLE] = before
 
 
 # Ray starts by itself when it is used and there is none. A thread that a stopped run left over would so start one.
@@ -252,7 +169,7 @@ _AUTO_INIT_LOCK = "ray._private.auto_init_hook.auto_init_lock"
 
 AUTO_INIT = Internal(
     name=_AUTO_INIT_LOCK,
-    fits=lambda: callable(_found(_AUTO_INIT_LOCK).__enter__),
+    fits=lambda: callable(found(_AUTO_INIT_LOCK).__enter__),
     without="a thread that is left over from a stopped run may start another Ray",
 )
 
@@ -263,8 +180,86 @@ def replace_auto_init_lock(replaced_by: Callable[[Any], Any]) -> None:
     Args:
         replaced_by: makes another lock of the present one.
     """
-    module, _, name = _AUTO_INIT_LOCK.rpartition(".")
-    setattr(importlib.import_module(module), name, replaced_by(_found(_AUTO_INIT_LOCK)))
+    replace(_AUTO_INIT_LOCK, replaced_by(found(_AUTO_INIT_LOCK)))
+
+
+# Processes that a run has no use for. Ray starts a dashboard, one that carries logs to it, one that asks a cloud for
+# machines, and two agents: one serves the dashboard, the other installs what a job's runtime environment asks for. Each
+# is a Python that imports for a second, and the node process (raylet) starts no worker before the agents have written
+# down their ports. It ends when an agent does. So one is a shell that waits for the end of its input, which the node
+# process holds, and the other sleeps until it is asked. The dashboard would also ask a cloud for metadata.
+
+_HELPERS = [f"ray._private.node.Node.start_{name}" for name in ("monitor", "log_monitor", "api_server")]
+_START = "ray._private.services.start_ray_process"
+_PERSIST = "ray._raylet.persist_port"
+_DEPENDENCIES = "ray._private.utils.get_dashboard_dependency_error"
+"""What imports all that the dashboard's agent needs, to see whether it is there."""
+_PORTS = ("metrics_agent_port", "metrics_export_port", "dashboard_agent_listen_port", "runtime_env_agent_port")
+_NO_PORT = -1
+_AGENTS_INPUT = "RAY_enable_pipe_based_agent_to_parent_health_check"
+"""Variable by which the node process holds the input of its agents."""
+
+
+def _agents_fit() -> bool:
+    start, persist = (inspect.signature(found(path)).parameters for path in (_START, _PERSIST))
+    names = {name for name in vars(found("ray._raylet")) if name.endswith("_PORT_NAME")}
+    return (
+        list(start)[:2] == ["command", "process_type"]
+        and "env_updates" in start
+        and list(persist) == ["dir", "node_id", "port_name", "port"]
+        and {*_PORTS} <= {found(f"ray._raylet.{name}") for name in names}
+        and isinstance(found("ray.dashboard.consts.PARENT_HEALTH_CHECK_BY_PIPE"), bool)
+        and not inspect.signature(found(_DEPENDENCIES)).parameters
+    )
+
+
+HELPERS = Internal(
+    name=", ".join(_HELPERS),
+    fits=lambda: all(callable(found(path)) for path in _HELPERS),
+    without="Ray runs helper processes that a run has no use for, and starts later",
+)
+AGENTS = Internal(
+    name=f"{_START}, {_PERSIST} and {_AGENTS_INPUT}",
+    fits=_agents_fit,
+    without="Ray runs two agents that a run has no use for, and starts later",
+)
+
+
+@contextlib.contextmanager
+def without_helpers() -> Generator[None]:
+    """Keeps Ray from starting processes that a run has no use for while the context lasts, if this Ray allows it."""
+    with contextlib.ExitStack() as stack:
+        if HELPERS.is_there():
+            for path in _HELPERS:
+                stack.enter_context(replaced(path, nothing))
+        if AGENTS.is_there():
+            start = found(_START)
+
+            def start_alone(command: list[str], process_type: str, **options: Any) -> Any:
+                if Path(command[0]).name == _RAYLET:
+                    command = _without_agents(command)
+                    options["env_updates"] = {**(options.get("env_updates") or {}), _AGENTS_INPUT: "1"}
+                return start(command, process_type, **options)
+
+            stack.enter_context(replaced(_START, start_alone))
+            stack.enter_context(replaced(_DEPENDENCIES, nothing))
+        yield
+
+
+def _without_agents(command: list[str]) -> list[str]:
+    """Returns the node process's command with other processes for agents, and writes down the ports of these."""
+    options = dict(word.split("=", 1) for word in command if "=" in word)
+    with asleep.bound(options["--node_ip_address"]) as free:
+        host, port = free.getsockname()[:2]
+    for name in _PORTS:
+        number = port if name == _PORTS[-1] else _NO_PORT
+        found(_PERSIST)(options["--session_dir"], options["--node_id"], name, number)
+    dashboard, environments = "--dashboard_agent_command", "--runtime_env_agent_command"
+    asked = [*shlex.split(options[environments]), f"--runtime-env-agent-port={port}"]
+    wait = [sys.executable, "-I", "-S", asleep.__file__, host, str(port)]
+    options[environments] = subprocess.list2cmdline([*wait, *asked])
+    options[dashboard] = subprocess.list2cmdline(["/bin/sh", "-c", "read _", *shlex.split(options[dashboard])])
+    return [f"{name}={options[name]}" if (name := word.split("=", 1)[0]) in options else word for word in command]
 
 
 # Ray's processes. What is not found by these names is left to Ray.
@@ -276,11 +271,6 @@ def _package() -> Path:
     return Path(ray.__file__).parent
 
 
-HELPERS = Internal(
-    name=", ".join(HELPER_SCRIPTS),
-    fits=lambda: all((_package().parent / script).is_file() for script in HELPER_SCRIPTS),
-    without="Ray runs helper processes that a run has no use for, and starts later",
-)
 CORE = Internal(
     name=f"the processes {' and '.join(_CORE_FILES)}",
     fits=lambda: all((_package() / _CORE_FILES[name]).is_file() for name in CORE_PROCESSES),
@@ -288,9 +278,33 @@ CORE = Internal(
 )
 TITLES = Internal(
     name=f"process titles that begin with {WORKER_TITLE} (ray._raylet.setproctitle)",
-    fits=lambda: callable(_found("ray._raylet.setproctitle")),
+    fits=lambda: (
+        callable(found("ray._raylet.setproctitle")) and all(AGENT_TITLE in title for title in found(_AGENT_TITLES))
+    ),
     without="the workers stop one after the other, and the run ends later",
 )
+
+
+# The end. Ray asks its processes to end, one after the other, and waits up to a second for each. What they would put in
+# order is what this Ray alone uses: its folder is removed, and nobody asks its control service any more.
+
+_KILL, _GRACE = "ray._private.node.Node.kill_all_processes", "allow_graceful"
+
+KILL = Internal(
+    name=f"{_KILL}({_GRACE}=...)",
+    fits=lambda: _GRACE in inspect.signature(found(_KILL)).parameters,
+    without="the run ends up to 2 s later",
+)
+
+
+@contextlib.contextmanager
+def killed_at_once() -> Generator[None]:
+    """Lets `ray.shutdown` kill Ray's processes while the context lasts, as far as this Ray allows."""
+    with contextlib.ExitStack() as stack:
+        if KILL.is_there():
+            kill = found(_KILL)
+            stack.enter_context(replaced(_KILL, lambda node, **given: kill(node, **{**given, _GRACE: False})))
+        yield
 
 
 # Ray's client for a cluster's job API waits for an answer without a limit, and has no method that returns the versions
@@ -300,7 +314,7 @@ _REQUEST = "_do_request"
 
 
 def _request_fits() -> bool:
-    request = inspect.signature(getattr(_found("ray.job_submission.JobSubmissionClient"), _REQUEST))
+    request = inspect.signature(getattr(found("ray.job_submission.JobSubmissionClient"), _REQUEST))
     *_, last = request.parameters.values()
     return list(request.parameters)[:3] == ["self", "method", "endpoint"] and last.kind == last.VAR_KEYWORD
 
@@ -327,24 +341,10 @@ class JobRequests:
         return answer.json()
 
 
-OF_OUR_OWN_RAY = (STATS_ACTOR, CLUSTER_AUTOSCALER, TOKEN, UV_RUN, FOLDER, AUTO_INIT, HELPERS, CORE, TITLES)
+OF_OUR_OWN_RAY = (
+    *(STATS_ACTOR, CLUSTER_AUTOSCALER, TOKEN, UV_RUN, FOLDER, AUTO_INIT),
+    *(HELPERS, AGENTS, CORE, TITLES, KILL),
+)
 """What a Ray of our own uses."""
 OF_A_JOB = (REQUEST,)
 """What submitting a job uses."""
-
-_told: set[str] = set()
-
-
-def tell_what_is_missing(internals: tuple[Internal, ...], say: Callable[[str], object]) -> None:
-    """Tells the user, once per process and name, which names this Ray lacks and what is different without them.
-
-    Args:
-        internals: the names to check.
-        say: receives one line per name that is missing.
-    """
-    import ray
-
-    for internal in internals:
-        if internal.name not in _told and not internal.is_there():
-            _told.add(internal.name)
-            say(f"Ray {ray.__version__} has no {internal.name}, so {internal.without}")

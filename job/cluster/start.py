@@ -16,9 +16,11 @@ from typing import Any, Literal
 
 from job.cluster.allowed import allowed_memory, usable_cores, workers_that_fit
 from job.cluster.environment import ask_for_token
+from job.cluster.internal import tell_what_is_missing
 from job.cluster.join import join
+from job.cluster.last import at_work, stop_standing
 from job.cluster.own_ray import own_ray
-from job.cluster.ray_internals import OF_OUR_OWN_RAY, tell_what_is_missing
+from job.cluster.ray_internals import OF_OUR_OWN_RAY
 from job.cluster.stoppable import forbid_other_rays
 from job.cluster.surroundings import check_surroundings
 from job.cluster.workers import Reserved, Workers
@@ -35,14 +37,16 @@ def started_ray(
     say: Callable[[str], None],
     prepare: Callable[[], object] = lambda: None,
     *,
+    tasks: int | None = None,
     has_exchange: bool = False,
 ) -> Generator[Workers]:
-    """Starts or joins a Ray. A Ray that was started is stopped at the end of the context.
+    """Starts or joins a Ray. A Ray that was started is stopped at the end of the context, or see `ray_stopped_last`.
 
     Args:
         workers: the number of cores that may work at the same time, or `all`.
         say: receives one line for everything that takes a while or that the user should know.
         prepare: what each worker of a Ray of our own does first, while the driver prepares its own work.
+        tasks: number of tasks there will be, so that no more worker processes start; None if that is not known.
         has_exchange: whether items will travel between tasks, so that a Ray of our own needs a larger object store.
 
     Yields:
@@ -53,6 +57,7 @@ def started_ray(
         CurateError: if a Ray of our own does not start, or dies.
     """
     os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")  # else Ray prints to standard output when a worker dies
+    stop_standing()
     with contextlib.ExitStack() as turn:
         turn.enter_context(_taken_turn(say))
         on_sigterm = signal.getsignal(signal.SIGTERM)
@@ -79,12 +84,15 @@ def started_ray(
         if count > cores:
             say(f"{count} workers on {cores} cores: some will share a core")
         say(f"starting Ray with {count} {'worker' if count == 1 else 'workers'}")
-        with own_ray(count, has_exchange=has_exchange):
+        cpus = count if tasks is None else min(count, tasks)
+        with at_work() as stack:
+            stack.enter_context(turn.pop_all())
+            stack.enter_context(own_ray(cpus, has_exchange=has_exchange))
             _restore(on_sigterm)
-            for _ in range(count):
+            for _ in range(cpus):
                 ray.remote(num_cpus=1)(_call).remote(prepare)
             tell_what_is_missing(OF_OUR_OWN_RAY, say)
-            yield Workers(count=count, ray_options={"num_cpus": 1}, has_other_nodes=False, cpus=count)
+            yield Workers(count=count, ray_options={"num_cpus": 1}, has_other_nodes=False, cpus=cpus)
 
 
 def ensure_ray(say: Callable[[str], None]) -> None:

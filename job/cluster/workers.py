@@ -79,7 +79,7 @@ class Workers:
     reserved: Reserved | None = None
     """Reserves a part of the CPUs of a Ray that was joined; None for a Ray of our own."""
     cpus: int = 0
-    """The number of CPUs that a Ray of our own has, however many may work."""
+    """The number of CPUs that a Ray of our own has: `count`, or fewer if there are fewer tasks."""
 
     def by_now(self) -> int:
         """Returns the present number of workers. It grows with a joined Ray if all of its CPUs may work."""

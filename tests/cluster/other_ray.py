@@ -16,7 +16,7 @@ from typing import Any
 
 from job.cluster import ray_internals
 
-RAYLET = "ray._raylet"
+RAYLET, NODE, SERVICES = "ray._raylet", "ray._private.node", "ray._private.services"
 
 
 def functions_of(holder: Any) -> Iterator[FunctionType]:
@@ -77,7 +77,17 @@ def without_folder() -> None:
 
 
 def without_helpers() -> None:
-    ray_internals.HELPER_SCRIPTS = ("ray/other.py",)
+    for name in ("start_monitor", "start_log_monitor", "start_api_server"):
+        renamed(name, importlib.import_module(SERVICES))
+        renamed(name, importlib.import_module(NODE).Node, NODE)
+
+
+def without_agents() -> None:
+    renamed("start_ray_process", importlib.import_module(SERVICES), SERVICES)
+
+
+def without_kill() -> None:
+    renamed("kill_all_processes", importlib.import_module(NODE).Node, NODE, "ray._private.worker")
 
 
 def without_core() -> None:
@@ -107,8 +117,10 @@ TAKEN_AWAY: dict[str, Callable[[], None]] = {
     "UV_RUN": without_uv_run,
     "FOLDER": without_folder,
     "HELPERS": without_helpers,
+    "AGENTS": without_agents,
     "CORE": without_core,
     "TITLES": without_titles,
+    "KILL": without_kill,
     "AUTO_INIT": without_auto_init,
     "REQUEST": without_request,
 }

@@ -54,13 +54,15 @@ def test_no_other_file_knows_a_private_name() -> None:
 @pytest.mark.usefixtures("shared_ray")
 def test_rays_processes_have_the_names_that_they_are_found_by() -> None:
     ray.get(ray.remote(lambda: None).remote())
-    processes = [each for each in psutil.Process().children(recursive=True) if not is_dead(each)]  # as helpers are
+    processes = [each for each in psutil.Process().children(recursive=True) if not is_dead(each)]
     assert ray_internals.CORE_PROCESSES.keys() <= {process.name() for process in processes}
-    titles = [command for process in processes if (command := " ".join(process.cmdline())).startswith("ray::")]
-    assert any(title.startswith(ray_internals.WORKER_TITLE) for title in titles)
-    assert any(ray_internals.AGENT_TITLE in title for title in titles)
-    words = [word for process in processes for word in process.cmdline()]
-    assert not any(word.endswith(ray_internals.HELPER_SCRIPTS) for word in words)
+    commands = [" ".join(process.cmdline()) for process in processes]
+    workers = [command for command in commands if command.startswith(ray_internals.WORKER_TITLE)]
+    assert any(ray_internals.AGENT_TITLE not in title for title in workers)
+    words = {word.rpartition("ray/")[2] for command in commands for word in command.split() if word.endswith(".py")}
+    assert not words & {"dashboard/dashboard.py", "_private/log_monitor.py", "autoscaler/_private/monitor.py"}
+    waiting = [command.split() for command in commands if command.startswith("/bin/sh -c read _ ")]
+    assert [words[6].rpartition("ray/")[2] for words in waiting] == ["dashboard/agent.py"]
 
 
 @pytest.fixture

@@ -108,6 +108,29 @@ left = [process.name() for process in psutil.Process().children(recursive=True) 
 assert left == [], left
 """
 
+SHOWN_FIRST = """
+import io, sys, psutil
+from job.cluster import own_ray
+from job.cli import app
+
+stop, workers, shown = own_ray._shut_down, [], []
+
+def stopped(folder):
+    titles = [" ".join(each.cmdline()) for each in psutil.Process().children(recursive=True)]
+    workers.append(sum(title.startswith("ray::") for title in titles))
+    shown.append(sys.stdout.getvalue())
+    stop(folder)
+
+own_ray._shut_down = stopped
+sys.stdout = io.StringIO()
+sys.argv = ["curate", *sys.argv[1:]]
+try:
+    app.main()
+except SystemExit as ending:
+    assert not ending.code, ending.code
+print(workers[0], "worker of 9 rows shown:", "kept" in shown[0], file=sys.stderr)
+"""
+
 
 def ran(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     """Runs a program, which has to succeed."""
@@ -142,3 +165,12 @@ def test_two_loads_in_threads_both_return_their_items(jsonl_only: Path, tmp_path
 @pytest.mark.slow
 def test_a_load_after_one_that_was_interrupted_as_ray_started_works(jsonl_only: Path, tmp_path: Path) -> None:
     assert ran(AFTER_CTRL_C, jsonl_only, tmp_path / "out").stdout == "interrupted\n"
+
+
+@pytest.mark.slow
+def test_a_command_shows_its_result_before_it_stops_ray(jsonl_only: Path, tmp_path: Path) -> None:
+    ended = ran(
+        SHOWN_FIRST, "run", "--source", jsonl_only, "--output", tmp_path / "out", "--workers", "4", "--limit", "9"
+    )
+    last = ended.stderr.splitlines()[-1].split()
+    assert last == ["1", "worker", "of", "9", "rows", "shown:", "True"]  # one partition needs one worker

@@ -20,7 +20,8 @@ from ray.dashboard.modules import dashboard_sdk
 from ray.exceptions import AuthenticationError
 from ray.job_submission import JobSubmissionClient
 
-from job.cluster.ray_internals import OF_A_JOB, REQUEST, JobRequests, tell_what_is_missing
+from job.cluster.internal import tell_what_is_missing
+from job.cluster.ray_internals import OF_A_JOB, REQUEST, JobRequests
 from job.cluster.submit.route import about_proxy, answered, headers, proxy_of
 from job.config.addresses import without_secrets
 from job.errors import CurateError, UsageError, printable
