@@ -115,7 +115,7 @@ def curate_category(
         functools.partial(
             judge_batch,
             settings=run.config.recipe,
-            places=_places(plan),
+            places=_places(plan, todo),
             counter=counter,
             examples=FirstDropped(run.config.recipe),
         ),
@@ -160,11 +160,11 @@ def read_partitions(
         yield from reader.read(index, partitions[index])
 
 
-def _places(plan: CategoryPlan) -> Mapping[int, str]:
-    """Returns what a message calls a position in each partition."""
+def _places(plan: CategoryPlan, todo: Sequence[int]) -> Mapping[int, str]:
+    """Returns what a message calls a position in each partition that is to be done."""
     unit = "row" if plan.file_format == "parquet" else "byte"
-    names = [file.name for file in plan.identity.files]
-    return {number: f"{names[cut.file]}, {unit}" for number, cut in enumerate(plan.partitions)}
+    names = [f"{file.name}, {unit}" for file in plan.identity.files]
+    return {number: names[plan.partitions[number].file] for number in todo}
 
 
 def judge_batch(

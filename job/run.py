@@ -136,7 +136,7 @@ def _run(config: JobConfig, *, fresh: bool, quiet: bool, say: Callable[[str], No
         _return_memory()
 
         def num_rows() -> int:
-            return sum(record.num_rows for work in works for record in work.records.values())
+            return sum(work.tally.num_rows for work in works)
 
         with noted(output, begun_by(owner, config.workers), num_rows, run.lost_nodes):
             if any(remaining.values()):
@@ -263,8 +263,9 @@ def _complete_already(
     is_planned = all(source.category in plan.categories for source in sources)
     if manifest is None or output.has_left_over() or not is_planned:
         return None
+    read: dict[str, list[Record]] = {}
     for category in plan.categories.values():
-        records = output.records(category)
+        records = read[category.category] = output.records(category)
         if len(records) < len(category.partitions):
             return None
         if category.damage(records) and not config.skip_damaged_files:
@@ -273,7 +274,7 @@ def _complete_already(
     works = [plan_work(config, source, plan.categories[source.category], output.scratch, say) for source in sources]
     touched = [work for work in works if has_other_version(work.plan, work.source)]
     for work in touched:
-        work.look(output)
+        work.know(read[work.plan.category])
     check_same_content(output, touched, say)
     if touched:
         with contextlib.suppress(CurateError), sole_owner(output, lambda _: None):
@@ -292,6 +293,8 @@ def _finish(
     records: dict[str, list[Record]] = {
         name: mine[name] if name in mine else output.records(category) for name, category in plan.categories.items()
     }
+    for work in works:
+        work.copy(output, growth=0)
     for name, found in mine.items():
         if lost := output.lost(plan.categories[name], found):
             raise CurateError(

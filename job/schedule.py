@@ -278,7 +278,7 @@ class _Round:
             show = functools.partial(self._show, work)
             counts, counter, inside = self.counts, None, dict[int, Inside]
             if counts is not None:
-                counter, inside = counts.counter(category), functools.partial(counts.inside, category)
+                counter, inside = counts.counter(category), functools.partial(counts.inside, category, work.records)
             seen = watched(work, self.run.output, show, inside, self.display, self._failed.append)
             with seen, in_few_words():
                 curate_category(

@@ -16,6 +16,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from job.cluster.counting import Inside
+from job.plan.work import CategoryWork
 from job.progress import display, watched
 from job.progress.display import fitted, progress_display
 from job.progress.snapshots import Download, Snapshot
@@ -31,6 +32,8 @@ class Record:
 
     num_rows: int
     funnel: dict[str, int]
+    partition: int = 0
+    damaged: str | None = None
 
 
 @dataclass
@@ -41,15 +44,18 @@ class Plan:
     )
 
 
-@dataclass
-class Work:
-    plan: Plan = field(default_factory=Plan)
-    records: dict[int, Record] = field(default_factory=dict[int, Record])
+def work_with(*records: Record, plan: Plan | None = None) -> CategoryWork:
+    anything: Any = None
+    found: Any = records
+    of: Any = plan or Plan()
+    work = CategoryWork(source=anything, plan=of, config=anything)
+    work.know(found)
+    return work
 
 
 def snapshot(inside: dict[int, Inside], **records: Record) -> Snapshot:
-    work: Any = Work(records={int(name.removeprefix("of_")): record for name, record in records.items()})
-    return watched._snapshot(work, inside)  # pyright: ignore[reportPrivateUsage]
+    known = [replace(record, partition=int(name.removeprefix("of_"))) for name, record in records.items()]
+    return watched._snapshot(work_with(*known), inside)  # pyright: ignore[reportPrivateUsage]
 
 
 def test_rows_inside_partitions_count_before_any_is_done() -> None:
@@ -70,10 +76,24 @@ def test_a_partition_that_has_just_begun_or_reads_beyond_its_end_is_a_share_from
     assert snapshot({1: Inside(90, 9_999)}).share == 2_000 / 4_000
 
 
+def test_a_damaged_partition_that_is_tried_again_counts_no_more() -> None:
+    removed: list[list[int]] = []
+    output: Any = SimpleNamespace(remove_records=lambda _, numbers: removed.append([*numbers]))
+    config: Any = SimpleNamespace(skip_damaged_files=False)
+    whole = Record(80, {KEPT: 20, MALFORMED: 1, "dull": 59}, partition=1)
+    work = work_with(whole, replace(whole, partition=2, damaged="it is cut off"))
+    work.config = config
+    assert watched._snapshot(work, {}).share == 3_000 / 4_000  # pyright: ignore[reportPrivateUsage]
+    work.retry_damaged(output)
+    at = watched._snapshot(work, {})  # pyright: ignore[reportPrivateUsage]
+    assert (at.done, at.num_rows, at.num_items, at.num_malformed, at.share) == (1, 80, 20, 1, 2_000 / 4_000)
+    assert removed == [[2]]
+
+
 def test_all_of_a_category_is_1_also_without_rows() -> None:
     record = Record(0, {})
     assert snapshot({}, of_0=record, of_1=record, of_2=record).share == 1.0
-    work: Any = Work(Plan(partitions=[Partition(0, 0, 0)]), {0: record})
+    work = work_with(record, plan=Plan(partitions=[Partition(0, 0, 0)]))
     assert watched._snapshot(work, {}).share == 1.0  # pyright: ignore[reportPrivateUsage]
 
 
@@ -167,8 +187,9 @@ def test_records_are_looked_for_as_rarely_as_the_storage_wants_and_rows_are_show
     monkeypatch.setattr(watched, "_LOOK_S", 0.01)
     looks: list[int] = []
     after, between = list[Snapshot](), list[Snapshot]()
-    work: Any = Work()
-    work.look = lambda *_: looks.append(1)
+    work = work_with()
+    monkeypatch.setattr(CategoryWork, "look", lambda *_: looks.append(1))
+    monkeypatch.setattr(CategoryWork, "copy", lambda *_: None)
     output: Any = SimpleNamespace(store=SimpleNamespace(poll_s=0.5))
     rows = itertools.count(1)
     inside = lambda: {1: Inside(next(rows), 1_500)}  # noqa: E731

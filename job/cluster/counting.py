@@ -18,7 +18,7 @@ import socket
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Generator, Mapping
+from collections.abc import Container, Generator, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -138,13 +138,21 @@ class Counts:
         port: int = self._receiver.getsockname()[1]
         return Counter(host=self._host, port=port, token=self._token, category=category)
 
-    def inside(self, category: str) -> Mapping[int, Inside]:
-        """Returns how far the partitions of a category are that were begun; finished ones may be among them."""
+    def inside(self, category: str, done: Container[int] = ()) -> Mapping[int, Inside]:
+        """Returns how far the partitions of a category are that were begun; finished ones may be among them.
+
+        Args:
+            category: the category.
+            done: numbers of partitions that nobody asks for any more.
+        """
         with self._lock:
             with contextlib.suppress(OSError):  # nothing more has come
                 while True:
                     self._note(self._receiver.recv(_MAX_BYTES))
-            return dict(self._inside[category])
+            begun = self._inside[category] = {
+                number: at for number, at in self._inside[category].items() if number not in done
+            }
+            return dict(begun)
 
     def _note(self, content: bytes) -> None:
         with contextlib.suppress(ValueError):  # whoever sent it

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,7 +18,9 @@ import pyarrow as pa
 from job.config.addresses import located
 from job.config.names import check_category
 from job.errors import CurateError, RefusedError, UsageError, quoted
+from job.output.committed import lost_of, read_records
 from job.output.nearby import PLAN, REPORTS, outputs_around, similar_output
+from job.output.packed import PACKED_FROM, packed_name
 from job.output.records import VERSION, LastRun, Plan
 from job.output.sealed import intact, sealed, unsealed
 from job.output.section import Committed, Section, mark_name, record_name
@@ -49,6 +51,8 @@ class OutputFolder:
         self.root = root
         self.store = open_store(root)
         self.scratch = self.store.scratch
+        self.num_copied: dict[str, int] = {}
+        """Number of records of each section that are in its packed copy, as far as is known."""
 
     def where(self, name: str) -> str:
         """Returns the path or address of a file, for messages."""
@@ -138,46 +142,13 @@ class OutputFolder:
         """Reads how the last run ended, or that it began; None when nothing is known of it."""
         return intact(self.store.read(LAST_RUN), LastRun)
 
-    def records(self, section: Section[R], but: Container[int] = ()) -> list[R]:
-        """Reads the records of a section's finished work, in their order.
+    def records(self, section: Section[R], known: Collection[int] = (), *, lean: bool = True) -> list[R]:
+        """Reads the records of a section's finished work; see `read_records`."""
+        return read_records(self.store, section, known, lean=lean, num_copied=self.num_copied)
 
-        Args:
-            section: a category's plan, or a split.
-            but: numbers of the records that are known already, and are not read.
-
-        Returns:
-            The records. Work without one is not done: its record is missing, damaged or of another plan, or the shard
-            that the record names is not there.
-        """
-        written = self.store.sizes(f"_partitions/{section.name}")
-        names = {number: record_name(section.name, number) for number in range(section.count) if number not in but}
-        wanted = {number: name for number, name in names.items() if name in written}
-        if not wanted:
-            return []
-        sizes = self._sizes_of(section)
-        found = zip(wanted, self.store.read_all(wanted.values()), strict=True)
-        read = [(number, intact(content, section.record_type)) for number, content in found]
-        return [record for number, record in read if record and self._is_done(section, number, record, sizes)]
-
-    def _is_done(self, section: Section[R], number: int, record: R, sizes: dict[str, int]) -> bool:
-        if (record.digest, record.partition) != (section.digest, number):
-            return False
-        named = {section.shard_name(number): record.shard_bytes}
-        if record.rejects is not None:
-            named[str(section.rejects_name(number))] = record.rejects_bytes
-        said = [name for name in (record.shard, record.rejects) if name is not None]
-        return list(named) == said and all(sizes.get(name) == size for name, size in named.items())
-
-    def lost(self, section: Section[R], records: Iterable[R]) -> list[R]:
+    def lost(self, section: Section[R], records: Sequence[R]) -> list[R]:
         """Returns the records whose files are gone, or have another size by now."""
-        sizes = self._sizes_of(section)
-        return [record for record in records if not self._is_done(section, record.partition, record, sizes)]
-
-    def _sizes_of(self, section: Section[Any]) -> dict[str, int]:
-        sizes: dict[str, int] = {}
-        for folder in folders_of(section):
-            sizes |= self.store.sizes(folder)
-        return sizes
+        return lost_of(self.store, section, records)
 
     def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
         """Reads one of its Parquet files, or some columns of it. Raises CurateError when it cannot be read."""
@@ -198,7 +169,7 @@ class OutputFolder:
 
     def has_begun(self, section: Section[Any]) -> bool:
         """Tells whether anything was made of a section: it has a record, a shard or rejects."""
-        return any(map(self.store.sizes, (f"_partitions/{section.name}", *folders_of(section))))
+        return any(map(self.store.has_files, (f"_partitions/{section.name}", *folders_of(section))))
 
     def has_left_over(self) -> bool:
         """Tells whether a run is working in the folder, or was killed in it."""
@@ -258,6 +229,9 @@ class OutputFolder:
             for folder in (*folders_of(section), f"_partitions/{section.name}"):
                 self.store.remove_empty(folder)
                 self.store.remove_empty(folder.partition("/")[0])
+            if section.count >= PACKED_FROM:
+                self.store.remove([packed_name(section.name)])
+                self.store.remove_empty("_partitions")
         self.store.remove([CARD, LAST_RUN, *REPORTS, *plan.other_files()])
         self.clear_temporary()
         self.store.remove([PLAN])

@@ -7,13 +7,16 @@ from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyarrow as pa
+from msgspec import UNSET
 
 from job.errors import CurateError, quoted
 from job.output.folder import CARD, LAST_RUN, LEFT_OVER, MANIFEST, PLAN, OutputFolder, open_any
 from job.output.full_card import cards
 from job.output.lock.ownership import live_owner
 from job.output.nearby import REPORTS
+from job.output.packed import packed_name, read_packed, unpacked
 from job.output.records import CategoryPlan, Plan, Record
 from job.output.report_files import report_faults
 from job.output.sealed import intact, sealed
@@ -46,10 +49,12 @@ def verify_output(root: Path | str) -> str:
     unfinished: list[str] = []
     named = {PLAN, MANIFEST, CARD, LAST_RUN, *REPORTS, *plan.other_files()}
     for section in plan.sections():
-        records: list[Any] = output.records(section)
+        records: list[Any] = output.records(section, lean=False)
         unfinished += _unfinished(files, section)
         wrong += _odd_records(output, files, section, records)
         wrong += checks.section(section, records)
+        named.add(packed_name(section.name))
+        wrong += _copy_faults(output, files, section, records)
         for record in records:
             wrong += checks.shard(section, record)
             named |= {name for name in (record.shard, record.rejects) if name is not None}
@@ -102,6 +107,29 @@ def _odd_records(
         name = record_name(section.name, number)
         if number not in counting and name in files:
             yield from _not_counting(output, section, number, name)
+
+
+def _copy_faults(
+    output: OutputFolder, files: Container[str], section: Section[Any], records: Sequence[Any]
+) -> Iterator[str]:
+    """Yields what is wrong with the packed copy of the records."""
+    name = packed_name(section.name)
+    if name not in files:
+        return
+    copies = unpacked(output.store.read(name), section.record_type)
+    if copies is None:
+        yield f"{name}: damaged"
+        return
+    written = output.store.times(f"_partitions/{section.name}")
+    used = read_packed(output.store, section, written)
+    other = [
+        record.partition
+        for record in records
+        if record.partition in used and used[record.partition] != msgspec.structs.replace(record, examples=UNSET)
+    ]
+    if other:
+        such_as = record_name(section.name, other[0])
+        yield f"{name}: says other things than {len(other)} of the records, such as {such_as}"
 
 
 def _not_counting(output: OutputFolder, section: Section[Any], number: int, name: str) -> Iterator[str]:

@@ -7,7 +7,8 @@ again. An output from before there were such digests has only the size and the d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -149,11 +150,17 @@ def changed_partitions(plan: CategoryPlan, locations: Sequence[FileLocation], re
         return [record.partition for record, other in zip(told, pool.map(is_other, told), strict=True) if other]
 
 
-def _in_words(plan: CategoryPlan, source: CategorySource, changed: Container[int]) -> Iterable[str]:
+def _in_words(plan: CategoryPlan, source: CategorySource, changed: Collection[int]) -> Iterable[str]:
     unit = "rows" if plan.file_format == "parquet" else "bytes"
+    if not changed:
+        return
+    by_file: defaultdict[int, list[int]] = defaultdict(list)
+    for number, partition in enumerate(plan.partitions):
+        by_file[partition.file].append(number)
+    are_other = set(changed)
     for index, file in enumerate(source.files):
-        own = [number for number, partition in enumerate(plan.partitions) if partition.file == index]
-        if other := [number for number in own if number in changed]:
+        own = by_file[index]
+        if other := [number for number in own if number in are_other]:
             named = [
                 f"{number} ({unit} {plan.partitions[number].start:,} to {plan.partitions[number].end:,})"
                 for number in other[:_NAMED]

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from job.config.models import JobConfig
 from job.errors import CurateError
 from job.output.folder import OutputFolder
+from job.output.packed import GROWTH, PACKED_FROM, packed, packed_name
 from job.output.records import CategoryPlan, Record
 from job.plan.damage import damage_noted
 from job.plan.planning import check_damage_accepted, plan_category
 from job.plan.unchanged import compared
 from job.recipe.protocol import RecipeDescription
+from job.recipe.verdicts import KEPT, MALFORMED
 from job.source.fetch.first_bytes import check_first_bytes
 from job.source.fetch.local_copies import nearest_location, shown_as, unpacked
 from job.source.fetch.packing import is_packed
@@ -22,6 +25,7 @@ from job.source.files import CategorySource
 from job.source.location import FileLocation
 from job.source.read.footer import Footer, footer_for_tasks
 from job.source.read.json_form import check_lines
+from job.source.read.partitions import Partition
 from job.source.read.reader import PartitionReader
 from job.source.read.rows import RowLayout
 
@@ -42,6 +46,29 @@ class Run:
     """A line about each node of a joined Ray that was lost so far."""
 
 
+def size_of(partition: Partition) -> int:
+    """Returns the bytes of JSONL or the rows of Parquet of a partition; at least 1."""
+    return max(partition.end - partition.start, 1)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What records add up to."""
+
+    num_rows: int = 0
+    num_items: int = 0
+    num_malformed: int = 0
+    size: int = 0
+    """Size of their partitions; see `size_of`."""
+
+    def add(self, record: Record, partition: Partition, sign: int = 1) -> None:
+        """Adds the record of a partition, or takes it away again with the sign -1."""
+        self.num_rows += sign * record.num_rows
+        self.num_items += sign * record.funnel.get(KEPT, 0)
+        self.num_malformed += sign * record.funnel.get(MALFORMED, 0)
+        self.size += sign * size_of(partition)
+
+
 @dataclass(kw_only=True, slots=True)
 class CategoryWork:
     """The work on one category. A record is read once and kept: a retry of a finished partition writes the same."""
@@ -51,6 +78,10 @@ class CategoryWork:
     config: JobConfig
     records: dict[int, Record] = field(default_factory=dict[int, Record])
     """Records that are known, by the number of their partition."""
+    tally: Tally = field(default_factory=Tally)
+    """What these add up to: a run looks several times per second."""
+    whole_size: int = 0
+    """See `size`; 0 until somebody asks."""
 
     def look(self, output: OutputFolder, ended: threading.Event | None = None) -> list[Record]:
         """Reads the records that were written since the last look.
@@ -62,11 +93,39 @@ class CategoryWork:
         Returns:
             These records.
         """
-        found = output.records(self.plan, set(self.records))
+        found = output.records(self.plan, self.records)
         if ended is not None and ended.is_set():
             return []
-        self.records.update((record.partition, record) for record in found)
+        self.know(found)
         return found
+
+    def know(self, records: Iterable[Record]) -> None:
+        """Keeps records that were read."""
+        for record in records:
+            self.records[record.partition] = record
+            self.tally.add(record, self.plan.partitions[record.partition])
+
+    def copy(self, output: OutputFolder, growth: float = GROWTH) -> None:
+        """Copies the records into one file, from which they are read later, where many are in no copy yet.
+
+        Args:
+            output: the output folder.
+            growth: share of the copied records that must be new.
+        """
+        copied = output.num_copied.get(self.plan.category, 0)
+        if len(self.records) - copied < max(PACKED_FROM, growth * copied):
+            return
+        output.num_copied[self.plan.category] = len(self.records)
+        whole = (record for record in self.in_order if record.damaged is None)  # others may be tried again
+        with contextlib.suppress(CurateError):  # whoever reads them reads each one itself then
+            output.write(packed_name(self.plan.category), packed(whole))
+
+    @property
+    def size(self) -> int:
+        """Size of all partitions; see `size_of`."""
+        if not self.whole_size:
+            self.whole_size = sum(map(size_of, self.plan.partitions))
+        return self.whole_size
 
     @property
     def in_order(self) -> list[Record]:
@@ -92,7 +151,7 @@ class CategoryWork:
         retried = [number for number in self.remaining() if number in self.records]
         output.remove_records(self.plan.category, retried)
         for number in retried:
-            del self.records[number]
+            self.tally.add(self.records.pop(number), self.plan.partitions[number], -1)
 
     def reader(self, locations: Sequence[FileLocation]) -> PartitionReader:
         """Makes the reader of the category's partitions.

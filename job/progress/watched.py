@@ -15,12 +15,16 @@ from dataclasses import replace
 from job.cluster.counting import Inside
 from job.errors import CurateError, NoAnswerError
 from job.output.folder import OutputFolder
-from job.plan.work import CategoryWork
+from job.plan.work import CategoryWork, size_of
 from job.progress.snapshots import Snapshot
-from job.recipe.verdicts import KEPT, MALFORMED
 
 _LOOK_S = 0.25
 """Seconds between two looks at the rows inside partitions."""
+_PAUSE = 10
+"""Number by which the time that a look at the records took is multiplied for the pause until the next one: listing
+100,000 records takes 0.1 s of a disk, and 100 requests of a bucket."""
+_LONGEST_PAUSE_S = 20.0
+"""Seconds of that pause at most."""
 
 
 @contextlib.contextmanager
@@ -56,13 +60,15 @@ def watched(
         return replace(at, new_rows=at.num_rows - earlier.num_rows, new_share=new_share, elapsed_s=now - began)
 
     def poll() -> None:
-        looked = time.monotonic()
+        looked, pause_s = time.monotonic(), output.store.poll_s
         while not finished.wait(_LOOK_S):
             showing = show_between
-            if time.monotonic() - looked >= output.store.poll_s:
-                showing = show
+            if (began := time.monotonic()) - looked >= pause_s:
+                showing, pause_s = show, output.store.poll_s
                 try:
                     work.look(output, failed)
+                    pause_s = min(max(pause_s, _PAUSE * (time.monotonic() - began)), _LONGEST_PAUSE_S)
+                    work.copy(output)
                 except NoAnswerError as error:
                     fail(error)
                     return
@@ -89,21 +95,21 @@ def watched(
 
 
 def _snapshot(work: CategoryWork, inside: Mapping[int, Inside]) -> Snapshot:
-    """Adds up the records of a category, and what is known of the partitions without one."""
-    records, partitions = dict(work.records), work.plan.partitions
-    sizes = [max(partition.end - partition.start, 1) for partition in partitions]
-    only_inside = {number: at for number, at in inside.items() if number not in records}
+    """Returns what the records of a category add up to, and what is known of the partitions without one."""
+    partitions, tally = work.plan.partitions, work.tally
+    only_inside = {number: at for number, at in inside.items() if number not in work.records}
     rows_inside = sum(at.num_rows for at in only_inside.values())
-    sizes_done = [sizes[number] for number in records]
+    size_done = tally.size
     for number, at in only_inside.items():
-        sizes_done.append(min(max(at.position - partitions[number].start, 0), sizes[number]))
+        partition = partitions[number]
+        size_done += min(max(at.position - partition.start, 0), size_of(partition))
     return Snapshot(
         work.plan.category,
         len(partitions),
-        done=len(records),
-        num_rows=sum(record.num_rows for record in records.values()) + rows_inside,
+        done=len(work.records),
+        num_rows=tally.num_rows + rows_inside,
         rows_inside=rows_inside,
-        num_items=sum(record.funnel.get(KEPT, 0) for record in records.values()),
-        num_malformed=sum(record.funnel.get(MALFORMED, 0) for record in records.values()),
-        share=sum(sizes_done) / sum(sizes),
+        num_items=tally.num_items,
+        num_malformed=tally.num_malformed,
+        share=size_done / work.size,
     )

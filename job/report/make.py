@@ -131,7 +131,7 @@ def _figures(output: OutputFolder, count: _Count) -> ItemsFigures:
 def _complete(output: OutputFolder) -> tuple[Plan, Manifest, Mapping[str, Sequence[Record]]]:
     """Reads plan, manifest and records of an output, of which none may be missing."""
     plan, manifest = output.plan(), output.manifest()
-    records = {} if plan is None else {name: output.records(each) for name, each in plan.categories.items()}
+    records = {} if plan is None else {name: output.records(each, lean=False) for name, each in plan.categories.items()}
     if plan is None or manifest is None:
         raise _incomplete(output)
     if any(len(records[name]) < len(each.partitions) for name, each in plan.categories.items()):

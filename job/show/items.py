@@ -264,17 +264,25 @@ def items(output: OutputFolder, plan: Plan, numbers: Sequence[int]) -> Iterator[
         UsageError: when there is no such item.
         CurateError: when its shard cannot be read.
     """
-    records = [record for category in plan.categories.values() for record in output.records(category)]
-    count = sum(record.funnel.get(KEPT, 0) for record in records)
+    shards = _shards(output, plan)
+    count = sum(num_items for _, num_items in shards)
     for number in numbers:
         if not 0 <= number < count:
             raise UsageError(f"no item {number}: {output.root} has {count:,}, counted from 0")
         left = number
-        for record in records:
-            if left < record.funnel.get(KEPT, 0):
-                yield number, output.table(record.shard).slice(left, 1).to_pylist()[0]
+        for shard, num_items in shards:
+            if left < num_items:
+                yield number, output.table(shard).slice(left, 1).to_pylist()[0]
                 break
-            left -= record.funnel.get(KEPT, 0)
+            left -= num_items
+
+
+def _shards(output: OutputFolder, plan: Plan) -> list[tuple[str, int]]:
+    """Returns each shard with its number of items, from the manifest; of an incomplete output those that are done."""
+    if (manifest := output.manifest()) is not None and manifest.categories.keys() >= plan.categories.keys():
+        return [(shard.path, shard.num_items) for name in plan.categories for shard in manifest.categories[name].shards]
+    records = [record for category in plan.categories.values() for record in output.records(category)]
+    return [(record.shard, record.funnel.get(KEPT, 0)) for record in records]
 
 
 def reject_lines(root: Path | str) -> Iterator[str]:

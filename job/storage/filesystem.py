@@ -293,16 +293,28 @@ def list_folder(address: str, *, recursive: bool = False) -> dict[str, int | Non
     Raises:
         CurateError: if it cannot be listed.
     """
+    found = _listed(address, recursive=recursive)
+    return {name: each.size if each.type == fs.FileType.File else None for name, each in found.items()}
 
-    def ask(filesystem: fs.FileSystem, path: str) -> dict[str, int | None]:
+
+def list_times(address: str) -> dict[str, float]:
+    """Lists when the files in a folder were written, in seconds since 1970 by the storage's clock.
+
+    Returns:
+        The times by name relative to the address; infinity where the storage does not say. Errors are as for
+        `list_folder`.
+    """
+    files = {name: each for name, each in _listed(address).items() if each.type == fs.FileType.File}
+    return {name: each.mtime.timestamp() if each.mtime else math.inf for name, each in files.items()}
+
+
+def _listed(address: str, *, recursive: bool = False) -> dict[str, fs.FileInfo]:
+    def ask(filesystem: fs.FileSystem, path: str) -> dict[str, fs.FileInfo]:
         if (other := _fsspec_of(filesystem)) is not None:
             other.invalidate_cache()
         found = filesystem.get_file_info(fs.FileSelector(path, recursive=recursive, allow_not_found=True))
         root = path.strip("/") + "/"
-        return {
-            each.path.strip("/").removeprefix(root): each.size if each.type == fs.FileType.File else None
-            for each in found
-        }
+        return {each.path.strip("/").removeprefix(root): each for each in found}
 
     return _asked(address, ask)
 

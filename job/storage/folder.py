@@ -8,7 +8,7 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator
 from pathlib import Path
 
 from typing_extensions import override
@@ -25,6 +25,7 @@ class Folder(Store):
     """
 
     poll_s = 0.25
+    listed_at_once = 4
 
     def __init__(self, root: Path):
         self._root = root
@@ -58,18 +59,50 @@ class Folder(Store):
     @override
     def sizes(self, folder: str) -> dict[str, int]:
         found: dict[str, int] = {}
+        for entry in self._entries(folder):
+            with contextlib.suppress(FileNotFoundError):  # it has just been removed
+                if folder == "" and not entry.is_file():
+                    continue
+                found[f"{folder}/{entry.name}".lstrip("/")] = entry.stat().st_size
+        return found
+
+    @override
+    def sizes_of(self, names: Collection[str]) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for name in names:
+            try:
+                found[name] = (self._root / name).stat().st_size
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError as error:
+                raise UsageError(f"cannot be read: {self._root / name}: {plain_reason(error)}") from None
+        return found
+
+    @override
+    def inside(self, folder: str) -> set[str]:
+        return {entry.name for entry in self._entries(folder)}
+
+    @override
+    def has_files(self, folder: str) -> bool:
+        return next(self._entries(folder), None) is not None
+
+    @override
+    def times(self, folder: str) -> dict[str, float]:
+        found: dict[str, float] = {}
+        for entry in self._entries(folder):
+            with contextlib.suppress(FileNotFoundError):  # it has just been removed
+                found[entry.name] = entry.stat().st_mtime
+        return found
+
+    def _entries(self, folder: str) -> Iterator[os.DirEntry[str]]:
+        """Yields what is in one of its folders; nothing if there is no such folder."""
         try:
             with os.scandir(self._root / folder) as entries:
-                for entry in entries:
-                    with contextlib.suppress(FileNotFoundError):  # it has just been removed
-                        if folder == "" and not entry.is_file():
-                            continue
-                        found[f"{folder}/{entry.name}".lstrip("/")] = entry.stat().st_size
+                yield from entries
         except (FileNotFoundError, NotADirectoryError):
-            return {}
+            return
         except OSError as error:
             raise UsageError(f"cannot be read: {self._root / folder}: {plain_reason(error)}") from None
-        return found
 
     @override
     def read(self, name: str) -> bytes | None:
@@ -82,7 +115,8 @@ class Folder(Store):
             raise UsageError(f"cannot be read: {path}: {plain_reason(error)}") from None
 
     @override
-    def read_all(self, names: Iterable[str]) -> Iterator[bytes | None]:
+    def read_all(self, names: Iterable[str], *, are_large: bool = False) -> Iterator[bytes | None]:
+        del are_large  # one at a time
         return map(self.read, names)
 
     @override

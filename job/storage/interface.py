@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import ClassVar
@@ -17,6 +17,8 @@ class Store(ABC):
 
     poll_s: ClassVar[float]
     """Seconds between two looks for something new."""
+    listed_at_once: ClassVar[int]
+    """Number of names that are listed at the cost of asking for one file."""
 
     @property
     @abstractmethod
@@ -45,12 +47,37 @@ class Store(ABC):
         """Returns the size in bytes of each file in one of its folders, by name; the empty name is its own."""
 
     @abstractmethod
+    def sizes_of(self, names: Collection[str]) -> dict[str, int]:
+        """Returns the size in bytes of each of these files that exists, by name."""
+
+    @abstractmethod
+    def inside(self, folder: str) -> set[str]:
+        """Returns the names of the files in one of its folders, without the folder."""
+
+    @abstractmethod
+    def has_files(self, folder: str) -> bool:
+        """Returns whether anything is in one of its folders."""
+
+    @abstractmethod
+    def times(self, folder: str) -> dict[str, float]:
+        """Returns when each file in one of its folders was written, by its name without the folder.
+
+        Returns:
+            Seconds since 1970 by the storage's clock; infinity where it does not say.
+        """
+
+    @abstractmethod
     def read(self, name: str) -> bytes | None:
         """Returns the content of a file; None if it does not exist."""
 
     @abstractmethod
-    def read_all(self, names: Iterable[str]) -> Iterator[bytes | None]:
-        """Yields the contents of many files in order, as `read` returns them."""
+    def read_all(self, names: Iterable[str], *, are_large: bool = False) -> Iterator[bytes | None]:
+        """Yields the contents of many files in order, as `read` returns them.
+
+        Args:
+            names: their names.
+            are_large: whether only a few of them fit into memory at once.
+        """
 
     @abstractmethod
     def write(self, name: str, content: bytes) -> None:

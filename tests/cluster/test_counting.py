@@ -57,6 +57,14 @@ def test_a_batch_across_two_partitions_counts_for_both(counts: Counts) -> None:
     assert counts.inside("Toys") == {0: Inside(2, 8), 1: Inside(3, 70)}
 
 
+def test_what_is_done_is_forgotten(counts: Counts) -> None:
+    counter = counts.counter("Toys")
+    counter.begin(0)
+    counter.begin(1)
+    assert counts.inside("Toys", {0, 7}) == {1: Inside(0, 0)}
+    assert counts.inside("Toys") == {1: Inside(0, 0)}
+
+
 def test_messages_of_the_readers_are_no_rows(counts: Counts) -> None:
     counter = counts.counter("Toys")
     counter.begin(0)
