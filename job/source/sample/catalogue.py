@@ -2,10 +2,12 @@
 
 With it, the job can be tried, tested and timed without a download and without real listings: all text is the project's
 own, and all brands are invented. The rows resemble real ones in what the job's results and speed depend on: how many
-have a price, how long the texts are, how many become items, and which odd characters and values occur.
+have a price, how long the texts are, how varied the words, how many become items, and which odd characters and values
+occur.
 
 A chunk of rows depends only on the seed, its category and its number. So the same seed gives the same bytes, however
 many processes make them, and the category of a smaller catalogue is the beginning of the same one in a larger one.
+Another version of the program may make other rows of the same seed: see `SAMPLE_VERSION`.
 """
 
 from __future__ import annotations
@@ -30,6 +32,9 @@ from job.config.names import check_category
 from job.errors import UsageError, write_failed
 from job.source.find.assign import category_of_folder
 from job.source.sample.listings import RowMaker
+
+SAMPLE_VERSION = 2
+"""Version of the rows. It goes up whenever the same seed gives others."""
 
 _CHUNK_ROWS = 1000
 _MAX_ROWS_WITHOUT_POOL = 5000
@@ -158,7 +163,7 @@ def make_catalogue(
     Args:
         folder: the folder to write to, created if it does not exist.
         rows: the number of rows of all categories, split evenly; the first category gets the remainder.
-        seed: the same seed gives the same bytes.
+        seed: the same seed gives the same rows as long as `SAMPLE_VERSION` is the same.
         categories: the names of the categories.
         file_format: which files to write.
         report: called with the number of rows done so far.
