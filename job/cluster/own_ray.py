@@ -82,19 +82,16 @@ def own_ray(cpus: int, *, has_exchange: bool = False) -> Generator[None]:
         CurateError: if Ray does not start, or one of its own processes dies.
     """
     with ray_folder() as folder, own_environment(), Watch(folder) as watch:
-        has_started = False
         try:
             with guarded_start(folder):
                 _start(cpus, folder, _exchange_store_bytes() if has_exchange else OBJECT_STORE_BYTES)
-            has_started = True
             watch.has_started()
             yield
         finally:
             watch.end()
             with muted_stderr():
                 _shut_down(folder)
-            if not has_started:  # of a start that was interrupted, Ray does not know all processes
-                end_all(folder)
+            end_all(folder)  # workers that were about to start, and whatever a start that was interrupted has begun
 
 
 def _start(cpus: int, folder: str, store_bytes: int) -> None:
