@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -20,7 +21,6 @@ from job.output.folder import OutputFolder
 from job.output.lock import owner
 from job.output.lock import ownership as lock
 from job.run import run_job
-from job.source.sample.catalogue import make_catalogue
 from tests.conftest import Curate, tree
 from tests.servers.s3 import S3, SECRET, Fault, Request
 
@@ -31,10 +31,10 @@ SLOW = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def sources(catalogue: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same rows as JSONL, packed JSONL and Parquet, some of them malformed; a few partitions each."""
     folder = tmp_path_factory.mktemp("sources")
-    make_catalogue(folder / "made", rows=7_000, categories=["Appliances"])
+    shutil.copytree(catalogue, folder / "made")
     made = folder / "made/raw/meta_categories/meta_Appliances.jsonl"
     made.write_bytes(b"broken\n" + made.read_bytes())
     (folder / "parquet").mkdir()
