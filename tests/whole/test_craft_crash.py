@@ -139,7 +139,7 @@ def check_whole(its_items: Path, output: Path, undisturbed: dict[str, object], h
 @pytest.mark.parametrize(
     ("pattern", "count"),
     [
-        ("plan.json", 1),
+        pytest.param("plan.json", 1, marks=pytest.mark.slow),  # in the default lane: test_craft_default.py
         ("_partitions/*/*.json", 2),
         pytest.param("_decision.parquet", 1, marks=pytest.mark.slow),
         pytest.param("_running/*/*", 1, marks=pytest.mark.slow),
