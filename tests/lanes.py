@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.generated import Lane
+
 RAY_FIXTURES = {"shared_ray"}
 SERVER_FIXTURES = {"hub", "s3", "server"}
 SECONDS_FIXTURES = {"catalogue", "jsonl_only"}
@@ -34,6 +36,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Chooses the lane, within what `-m` asks for."""
+    Lane.is_whole = config.option.all
     if config.option.fast and config.option.all:
         raise pytest.UsageError("--fast and --all exclude each other")
     asked = config.option.markexpr

@@ -6,10 +6,11 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from job.selection.folding import folded, number_words, shingles, words
+from tests.generated import examples
 from tests.paths import ROOT
 from tests.recipe.test_unicode import other_pythons
 
@@ -134,7 +135,7 @@ def test_shingles_are_runs_of_three_words(text: str, expected: set[str]) -> None
     assert shingles(text.split()) == expected
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(st.text(st.one_of(st.characters(codec="utf-8"), st.sampled_from("aB1_-. \t²é" + NEWER)), max_size=12))
 def test_words_are_what_stands_between_blanks_without_other_characters_at_the_ends(text: str) -> None:
     def is_word_character(character: str) -> bool:
