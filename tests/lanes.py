@@ -61,8 +61,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("server")
         if fixtures & SECONDS_FIXTURES:
             item.add_marker("seconds")
-    long = {item.path for item in items if item.get_closest_marker("ray")}
-    items.sort(key=lambda item: (item.path not in long, "whole" not in item.path.parts))
+    paths = {
+        mark: {item.path for item in items if item.get_closest_marker(mark)} for mark in ("ray", "seconds", "slow")
+    }
+    with_ray, long = paths["ray"], paths["seconds"] | paths["slow"]
+    items.sort(key=lambda item: (item.path not in with_ray, item.path not in long, "whole" not in item.path.parts))
 
 
 class _NoProcesses:
