@@ -59,12 +59,21 @@ def on_disk(shared_ray: int, sources: Path, tmp_path_factory: pytest.TempPathFac
     return outputs
 
 
+@pytest.fixture(scope="module")
+def uploaded(server: S3, sources: Path) -> list[str]:
+    """The names of the sources in a bucket from which they are copied."""
+    server.bucket("sources")
+    paths = {path.relative_to(sources).as_posix(): path for path in sources.rglob("*") if path.is_file()}
+    for name, path in paths.items():
+        server.client.upload_file(str(path), "sources", name)
+    return [*paths]
+
+
 @pytest.fixture
-def bucket(s3: S3, sources: Path) -> S3:
+def bucket(s3: S3, uploaded: list[str]) -> S3:
     """A bucket that has the sources."""
-    for path in sources.rglob("*"):
-        if path.is_file():
-            s3.client.upload_file(str(path), "bucket", path.relative_to(sources).as_posix())
+    for name in uploaded:
+        s3.client.copy_object(Bucket="bucket", Key=name, CopySource={"Bucket": "sources", "Key": name})
     return s3
 
 
