@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import sys
@@ -22,6 +23,9 @@ __all__ = ["pytest_addoption", "pytest_collection_modifyitems", "pytest_configur
 
 RAY_CORES = 4
 """CPUs of the shared Ray, which may be more than the machine's: so 1 to 4 workers can be tried anywhere."""
+KEPT_IDLE_MS = 60_000
+"""Milliseconds that the shared Ray keeps a worker that has nothing to do. Ray's own 1,000 end one between most tests,
+and the next run waits for another that imports Ray Data first."""
 
 
 @pytest.fixture(scope="session")
@@ -66,7 +70,10 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory, s3_socket: socket.socket
 @pytest.fixture(scope="session")
 def shared_ray() -> Iterator[int]:
     """One Ray for all tests that can share it; runs in this process join it. Returns its number of workers."""
-    with started_ray(RAY_CORES, lambda _: None) as workers:
+    with contextlib.ExitStack() as stack:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("RAY_idle_worker_killing_time_threshold_ms", str(KEPT_IDLE_MS))
+            workers = stack.enter_context(started_ray(RAY_CORES, lambda _: None))
         yield workers.count
 
 

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.generated import Lane
+
 RAY_FIXTURES = {"shared_ray"}
 SERVER_FIXTURES = {"hub", "s3", "server"}
 SECONDS_FIXTURES = {"catalogue", "jsonl_only"}
@@ -34,6 +36,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Chooses the lane, within what `-m` asks for."""
+    Lane.is_whole = config.option.all
     if config.option.fast and config.option.all:
         raise pytest.UsageError("--fast and --all exclude each other")
     asked = config.option.markexpr
@@ -58,8 +61,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("server")
         if fixtures & SECONDS_FIXTURES:
             item.add_marker("seconds")
-    long = {item.path for item in items if item.get_closest_marker("ray")}
-    items.sort(key=lambda item: (item.path not in long, "whole" not in item.path.parts))
+    paths = {
+        mark: {item.path for item in items if item.get_closest_marker(mark)} for mark in ("ray", "seconds", "slow")
+    }
+    with_ray, long = paths["ray"], paths["seconds"] | paths["slow"]
+    items.sort(key=lambda item: (item.path not in with_ray, item.path not in long, "whole" not in item.path.parts))
 
 
 class _NoProcesses:

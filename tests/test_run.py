@@ -69,7 +69,13 @@ def test_a_complete_output_is_left_as_it_is(catalogue: Path, tmp_path: Path) -> 
     assert tree(out) == before
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+@pytest.mark.parametrize(
+    "how",
+    [
+        pytest.param(signal.SIGINT, id="Ctrl-C", marks=pytest.mark.slow),  # in the default lane: whole/test_crash.py
+        pytest.param(signal.SIGTERM, id="SIGTERM"),
+    ],
+)
 def test_an_interrupted_run_goes_on(jsonl_only: Path, tmp_path: Path, curate: Curate, how: signal.Signals) -> None:
     """Once the first partition is done: exit code 130, what is done stays, the same command ends the job."""
     out = tmp_path / "out"

@@ -20,7 +20,7 @@ def test_the_exit_of_ray_s_handler_is_an_interrupt_and_no_other_exit_is() -> Non
         sys.exit(3)
 
 
-@pytest.mark.parametrize("after_s", [0.2, 1.0])
+@pytest.mark.parametrize("after_s", [0.2, pytest.param(1.0, marks=pytest.mark.slow)])
 def test_sigterm_while_ray_starts_is_exit_code_130(catalogue: Path, tmp_path: Path, after_s: float) -> None:
     command = [sys.executable, "-m", "job", "run", "--source", str(catalogue), "--output", str(tmp_path / "out")]
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as run:

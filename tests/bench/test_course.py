@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from job.bench.baselines import course
@@ -19,6 +19,7 @@ from job.bench.baselines.hf_tokenizer import HuggingFaceEncoding, load_tokenizer
 from job.recipe.course_2024.settings import Course2024Settings
 from job.recipe.registry import make_recipe
 from job.source.sample.listings import RowMaker
+from tests.generated import examples
 from tests.recipe.plain import ENCODING
 
 pytestmark = pytest.mark.seconds
@@ -65,7 +66,7 @@ def same_tokens(encoding: HuggingFaceEncoding, text: str) -> None:
         assert encoding.decode(tokens[:end]) == ENCODING.decode(tokens[:end])
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(text=st.one_of(st.text(), st.lists(st.sampled_from(ODD)).map("".join)))
 def test_any_text_has_the_tokens_that_tiktoken_gives(text: str, encoding: HuggingFaceEncoding) -> None:
     same_tokens(encoding, text)
@@ -129,7 +130,7 @@ def test_items_are_those_of_the_job(encoding: HuggingFaceEncoding) -> None:
     assert verdicts >= {"kept", "price_missing", "price_out_of_range", "text_too_short", "too_few_tokens"}
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(
     title=st.none() | st.text(max_size=20),
     price=st.sampled_from([None, "", "None", "nan", "0.5", "2.5", " 1e2 ", "1_0", "999.49", "999.5", "—"]),

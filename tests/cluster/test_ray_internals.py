@@ -21,9 +21,11 @@ from job.cluster import ray_internals
 from job.cluster.processes import is_dead
 from job.cluster.ray_internals import OF_A_JOB, OF_OUR_OWN_RAY, Internal
 from job.cluster.submit.api import connect
+from job.config.load import load_config
 from job.errors import CurateError
+from job.run import run_job
 from tests.cluster.other_ray import TAKEN_AWAY
-from tests.conftest import Curate, shards
+from tests.conftest import shards
 from tests.paths import PACKAGE, ROOT
 from tests.servers.dashboard import Dashboard, versions
 
@@ -65,11 +67,12 @@ def test_rays_processes_have_the_names_that_they_are_found_by() -> None:
     assert [words[6].rpartition("ray/")[2] for words in waiting] == ["dashboard/agent.py"]
 
 
-@pytest.fixture
-def wanted(jsonl_only: Path, shared_ray: int, curate: Curate, tmp_path: Path) -> dict[str, bytes]:
+@pytest.fixture(scope="module")
+def wanted(jsonl_only: Path, shared_ray: int, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """The shards that a Ray with all of its names makes."""
-    assert curate("run", "--source", jsonl_only, "--output", tmp_path / "wanted", "--quiet").exit_code == 0
-    return shards(tmp_path / "wanted")
+    output = tmp_path_factory.mktemp("wanted") / "out"
+    run_job(load_config(None, {"source.path": str(jsonl_only), "output": str(output)}), quiet=True)
+    return shards(output)
 
 
 def run_without(names: list[str], *arguments: object, **variables: str) -> str:
@@ -104,7 +107,8 @@ def test_a_run_works_without(
 
 def test_a_ray_that_was_joined_needs_none_of_them(jsonl_only: Path, wanted: dict[str, bytes], tmp_path: Path) -> None:
     address = ray.get_runtime_context().gcs_address
-    said = run_without(OF_A_RUN, "run", "--source", jsonl_only, "--output", tmp_path / "out", RAY_ADDRESS=address)
+    command = ["run", "--source", jsonl_only, "--output", tmp_path / "out", "--workers", 1]
+    said = run_without(OF_A_RUN, *command, RAY_ADDRESS=address)
     assert shards(tmp_path / "out") == wanted
     assert "joining Ray at" in said
     assert "has no" not in said

@@ -5,20 +5,21 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from job.source.sample.catalogue import make_catalogue
 from tests.conftest import Curate
 
 pytestmark = pytest.mark.seconds
 
 
 @pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def source(jsonl_only: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Some partitions, which one worker does in seconds."""
     folder = tmp_path_factory.mktemp("source")
-    make_catalogue(folder, rows=30_000, categories=["Appliances"], file_format="jsonl")
+    (folder / "Appliances.jsonl").write_bytes((jsonl_only / "meta_Appliances.jsonl").read_bytes() * 2)
     return folder
 
 
@@ -32,6 +33,7 @@ def test_the_status_of_a_run_at_work_and_after(source: Path, tmp_path: Path, cur
     pace = ""
     with subprocess.Popen(list(map(str, command))) as run:
         while run.poll() is None:
+            time.sleep(0.1)  # else this takes the time of the run
             if not (output / "plan.json").exists():
                 continue
             said = curate("status", output)
@@ -64,7 +66,7 @@ def test_the_status_after_a_kill_says_so(source: Path, tmp_path: Path, curate: C
     command = [sys.executable, "-m", "job", "run", "--source", source, "--output", output, "--quiet"]
     with subprocess.Popen(list(map(str, command))) as run:
         while run.poll() is None and not (output / "_run.json").exists():
-            pass
+            time.sleep(0.01)
         run.kill()
     said = curate("status", output).out
     assert f"not complete\nthe last run was killed, or the disk was full: process {run.pid} on" in said

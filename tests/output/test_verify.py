@@ -19,17 +19,17 @@ from job.output.lock.ownership import sole_owner
 from job.output.verify import verify_output
 from job.recipe.protocol import RecipeDescription
 from job.run import run_job
-from job.source.sample.catalogue import make_catalogue
 from tests.conftest import tree
 
 
 @pytest.fixture(scope="module")
-def whole(shared_ray: int, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def whole(shared_ray: int, jsonl_only: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two categories, several partitions, rejects, a column carried along."""
     folder = tmp_path_factory.mktemp("verified")
-    make_catalogue(folder / "source", rows=7_000, categories=["Appliances", "Toys"], file_format="jsonl")
-    toys = folder / "source/raw/meta_categories/meta_Toys.jsonl"
-    toys.write_bytes(b"broken\n" + toys.read_bytes())
+    rows = (jsonl_only / "meta_Appliances.jsonl").read_bytes().splitlines(keepends=True)
+    (folder / "source").mkdir()
+    (folder / "source/Appliances.jsonl").write_bytes(b"".join(rows[:3_500]))
+    (folder / "source/Toys.jsonl").write_bytes(b"".join([b"broken\n", *rows[3_500:]]))
     settings = {"source.path": str(folder / "source"), "output": str(folder / "out"), "keep_columns": ["store"]}
     run_job(load_config(None, settings), quiet=True)
     return folder / "out"

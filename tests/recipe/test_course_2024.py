@@ -22,6 +22,7 @@ from job.recipe.course_2024.recipe import Course2024
 from job.recipe.course_2024.settings import Course2024Settings
 from job.recipe.registry import make_recipe
 from job.recipe.verdicts import KEPT
+from tests.generated import examples
 from tests.paths import REAL
 from tests.recipe import plain
 from tests.recipe.listings import DETAILS, DETAILS_JSON, Row, in_chunks, lines_of, read_jsonl, read_parquet, table
@@ -233,7 +234,7 @@ def test_a_test_prompt_keeps_what_the_listing_says_after_a_price_of_its_own() ->
 
 
 @pytest.mark.seconds
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(st.lists(st.sampled_from(["Price is $", "Price is ", "Price", "$", " is $", "5.00", "\n"])).map("".join))
 def test_a_test_prompt_is_cut_as_the_plain_version_cuts_it(text: str) -> None:
     assert test_prompt(f"{text}\n\nPrice is $7.00") == plain.test_prompt(f"{text}\n\nPrice is $7.00")
@@ -388,7 +389,7 @@ def rows_of_text(draw: st.DrawFn) -> Row:
 
 
 @pytest.mark.seconds
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(st.lists(rows_of_text(), max_size=4))
 @example([])
 def test_any_row_is_judged_as_the_plain_version_does(rows: list[Row]) -> None:
@@ -398,7 +399,7 @@ def test_any_row_is_judged_as_the_plain_version_does(rows: list[Row]) -> None:
     assert judged(table(rows)) == expected
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(row=rows_of_text(), beside=st.integers(-1, 1), max_tokens=st.integers(1, 200))
 def test_every_limit_is_exact_whatever_it_is_set_to(row: Row, beside: int, max_tokens: int) -> None:
     """Each limit is set in turn to where this very row is, or to one beside it."""
@@ -464,7 +465,7 @@ def test_the_rows_drawn_get_every_verdict_and_reach_every_limit() -> None:
     assert min(seen.values()) >= 5, seen
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(rows=st.lists(rows_of_text(), min_size=1, max_size=5), data=st.data())
 def test_chunks_do_not_change_an_answer(rows: list[Row], data: st.DataObject) -> None:
     cuts = sorted(data.draw(st.lists(st.integers(0, len(rows)), min_size=1, max_size=4)))
@@ -509,7 +510,7 @@ any_json = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(
     values=st.lists(any_json, min_size=1, max_size=4),
     filler=fillers,

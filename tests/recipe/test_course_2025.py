@@ -24,6 +24,7 @@ from job.recipe.course_2025.recipe import Course2025
 from job.recipe.course_2025.settings import Course2025Settings
 from job.recipe.registry import make_recipe
 from job.recipe.verdicts import KEPT
+from tests.generated import examples
 from tests.paths import REAL
 from tests.recipe import plain_2025 as plain
 from tests.recipe.listings import DETAILS, DETAILS_JSON, Row, in_chunks, lines_of, read_jsonl, read_parquet, table
@@ -518,7 +519,7 @@ def encodable(row: Row) -> Row:
 
 
 @pytest.mark.seconds
-@settings(max_examples=250, deadline=None)
+@examples(250)
 @given(st.lists(rows_of_text(), max_size=4))
 @example([])
 def test_any_row_is_judged_as_the_plain_version_does(rows: list[Row]) -> None:
@@ -528,14 +529,14 @@ def test_any_row_is_judged_as_the_plain_version_does(rows: list[Row]) -> None:
     assert same(judged(table(rows)), expected)
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(rows=st.lists(rows_of_text(), min_size=1, max_size=3))
 def test_any_text_and_weight_is_that_of_the_plain_version_however_short(rows: list[Row]) -> None:
     priced = [row | {"price": "10", "title": row["title"] or ""} for row in rows]
     assert same(judged(table(priced), ANY_LENGTH), [plain.judge(row, ANY_LENGTH) for row in priced])
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(row=rows_of_text(), beside=st.integers(-1, 1), chars_each=st.integers(1, 40))
 def test_every_limit_is_exact_whatever_it_is_set_to(row: Row, beside: int, chars_each: int) -> None:
     """Each limit is set in turn to where this very row is, or to one beside it."""
@@ -553,7 +554,7 @@ def test_every_limit_is_exact_whatever_it_is_set_to(row: Row, beside: int, chars
     assert checked(max_chars_each=chars_each) == KEPT
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(rows=st.lists(rows_of_text(), min_size=1, max_size=5), data=st.data())
 def test_chunks_do_not_change_an_answer(rows: list[Row], data: st.DataObject) -> None:
     cuts = sorted(data.draw(st.lists(st.integers(0, len(rows)), min_size=1, max_size=4)))
@@ -621,7 +622,7 @@ def test_the_rows_drawn_get_every_verdict_and_reach_every_limit() -> None:
 # Details as they came
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(
     values=st.lists(st.one_of(objects, objects, any_json), min_size=1, max_size=4),
     ascii_only=st.booleans(),

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from job.recipe.price import PriceDrop, judge_price, whole_dollars
+from tests.generated import examples
 
 LOWEST, HIGHEST = 0.5, 999.49
 
@@ -93,7 +94,7 @@ def test_both_ends_of_the_range_are_settings() -> None:
     assert judge_price("-5", -5.0, -5.0) == -5.0
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(st.one_of(st.floats().map(str), st.integers().map(str), st.text("0123456789.eE+-_ \tinfa²٣", max_size=6)))
 def test_any_text_is_judged_as_float_and_the_range_say(text: str) -> None:
     try:

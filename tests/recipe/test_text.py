@@ -10,6 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from job.recipe.course_2024.text import contents, details_text, scrub, tidy, untidy
+from tests.generated import examples
 from tests.recipe import plain
 
 WHITE_SPACE = [chr(code) for code in range(sys.maxunicode + 1) if chr(code).isspace()]
@@ -246,7 +247,7 @@ spans = st.one_of(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@examples(500)
 @given(st.lists(spans, max_size=30).map("".join))
 def test_any_text_is_scrubbed_as_the_rules_say(text: str) -> None:
     assert scrub(text) == plain.scrub(text)
@@ -302,7 +303,7 @@ def test_each_rule_runs_once_over_what_the_rule_before_it_left(text: str, left: 
     assert tidy(text) == left
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(st.lists(st.sampled_from([" ", " ", *".?!,'", "n't", "'m", "'s", "'ve", "'re", "'ll", "a", "\n"])).map("".join))
 @example("a ' ,b")
 def test_any_text_is_tidied_as_the_rules_say(text: str) -> None:

@@ -8,11 +8,12 @@ import itertools
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from job.errors import CurateError
 from job.recipe.tokenizer import LLAMA3_VOCABULARY_SHA256, load_tokenizer
+from tests.generated import examples
 from tests.recipe.plain import ENCODING
 
 LLAMA3 = load_tokenizer("llama3")
@@ -79,7 +80,7 @@ def test_what_is_left_of_a_cut_character_becomes_one_replacement_character(chara
     assert LLAMA3.head(text, num_tokens + 1)[1] == f"a{character}"
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(
     text=st.lists(
         st.one_of(st.text(max_size=5), st.sampled_from(["🪆", " it's", "\r\n", "  ", "1234", "<|eot_id|>"]))

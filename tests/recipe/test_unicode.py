@@ -11,12 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from job.recipe.course_2024.text import is_part_number
 from job.recipe.price import PriceDrop, judge_price
 from job.recipe.unicode import UNICODE_14, UNICODE_15, UnicodeVersion
+from tests.generated import examples
 from tests.paths import ROOT
 
 ANSWERS_OF_PYTHON_3_11 = "39ae703d3796feec"
@@ -140,7 +141,7 @@ def test_a_part_number_of_2024_has_a_digit_that_python_3_11_knows() -> None:
     assert not is_part_number("abcdef\U00010d41")  # of 16.0
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.text(st.one_of(st.characters(), st.sampled_from(CHARACTERS)), max_size=8))
 def test_a_stable_text_is_as_long_and_the_same_object_where_nothing_is_replaced(text: str) -> None:
     for version in (UNICODE_14, UNICODE_15):

@@ -7,10 +7,11 @@ import sys
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from job.selection.folding import folded, folded_in_utf8, number_words, shingles, words
+from tests.generated import examples
 from tests.paths import ROOT
 from tests.recipe.test_unicode import other_pythons
 
@@ -135,7 +136,7 @@ def test_shingles_are_runs_of_three_words(text: str, expected: set[str]) -> None
     assert shingles(text.split()) == expected
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(st.text(st.one_of(st.characters(codec="utf-8"), st.sampled_from("aB1_-. \t²é" + NEWER)), max_size=12))
 def test_words_are_what_stands_between_blanks_without_other_characters_at_the_ends(text: str) -> None:
     def is_word_character(character: str) -> bool:
@@ -152,7 +153,7 @@ def test_words_are_what_stands_between_blanks_without_other_characters_at_the_en
     )
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(st.lists(st.none() | st.text("aB \t\n\x1f\x7f\u00a0\u00dfé日", max_size=12)), st.integers(0, 3))
 def test_many_texts_fold_as_each_of_them_does(texts: list[str | None], start: int) -> None:
     column = pa.array(texts, pa.string())

@@ -6,6 +6,7 @@ All requests go through the proxy, which records each of them and applies the fa
 from __future__ import annotations
 
 import contextlib
+import functools
 import http.client
 import socket
 import subprocess
@@ -48,9 +49,9 @@ class S3:
     requests: list[Request] = field(default_factory=list)
     fault: Callable[[Request], Fault] = lambda _: None
 
-    @property
+    @functools.cached_property
     def client(self) -> Any:
-        """Returns a client that bypasses the proxy, independent of the one under test."""
+        """A client that bypasses the proxy, independent of the one under test."""
         import boto3
 
         return boto3.client(

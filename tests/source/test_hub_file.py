@@ -13,7 +13,7 @@ from typing import Literal
 
 import pytest
 from huggingface_hub import constants, hf_hub_url
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from job.errors import CurateError, UsageError
@@ -21,6 +21,7 @@ from job.source import hub_file as module
 from job.source import ranges
 from job.source.hub_file import HubFile, RangeIgnoredError, iter_range
 from job.source.location import LocalFile
+from tests.generated import examples
 from tests.servers.hub import (
     Drop,
     Fault,
@@ -139,7 +140,7 @@ BLOCKS = st.integers(40, 1_500)
     actions=st.lists(st.one_of(READS, SEEKS), min_size=1, max_size=12),
     blocks=st.tuples(BLOCKS, BLOCKS, BLOCKS),
 )
-@settings(max_examples=120, deadline=None)
+@examples(120)
 def test_any_reads_and_seeks_give_the_files_bytes(
     files_by_size: dict[int, HubFile],
     size: int,
@@ -181,7 +182,7 @@ def files_by_size(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[int
 
 
 @given(ends=st.tuples(st.integers(0, 1_504), st.integers(0, 1_504)), chunk_bytes=st.integers(1, 2_000))
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_any_range_has_the_files_bytes(
     files_by_size: dict[int, HubFile], ends: tuple[int, int], chunk_bytes: int
 ) -> None:
@@ -430,7 +431,7 @@ FAULTS: st.SearchStrategy[Fault] = st.one_of(
 
 
 @given(faults=st.lists(FAULTS, max_size=5), chunk_bytes=st.integers(1, 2_000), start=st.integers(0, 1_503))
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_any_sequence_of_temporary_faults_leaves_the_files_bytes(
     faulty: tuple[Hub, HubFile], faults: list[Fault], chunk_bytes: int, start: int
 ) -> None:

@@ -17,6 +17,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from job.config.load import load_craft_config
+from job.craft import craft_set
 from job.output.folder import OutputFolder
 from job.output.section import record_name
 from job.output.verify import verify_output
@@ -28,10 +30,14 @@ from tests.whole.test_crash import left_over
 pytestmark = pytest.mark.seconds
 
 COUNT = 60_000
-SETTINGS = (
-    *("--preset", "course-2024", "--set", "sample.slot_cap=20", "--set", "sample.whole_from=100"),
-    *("--set", "splits.train=5000", "--set", "splits.validation=100", "--set", "splits.test=200"),
-)
+SETTINGS = {
+    "preset": "course-2024",
+    "sample.slot_cap": 20,
+    "sample.whole_from": 100,
+    "splits.train": 5000,
+    "splits.validation": 100,
+    "splits.test": 200,
+}
 """Four parts, of which the removed items have two shards."""
 MOST_RUNS = 3
 
@@ -42,8 +48,9 @@ def its_items(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def command(its_items: Path, output: Path, *more: str) -> list[str]:
-    words = ["craft", "--items", str(its_items), "--output", str(output), "--workers", "2", *SETTINGS, *more]
-    return [sys.executable, "-m", "job", *words]
+    words = ["craft", "--items", str(its_items), "--output", str(output), "--workers", "2", *more]
+    settings = [word for key, value in SETTINGS.items() for word in ("--set", f"{key}={value}")]
+    return [sys.executable, "-m", "job", *words, *settings]
 
 
 def started(its_items: Path, output: Path, temporary: Path, *more: str) -> subprocess.Popen[str]:
@@ -66,12 +73,11 @@ def steady(output: Path) -> dict[str, object]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(its_items: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+def undisturbed(shared_ray: int, its_items: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     """The files of a set whose run nobody killed."""
     output = tmp_path_factory.mktemp("undisturbed") / "set"
-    ended = subprocess.run(command(its_items, output, "--json"), capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended.stderr
-    assert json.loads(ended.stdout)["new_shards"] == 5
+    config = load_craft_config(None, {"items": str(its_items), "output": str(output), "workers": 2, **SETTINGS})
+    assert craft_set(config, quiet=True).new_shards == 5
     return steady(output)
 
 
@@ -133,7 +139,7 @@ def check_whole(its_items: Path, output: Path, undisturbed: dict[str, object], h
 @pytest.mark.parametrize(
     ("pattern", "count"),
     [
-        ("plan.json", 1),
+        pytest.param("plan.json", 1, marks=pytest.mark.slow),  # in the default lane: test_craft_default.py
         ("_partitions/*/*.json", 2),
         pytest.param("_decision.parquet", 1, marks=pytest.mark.slow),
         pytest.param("_running/*/*", 1, marks=pytest.mark.slow),
@@ -182,9 +188,8 @@ def test_ctrl_c_is_said_and_the_run_can_be_gone_on_with(
     assert err.endswith("interrupted; what was finished is kept: run the same command again to go on\n")
     assert json.loads(out)["exit_code"] == 130
     assert "not complete" in curate("status", output).out
-    run = started(its_items, output, temporary)
-    _, err = run.communicate(timeout=240)
-    assert run.returncode == 0, err
+    again = curate(*command(its_items, output)[3:])
+    assert again.exit_code == 0, again.err
     assert curate("status", output).out.splitlines()[-1] == "complete"
     check_whole(its_items, output, undisturbed, "interrupted", temporary)
 

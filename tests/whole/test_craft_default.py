@@ -17,8 +17,10 @@ from typing import Any
 import psutil
 import pytest
 
+from job.craft import craft_set
 from tests.conftest import Curate, tree
 from tests.whole import planted
+from tests.whole.crafting import settings
 from tests.whole.planted import Item, Row
 
 pytestmark = pytest.mark.usefixtures("shared_ray")
@@ -39,6 +41,14 @@ def near(items: list[Item]) -> list[tuple[int, int]]:
 @pytest.fixture(scope="module")
 def source(items: list[Item], tmp_path_factory: pytest.TempPathFactory) -> Path:
     return planted.written(tmp_path_factory.mktemp("planted") / "items", items)
+
+
+@pytest.fixture(scope="module")
+def whole(shared_ray: int, source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The set that two workers make in one run."""
+    output = tmp_path_factory.mktemp("whole") / "set"
+    craft_set(settings(source, output, workers=2, splits={"validation": 0.3, "test": 0.3}), quiet=True)
+    return output
 
 
 def crafted(curate: Curate, source: Path, output: Path, *more: object) -> Any:
@@ -72,12 +82,12 @@ def assert_no_group_is_in_two_splits(output: Path, items: list[Item], near: list
 
 
 def test_no_group_is_in_two_splits_and_the_files_hold_every_item(
-    curate: Curate, source: Path, tmp_path: Path, items: list[Item], near: list[tuple[int, int]]
+    curate: Curate, whole: Path, items: list[Item], near: list[tuple[int, int]]
 ) -> None:
-    manifest = crafted(curate, source, tmp_path / "set", *SPLITS)
-    assert_no_group_is_in_two_splits(tmp_path / "set", items, near)
+    manifest = json.loads((whole / "manifest.json").read_bytes())
+    assert_no_group_is_in_two_splits(whole, items, near)
 
-    splits, removed = planted.split_rows(tmp_path / "set"), planted.removed_rows(tmp_path / "set")
+    splits, removed = planted.split_rows(whole), planted.removed_rows(whole)
     assert sorted(splits) == ["test", "train", "validation"]
     costs = [row["price"] for rows in (*splits.values(), removed) for row in rows]
     assert sorted(costs) == [item["cost"] for item in items]
@@ -87,7 +97,7 @@ def test_no_group_is_in_two_splits_and_the_files_hold_every_item(
     for kind in ("id", "title", "text", "near"):
         assert counts[f"duplicate_{kind}"] > 10
 
-    kept = set(split_of(tmp_path / "set", items))
+    kept = set(split_of(whole, items))
     assert not [pair for pair in planted.exact_pairs(items) if kept.issuperset(pair)]
     missed = [pair for pair in near if kept.issuperset(pair)]
     assert len(missed) <= len(near) / 100
@@ -101,7 +111,7 @@ def test_no_group_is_in_two_splits_and_the_files_hold_every_item(
         assert leaks[name]["counts"] == {**planted.leaks_by_hand(splits, name, "text"), "near": 0}
         assert leaks[name]["counts"]["any"] == 0
         assert planted.near_leaks_by_hand(splits, name, "text") <= len(missed)
-    assert curate("verify", tmp_path / "set").exit_code == 0
+    assert curate("verify", whole).exit_code == 0
 
 
 def assert_similarities_are_true(splits: dict[str, list[Row]], removed: list[Row], items: list[Item]) -> None:
@@ -125,12 +135,12 @@ def test_with_duplicates_kept_no_group_is_in_two_splits_either(
 
 
 def test_other_workers_and_other_shards_give_the_same_bytes(
-    curate: Curate, source: Path, tmp_path: Path, items: list[Item]
+    curate: Curate, source: Path, whole: Path, tmp_path: Path, items: list[Item]
 ) -> None:
     cut = planted.written(tmp_path / "items", items, cuts=(1, 2, 150, 151, 500, 900, 1_100))
-    found: list[dict[str, bytes]] = []
-    findings: list[Any] = []
-    for number, (made_of, workers) in enumerate([(source, 2), (source, 1), (cut, 4)]):
+    found = [files(whole)]
+    findings = [json.loads((whole / "manifest.json").read_bytes())["findings"]]
+    for number, (made_of, workers) in enumerate([(source, 1), (cut, 4)]):
         output = tmp_path / f"set{number}"
         manifest = crafted(curate, made_of, output, "--workers", workers, *SPLITS)
         found.append(files(output))
@@ -140,9 +150,10 @@ def test_other_workers_and_other_shards_give_the_same_bytes(
     assert findings[1] == findings[0] == findings[2]
 
 
-def test_a_run_that_is_killed_goes_on_to_the_same_bytes(curate: Curate, source: Path, tmp_path: Path) -> None:
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    crafted(curate, source, whole, *SPLITS)
+def test_a_run_that_is_killed_goes_on_to_the_same_bytes(
+    curate: Curate, source: Path, whole: Path, tmp_path: Path
+) -> None:
+    killed = tmp_path / "killed"
     command = [sys.executable, "-m", "job", "craft", "--items", source, "--output", killed, "--workers", "2", *SPLITS]
     with tempfile.TemporaryDirectory(prefix="c", dir="/tmp") as temporary:
         run = subprocess.Popen(

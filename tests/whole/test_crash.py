@@ -7,19 +7,20 @@ seed. Then the same command is typed until it succeeds, as a user would.
 from __future__ import annotations
 
 import contextlib
+import gzip
 import json
 import os
 import random
 import signal
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import psutil
 import pytest
 
-from job.source.sample.catalogue import make_catalogue
+from job.config.load import load_config
+from job.run import run_job
 from tests.conftest import Curate, tree
 
 pytestmark = pytest.mark.seconds
@@ -29,14 +30,12 @@ MOST_RUNS = 3
 
 
 @pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def source(jsonl_only: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two categories, eight partitions or so, a packed file, and some malformed rows."""
     folder = tmp_path_factory.mktemp("source")
-    make_catalogue(folder / "made", rows=16_000, categories=["Appliances", "Toys"], file_format="jsonl")
-    made = folder / "made/raw/meta_categories"
-    appliances = (made / "meta_Appliances.jsonl").read_bytes()
-    subprocess.run(["gzip", "-1"], input=appliances, stdout=(folder / "Appliances.jsonl.gz").open("wb"), check=True)
-    (folder / "Toys.jsonl").write_bytes(b"broken\n" + (made / "meta_Toys.jsonl").read_bytes())
+    rows = (jsonl_only / "meta_Appliances.jsonl").read_bytes()
+    (folder / "Appliances.jsonl.gz").write_bytes(gzip.compress(rows, 1))
+    (folder / "Toys.jsonl").write_bytes(b"broken\n" + b"".join(reversed(rows.splitlines(keepends=True))))
     return folder
 
 
@@ -47,12 +46,9 @@ def started(source: Path, output: Path, temporary: Path) -> subprocess.Popen[str
 
 
 @pytest.fixture(scope="module")
-def undisturbed(source: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+def undisturbed(shared_ray: int, source: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     output = tmp_path_factory.mktemp("undisturbed") / "out"
-    with tempfile.TemporaryDirectory(prefix="c", dir="/tmp") as temporary:
-        with started(source, output, Path(temporary)) as run:
-            _, err = run.communicate()
-        assert run.returncode == 0, err
+    run_job(load_config(None, {"source.path": str(source), "output": str(output)}), quiet=True)
     return steady(output)
 
 

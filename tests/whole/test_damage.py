@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("shared_ray")
 
 
 def whole_parquet(folder: Path) -> Path:
-    make_catalogue(folder, rows=7_000, categories=["Toys"], file_format="parquet")
+    make_catalogue(folder, rows=5_000, categories=["Toys"], file_format="parquet")
     return next(folder.rglob("*.parquet"))
 
 
@@ -56,7 +56,7 @@ def test_a_damaged_page(tmp_path: Path, curate: Curate) -> None:
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_bytes())
     (damage,) = manifest["categories"]["Toys"]["damaged"]
     assert (damage["start"], damage["end"]) == (2_000, 4_000)
-    assert manifest["num_rows"] == 5_000
+    assert manifest["num_rows"] == 3_000
     verify_output(tmp_path / "out")
     assert curate(*command, "--skip-damaged-files", "--json").exit_code == 0
     assert curate(*command).exit_code == 1  # it is not forgotten that something is missing
@@ -78,7 +78,7 @@ def garbled(content: bytes) -> bytes:
 
 @pytest.mark.parametrize("damage", [cut_off, garbled])
 def test_a_damaged_packed_file(damage: Callable[[bytes], bytes], tmp_path: Path, curate: Curate) -> None:
-    make_catalogue(tmp_path / "made", rows=6_000, categories=["Games", "Toys"], file_format="jsonl")
+    make_catalogue(tmp_path / "made", rows=5_000, categories=["Games", "Toys"], file_format="jsonl")
     source = tmp_path / "source"
     source.mkdir()
     made = tmp_path / "made/raw/meta_categories"
@@ -112,7 +112,7 @@ def test_one_damaged_file_of_several(tmp_path: Path, curate: Curate) -> None:
     skipped = curate(*command, "--skip-damaged-files", "--json")
     assert skipped.exit_code == 0, skipped.err
     printed = json.loads(skipped.out)
-    assert printed["num_rows"] == 14_000
+    assert printed["num_rows"] == 10_000
     (damage,) = printed["categories"]["Toys"]["damaged"]
     assert damage["file"] == "raw_meta_Toys/full-00001-of-00003.parquet"
     assert damage["start"] is None
@@ -129,7 +129,7 @@ def test_a_packed_file_that_is_damaged_after_its_plan_was_made_is_an_error(
     tmp_path: Path, curate: Curate, more: list[str]
 ) -> None:
     """Its partitions are planned: nothing else may be read in their place, nor may they be left out in silence."""
-    make_catalogue(tmp_path / "made", rows=6_000, categories=["Toys"], file_format="jsonl")
+    make_catalogue(tmp_path / "made", rows=5_000, categories=["Toys"], file_format="jsonl")
     whole = gzip.compress((tmp_path / "made/raw/meta_categories/meta_Toys.jsonl").read_bytes())
     source = tmp_path / "source"
     source.mkdir()

@@ -12,26 +12,27 @@ from pathlib import Path
 
 import pytest
 
+from job.config.load import load_config
 from job.output.folder import OutputFolder
 from job.output.section import record_name
 from job.output.verify import verify_output
-from job.source.sample.catalogue import make_catalogue
+from job.run import run_job
 from tests.conftest import Curate, is_root, shards, tree
 
 pytestmark = pytest.mark.usefixtures("shared_ray")
 
 
 @pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def source(jsonl_only: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("source")
-    make_catalogue(folder, rows=14_000, categories=["Appliances"], file_format="jsonl")
+    (folder / "Appliances.jsonl").write_bytes((jsonl_only / "meta_Appliances.jsonl").read_bytes() * 2)
     return folder
 
 
 @pytest.fixture(scope="module")
 def expected(shared_ray: int, source: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     output = tmp_path_factory.mktemp("expected") / "out"
-    subprocess.run([sys.executable, "-m", "job", "run", "--source", source, "--output", output, "--quiet"], check=True)
+    run_job(load_config(None, {"source.path": str(source), "output": str(output)}), quiet=True)
     return shards(output)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -63,9 +65,17 @@ MANY_FAULTS = [
 ]
 
 
-@pytest.mark.parametrize("faults", [[], ONE_FAULT, MANY_FAULTS], ids=["no fault", "one fault", "many faults"])
-@pytest.mark.parametrize("stream", [False, True], ids=["cached", "streamed"])
-@pytest.mark.parametrize("file_format", ["parquet", "jsonl"])
+def cases() -> Iterator[Any]:
+    """Every form, way and number of faults; in the default lane none, and many for either form and either way."""
+    for file_format, stream in itertools.product(("parquet", "jsonl"), (False, True)):
+        for many, faults in (("no fault", []), ("one fault", ONE_FAULT), ("many faults", MANY_FAULTS)):
+            is_default = many == "no fault" or (many == "many faults" and stream == (file_format == "jsonl"))
+            name = f"{file_format}-{'streamed' if stream else 'cached'}-{many}"
+            marks = () if is_default else (pytest.mark.slow,)
+            yield pytest.param(file_format, stream, faults, id=name, marks=marks)
+
+
+@pytest.mark.parametrize(("file_format", "stream", "faults"), cases())
 def test_folder_cache_and_stream_give_the_same_bytes(
     hub: Hub,
     expected: Path,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -20,7 +21,6 @@ from job.output.folder import OutputFolder
 from job.output.lock import owner
 from job.output.lock import ownership as lock
 from job.run import run_job
-from job.source.sample.catalogue import make_catalogue
 from tests.conftest import Curate, tree
 from tests.servers.s3 import S3, SECRET, Fault, Request
 
@@ -31,10 +31,10 @@ SLOW = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def sources(catalogue: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same rows as JSONL, packed JSONL and Parquet, some of them malformed; a few partitions each."""
     folder = tmp_path_factory.mktemp("sources")
-    make_catalogue(folder / "made", rows=7_000, categories=["Appliances"])
+    shutil.copytree(catalogue, folder / "made")
     made = folder / "made/raw/meta_categories/meta_Appliances.jsonl"
     made.write_bytes(b"broken\n" + made.read_bytes())
     (folder / "parquet").mkdir()
@@ -59,12 +59,21 @@ def on_disk(shared_ray: int, sources: Path, tmp_path_factory: pytest.TempPathFac
     return outputs
 
 
+@pytest.fixture(scope="module")
+def uploaded(server: S3, sources: Path) -> list[str]:
+    """The names of the sources in a bucket from which they are copied."""
+    server.bucket("sources")
+    paths = {path.relative_to(sources).as_posix(): path for path in sources.rglob("*") if path.is_file()}
+    for name, path in paths.items():
+        server.client.upload_file(str(path), "sources", name)
+    return [*paths]
+
+
 @pytest.fixture
-def bucket(s3: S3, sources: Path) -> S3:
+def bucket(s3: S3, uploaded: list[str]) -> S3:
     """A bucket that has the sources."""
-    for path in sources.rglob("*"):
-        if path.is_file():
-            s3.client.upload_file(str(path), "bucket", path.relative_to(sources).as_posix())
+    for name in uploaded:
+        s3.client.copy_object(Bucket="bucket", Key=name, CopySource={"Bucket": "sources", "Key": name})
     return s3
 
 

@@ -15,13 +15,14 @@ from typing import NamedTuple
 
 import pytest
 import zstandard
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from job.errors import CurateError, UsageError
 from job.source.fetch import unpack as module
 from job.source.fetch.packing import is_packed
 from job.source.location import LocalFile
+from tests.generated import examples
 
 ROWS = b"".join(b'{"title": "row %d"}\n' % number for number in range(20_000))
 
@@ -114,7 +115,7 @@ frames = st.lists(
 
 
 @pytest.mark.parametrize("suffix", [".gz", ".zst"])
-@settings(max_examples=120, deadline=None)
+@examples(120)
 @given(pieces=frames, cut=st.integers(0, 400), chunk_bytes=st.integers(4, 300))
 @example(pieces=[(b"a", True), (b"b", False)], cut=0, chunk_bytes=4)
 def test_a_stream_is_whole_or_an_error_wherever_it_is_cut(

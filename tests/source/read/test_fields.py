@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from job.config.load import load_config
@@ -21,6 +21,7 @@ from job.source.read.json_row import MalformedRowError
 from job.source.read.jsonl import JsonlReader
 from job.source.read.parquet import ParquetReader
 from job.source.read.parquet_columns import open_checked
+from tests.generated import examples
 from tests.source.hub_form import row_decoder, row_layout
 
 INPUTS = ["title", "parent_asin", "price", "description", "features", "details"]
@@ -358,7 +359,7 @@ def catalogues(draw: st.DrawFn) -> tuple[pa.Schema, list[dict[str, Any]]]:
 ODD = {"name": "\x00\u2028", "cost": "\x1f", "blurb": "", "points": [""], "sku": 0, "title": ""}
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(made=catalogues())
 @example(
     made=(

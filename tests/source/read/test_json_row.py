@@ -9,12 +9,13 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from job.recipe.inputs import Kind, recipe_input
 from job.source.read.json_row import MAX_DEPTH, MalformedRowError
 from job.source.read.rows import RowLayout
+from tests.generated import examples
 from tests.source.hub_form import row_decoder, row_layout
 
 Decode = Callable[[bytes], dict[str, Any]]
@@ -368,7 +369,7 @@ def outcome(decode: Decode, line: bytes) -> dict[str, Any] | None:
         return None
 
 
-@settings(max_examples=1200, deadline=None)
+@examples(1200)
 @given(lines())
 @example(b'{"title":"\xc3\xa9","details":{"a":1e400}}')
 def test_both_readings_give_what_the_rules_say(line: bytes) -> None:
@@ -377,7 +378,7 @@ def test_both_readings_give_what_the_rules_say(line: bytes) -> None:
     assert outcome(SECOND_READING, line) == expected
 
 
-@settings(max_examples=1200, deadline=None)
+@examples(1200)
 @given(line=lines(), data=st.data())
 def test_a_damaged_line_is_judged_alike(line: bytes, data: st.DataObject) -> None:
     for _ in range(data.draw(st.integers(1, 3))):
@@ -392,7 +393,7 @@ def test_a_damaged_line_is_judged_alike(line: bytes, data: st.DataObject) -> Non
     assert outcome(SECOND_READING, line) == expected
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(st.from_regex(rb"-?(0|[1-9][0-9]{0,40})(\.[0-9]{1,60})?([eE][+-]?[0-9]{1,3})?", fullmatch=True))
 def test_a_price_is_written_as_python_writes_it(number: bytes) -> None:
     line = b'{"price": ' + number + b"}"
@@ -473,7 +474,7 @@ any_other = st.one_of(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@examples(500)
 @given(st.one_of(near_the_ends, any_spelling, any_other))
 @example(b"9" * 400)
 @example(b"-0")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from job.recipe.verdicts import CUT_OFF, END, MALFORMED
@@ -17,6 +17,7 @@ from job.source.location import LocalFile
 from job.source.read.jsonl import JsonlReader, end_of_rows, is_blank, read_lines
 from job.source.read.partitions import Partition
 from job.source.read.reader import content_digest
+from tests.generated import examples
 from tests.source.hub_form import row_layout
 
 BYTE_ORDER_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}".encode()
@@ -73,7 +74,7 @@ def ranges(size: int, cuts: list[int]) -> list[tuple[int, int]]:
 cut_points = st.lists(st.integers(0, 10_000), max_size=6)
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(data=files(), cuts=cut_points)
 @example(data=b"", cuts=[])
 @example(data=b"\n\n\n", cuts=[1, 2])
@@ -83,14 +84,14 @@ def test_consecutive_ranges_yield_each_line_once(data: bytes, cuts: list[int]) -
     assert list(itertools.chain.from_iterable(found)) == true_lines(data)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(data=files())
 def test_every_single_byte_may_be_a_cut(data: bytes) -> None:
     found = [read_lines(io.BytesIO(data), start, start + 1, NO_LIMIT) for start in range(len(data))]
     assert list(itertools.chain.from_iterable(found)) == true_lines(data)
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(data=files(), cuts=cut_points)
 def test_a_line_belongs_to_the_range_of_its_first_byte(data: bytes, cuts: list[int]) -> None:
     for start, end in ranges(len(data), cuts):
@@ -98,7 +99,7 @@ def test_a_line_belongs_to_the_range_of_its_first_byte(data: bytes, cuts: list[i
         assert found == [line for line in true_lines(data) if start <= line[0] < end]
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(data=files(), cuts=cut_points, max_line_bytes=st.integers(1, 40))
 def test_a_line_above_the_limit_comes_out_cut_but_still_above_it(
     data: bytes, cuts: list[int], max_line_bytes: int
@@ -157,7 +158,7 @@ def read(path: Path, start: int, end: int, max_row_bytes: int = NO_LIMIT) -> tup
     return [row for row in found[:-1] if row["verdict"] != CUT_OFF], found[-1]
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(data=files(), cuts=cut_points)
 def test_the_reader_gives_each_row_once_and_counts_it(path: Path, data: bytes, cuts: list[int]) -> None:
     path.write_bytes(data)
@@ -227,7 +228,7 @@ def test_a_row_above_the_limit_is_not_lost_when_it_begins_with_blanks(tmp_path: 
     assert end_of_rows(LocalFile(path), 1, 30) == (found[1]["position"], 1)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(data=files(), limit=st.integers(1, 9))
 def test_end_of_rows_leaves_so_many_rows_before_it(path: Path, data: bytes, limit: int) -> None:
     path.write_bytes(data)

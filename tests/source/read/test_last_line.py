@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from job.recipe.verdicts import CUT_OFF, END, MALFORMED
@@ -17,6 +17,7 @@ from job.source.location import LocalFile
 from job.source.read import last_line
 from job.source.read.jsonl import JsonlReader
 from job.source.read.last_line import why_cut_off
+from tests.generated import examples
 from tests.source.hub_form import row_layout
 
 ROW = json.dumps({"title": 'a "long" {lamp} [é] \\', "details": {"a": [1, 2]}}, ensure_ascii=False).encode()
@@ -116,7 +117,7 @@ def test_a_long_line_is_looked_at_piece_by_piece(monkeypatch: pytest.MonkeyPatch
         assert stream.tell() == MAX_ROW_BYTES + 2
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(cuts=st.lists(st.integers(0, 10_000), max_size=6), line=st.sampled_from([*CUT.values()]))
 def test_exactly_one_range_finds_the_cut_whatever_the_ranges(path: Path, cuts: list[int], line: bytes) -> None:
     content = FIRST + ROW + b"\n" + line

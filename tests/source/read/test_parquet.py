@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pyarrow.parquet.encryption as encryption
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from job.errors import CurateError, UsageError
@@ -26,6 +26,7 @@ from job.source.read.parquet_columns import open_checked
 from job.source.read.partitions import Partition
 from job.source.read.reader import content_digest
 from job.source.read.rows import MAX_RAW_BYTES
+from tests.generated import examples
 from tests.source.hub_form import NEEDED, listings, ranges, read_all, row_layout, write_groups
 
 TEXTS = pa.list_(pa.string())
@@ -58,7 +59,7 @@ def verdicts(rows: pa.Table) -> list[str | None]:
     return rows["verdict"].to_pylist()
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(sizes=group_sizes, cuts=cut_points, rows_per_chunk=st.integers(1, 9))
 @example(sizes=[], cuts=[], rows_per_chunk=4)
 @example(sizes=[0], cuts=[0], rows_per_chunk=4)
@@ -238,7 +239,7 @@ FAULTS = {
 }
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(data=st.data(), faults=st.lists(st.sampled_from([None, None, *FAULTS]), min_size=1, max_size=12))
 def test_a_row_is_malformed_or_not_whatever_stands_around_it(
     path: Path, data: st.DataObject, faults: Sequence[str | None]

@@ -18,7 +18,7 @@ from typing import BinaryIO, ClassVar, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from job.recipe.course_2024.recipe import Course2024
@@ -28,6 +28,7 @@ from job.source.read.jsonl import JsonlReader
 from job.source.read.parquet import ParquetReader
 from job.source.read.parquet_columns import open_checked
 from job.source.read.partitions import RULE, RULE_VERSION, Partition, cut_jsonl, cut_parquet, row_groups
+from tests.generated import examples
 from tests.source.hub_form import listings, row_layout, write_groups
 
 MB = 1_000_000
@@ -123,7 +124,7 @@ def sparse(folder: Path, sizes: Iterable[int]) -> list[FileLocation]:
 file_sizes = st.one_of(st.integers(1, 10 * MB), st.integers(1, 400 * MB), st.integers(1, 20_000 * MB))
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(size=file_sizes)
 @example(size=1)
 @example(size=4 * MB)
@@ -144,7 +145,7 @@ def test_a_jsonl_file_is_cut_into_48ths_of_4_to_64_mb(folder: Path, size: int) -
     assert max(sizes) <= 64 * MB
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(sizes=st.lists(file_sizes, min_size=1, max_size=5))
 def test_several_jsonl_files_are_covered_in_their_order(folder: Path, sizes: list[int]) -> None:
     partitions = cut_jsonl(sparse(folder, sizes), None, MAX_ROW_BYTES)
@@ -177,7 +178,7 @@ layouts = st.lists(st.lists(groups, max_size=12), min_size=1, max_size=4)
 limits = st.one_of(st.none(), st.integers(1, 50_000), st.integers(1, 3_000_000))
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(files=layouts, limit=limits)
 def test_every_row_up_to_the_limit_is_in_one_partition(files: list[list[Group]], limit: int | None) -> None:
     left = math.inf if limit is None else limit
@@ -188,7 +189,7 @@ def test_every_row_up_to_the_limit_is_in_one_partition(files: list[list[Group]],
     check_cover(cut(files, limit), expected)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(files=layouts)
 def test_a_partition_is_whole_row_groups_or_a_piece_of_one_too_big(files: list[list[Group]]) -> None:
     for part in cut(files):
@@ -207,7 +208,7 @@ def test_a_partition_is_whole_row_groups_or_a_piece_of_one_too_big(files: list[l
             assert (rows - 1) * group.size_bytes <= 64 * MB * group.num_rows
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(data=st.data(), total=st.one_of(st.integers(1, 100_000), st.integers(1, 2_000_000)))
 def test_small_row_groups_are_gathered_to_a_48th_of_2_000_to_32_000_rows(data: st.DataObject, total: int) -> None:
     least = max(1, total // 500)
