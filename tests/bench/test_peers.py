@@ -234,6 +234,9 @@ def test_the_table_says_that_a_peer_made_other_items() -> None:
     assert (
         "ray-data, parquet, made other items: 340, and curate run makes 300; so its time compares with nothing" in lines
     )
+    assert "medians of 1 runs" in text
+    twice = [*runs_with_a_peer(), run(workers=2)]
+    assert "medians of 2, of baselines 1, runs" in "\n".join(bench_lines(bench_of(twice)))
     assert "all outputs are equal: 300 items" in "\n".join(bench_lines(bench_of(runs_with_a_peer())))
 
 

@@ -43,7 +43,7 @@ def bench_lines(bench: Bench) -> Iterator[str]:
     equal = "outputs are equal, but for those that differ" if any(_differs(bench)) else "all outputs are equal"
     yield (
         f"{equal}: {bench.num_items:,} items, content digest {bench.content_digest[:16]}; medians of "
-        f"{bench.figures[0].repeats} runs, with lowest and highest in parentheses; memory is {MEMORY_KIND}"
+        f"{_repeats(bench)} runs, with lowest and highest in parentheses; memory is {MEMORY_KIND}"
     )
     yield ""
     yield _table(bench)
@@ -53,6 +53,11 @@ def bench_lines(bench: Bench) -> Iterator[str]:
     yield from _one_row_lines(bench)
     yield from fit_lines(bench)
     yield from _disturbed_lines(bench)
+
+
+def _repeats(bench: Bench) -> str:
+    repeats = {figures.repeats for figures in bench.figures}
+    return str(max(repeats)) if len(repeats) == 1 else f"{max(repeats)}, of baselines {min(repeats)},"
 
 
 def _differs(bench: Bench) -> Iterator[str]:
