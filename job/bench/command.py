@@ -12,14 +12,16 @@ from pathlib import Path
 
 import msgspec
 
-from job.bench.baselines.method import CURATE, PARQUET_BASELINES, Method
+from job.bench.baselines.method import CURATE, MAY_DIFFER, OWN_RULES, PARQUET_BASELINES, Method
 from job.bench.measure.craft import CraftBench, craft_figures, craft_items, measure_craft
+from job.bench.measure.hub import HUB_DEFINITIONS, HubBench, hub_figures, measure_hub
 from job.bench.measure.kernel import kernel_lines, measure_kernel
 from job.bench.measure.results import DEFINITIONS, Bench, Input, Memory, PeakMemory, Run, figures, spread
 from job.bench.measure.rounds import make_work_input, measure, methods
 from job.bench.measure.scaling import LAWS, fit, why_no_fit
 from job.bench.measure.source import BenchSource, check_baselines_can, config_source, sample_source
 from job.bench.report.craft_table import craft_lines
+from job.bench.report.hub_table import hub_lines
 from job.bench.report.picture import draw
 from job.bench.report.table import bench_lines, memory_lines
 from job.bench.request import Request
@@ -45,6 +47,8 @@ def run_bench(request: Request, say: Callable[[str], None]) -> Iterator[str]:
     check_shared_memory()
     if request.craft_items:
         run = _measure_craft
+    elif request.hub_mb_per_s is not None:
+        run = _measure_hub
     else:
         run = _measure_kernel if request.kernel else _measure_memory if request.memory_rows else _measure_time
     with tempfile.TemporaryDirectory(prefix="_running-", dir=request.output) as scratch:
@@ -57,7 +61,7 @@ def _measure_time(request: Request, scratch: Path, say: Callable[[str], None]) -
     file_formats = request.file_formats if isinstance(request.source, int) else tuple(source.files)
     machine = this_machine()
     runs = measure(request, source, methods(request, file_formats, machine.cores), scratch, say)
-    whole_run = next(run for run in runs if run.as_method.is_whole)
+    whole_run = next(run for run in runs if run.as_method.is_whole and run.method not in MAY_DIFFER)
     sizes = {file_format: source.size_bytes(file_format) for file_format in source.files}
     no_fit = why_no_fit(request.workers, machine.cores, request.repeat)
     bench = Bench(
@@ -150,6 +154,35 @@ def _measure_craft(request: Request, scratch: Path, say: Callable[[str], None]) 
     return [*craft_lines(bench), f"written: {quoted(request.output / 'craft.json')}"]
 
 
+def _measure_hub(request: Request, scratch: Path, say: Callable[[str], None]) -> list[str]:
+    source, workers = _source(request, request.source, scratch, say), max(request.workers)
+    mb_per_s = request.hub_mb_per_s
+    if mb_per_s is None:
+        raise RuntimeError("no speed of the Hub was requested")
+    runs, download_s = measure_hub(source, mb_per_s, workers, request.repeat, scratch, say)
+    first_run_s, later_run_s, first_over_later, first_less_download_s = hub_figures(runs, download_s)
+    sizes = {file_format: source.size_bytes(file_format) for file_format in source.files}
+    bench = HubBench(
+        command=command_line(),
+        finished=_now(),
+        machine=this_machine(),
+        versions=versions(),
+        commit=commit(),
+        input=Input(name=source.name, num_rows=runs[0].num_rows, size_bytes=sizes),
+        mb_per_s=mb_per_s,
+        workers=workers,
+        runs=runs,
+        download_s=download_s,
+        first_run_s=first_run_s,
+        later_run_s=later_run_s,
+        first_over_later=first_over_later,
+        first_less_download_s=first_less_download_s,
+        definitions=HUB_DEFINITIONS,
+    )
+    _write(request.output / "hub.json", bench)
+    return [*hub_lines(bench), f"written: {quoted(request.output / 'hub.json')}"]
+
+
 def _measure_kernel(request: Request, scratch: Path, say: Callable[[str], None]) -> list[str]:
     if isinstance(request.source, int):
         source = _sample(request, request.source, {"jsonl", "parquet"}, say)
@@ -162,11 +195,12 @@ def _measure_kernel(request: Request, scratch: Path, say: Callable[[str], None])
 
 
 def _source(request: Request, origin: Path | int, scratch: Path, say: Callable[[str], None]) -> BenchSource:
-    own_recipe = PARQUET_BASELINES & {*request.baselines}
+    asked = {*request.baselines}
     if isinstance(origin, int):
-        return _sample(request, origin, {*request.file_formats, *(["parquet"] if own_recipe else [])}, say)
+        needs_parquet = PARQUET_BASELINES & asked
+        return _sample(request, origin, {*request.file_formats, *(["parquet"] if needs_parquet else [])}, say)
     source = config_source(request.output / "input", scratch, origin, say)
-    check_baselines_can(source, {*own_recipe})
+    check_baselines_can(source, OWN_RULES & asked)
     return source
 
 

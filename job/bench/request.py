@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from job.bench.baselines.method import BASELINES, PARQUET_BASELINES
+from job.bench.baselines.method import BASELINE_NAMES, PARQUET_BASELINES, RECIPES
 from job.cluster.allowed import usable_cores
 from job.errors import UsageError, cannot_be_written, nearest
 from job.recipe.registry import settings_type
@@ -28,6 +28,8 @@ _KERNEL_ROWS = 20_000
 _CRAFT_ITEMS = (400_000, 562_281, 2_811_408)
 """Number of items of the course's price data set, a fifth of it, and what one course trained on."""
 _LEAST_CRAFT_ITEMS = 10_000
+_HUB_MB_PER_S = 25.0
+"""Speed that a CDN often gives one connection, in 10^6 bytes per second."""
 _LEAST_MEMORY_ROWS = 2
 """Numbers of rows that `--memory` needs at least, to compare them."""
 
@@ -44,8 +46,10 @@ class Request:
     """Numbers of workers, ascending."""
     repeat: int
     """Number of times that each method runs."""
+    baseline_repeat: int
+    """Number of times that each baseline runs, at most `repeat`."""
     baselines: tuple[str, ...]
-    """Names from `BASELINES`."""
+    """Names from `BASELINE_NAMES`."""
     kernel: bool
     """Whether to measure only the stages of the work, in one process."""
     recipe: str | None
@@ -56,6 +60,8 @@ class Request:
     """Numbers of items of which to measure only `curate craft`; empty to measure `curate run`."""
     presets: tuple[str, ...]
     """Presets of `curate craft` to measure."""
+    hub_mb_per_s: float | None
+    """Speed of a Hub on loopback in 10^6 bytes per second, to measure only runs from there; None: not to."""
     output: Path
     """Absolute path of the folder for results."""
 
@@ -67,6 +73,7 @@ def read_request(
     file_format: str | None,
     workers: str | None,
     repeat: int,
+    baseline_repeat: int | None = None,
     baselines: Sequence[str],
     kernel: bool,
     recipe: str | None = None,
@@ -74,6 +81,8 @@ def read_request(
     craft: bool = False,
     items: str | None = None,
     preset: str | None = None,
+    hub: bool = False,
+    hub_mb_per_s: float | None = None,
     output: Path,
 ) -> Request:
     """Checks the options of the command, and creates the output folder.
@@ -84,6 +93,7 @@ def read_request(
         file_format: `parquet`, `jsonl` or `both`; None for Parquet.
         workers: numbers separated by commas; None for powers of two up to the number of cores.
         repeat: the number of times that each method runs.
+        baseline_repeat: the number of times that each baseline runs; None for as many.
         baselines: the names of the baselines to compare with.
         kernel: whether to measure only the stages.
         recipe: the name of the recipe whose stages to measure; None for the config's, or the default.
@@ -91,6 +101,8 @@ def read_request(
         craft: whether to measure `curate craft` instead of `curate run`.
         items: numbers of items separated by commas; None for 400,000, the course's number, and a fifth of it.
         preset: the preset to measure; None for all.
+        hub: whether to measure only runs from a Hub on loopback.
+        hub_mb_per_s: the speed of that Hub in 10^6 bytes per second; None for 25.
         output: the folder for results.
 
     Raises:
@@ -104,6 +116,16 @@ def read_request(
         raise UsageError("--craft makes its items itself: leave out the config, --rows, --form and --memory")
     if craft and (kernel or baselines):
         raise UsageError("--craft always compares with the course's method: leave out --kernel and --baseline")
+    if hub and (config is not None or memory is not None or kernel or craft or baselines):
+        raise UsageError(
+            "--hub serves a sample catalogue: leave out the config, --memory, --kernel, --craft, --baseline"
+        )
+    if hub and file_format == "both":
+        raise UsageError("--hub serves one format: --form jsonl or --form parquet")
+    if hub_mb_per_s is not None and not hub:
+        raise UsageError("--hub-rate goes with --hub alone")
+    if hub_mb_per_s is not None and not 0 < hub_mb_per_s < float("inf"):
+        raise UsageError(f"--hub-rate {hub_mb_per_s:g}: must be a number of MB/s above 0, such as 25")
     if kernel and (memory is not None or baselines or workers is not None):
         raise UsageError("--kernel measures one process: leave out --workers, --baseline and --memory")
     if recipe is not None:
@@ -121,10 +143,16 @@ def read_request(
         raise UsageError(f"--rows {rows}: must be a whole number from 1 up")
     if repeat < 1:
         raise UsageError(f"--repeat {repeat}: must be a whole number from 1 up")
+    if baseline_repeat is not None and not 1 <= baseline_repeat <= repeat:
+        raise UsageError(f"--baseline-repeat {baseline_repeat}: must be a whole number from 1 to --repeat, {repeat}")
     for name in baselines:
-        if name not in BASELINES:
-            choices = ", ".join(BASELINES)
-            raise UsageError(f"--baseline {name}: unknown{nearest(name, BASELINES)}; choose from: {choices}")
+        if name not in BASELINE_NAMES:
+            choices = ", ".join(BASELINE_NAMES)
+            raise UsageError(f"--baseline {name}: unknown{nearest(name, BASELINE_NAMES)}; choose from: {choices}")
+        if name in RECIPES and config is not None:
+            raise UsageError(
+                f"--baseline {name} runs another recipe on the sample catalogue: leave it or the config out"
+            )
     counts = _default_workers() if workers is None else _whole_numbers("--workers", workers)
     memory_rows = () if memory is None else _whole_numbers("--memory", memory)
     if memory is not None and len(memory_rows) < _LEAST_MEMORY_ROWS:
@@ -133,15 +161,17 @@ def read_request(
     _make_folder(output)
     return Request(
         source=config.absolute() if config else rows or (_KERNEL_ROWS if kernel else _APPLIANCES_ROWS),
-        file_formats=_FILE_FORMATS[file_format or "parquet"],
+        file_formats=_FILE_FORMATS[file_format or ("jsonl" if hub else "parquet")],
         workers=counts,
         repeat=repeat,
+        baseline_repeat=baseline_repeat or repeat,
         baselines=tuple(dict.fromkeys(baselines)),
         kernel=kernel,
         recipe=recipe,
         memory_rows=memory_rows,
         craft_items=numbers,
         presets=(preset,) if preset else MADE_RECIPES,
+        hub_mb_per_s=(hub_mb_per_s or _HUB_MB_PER_S) if hub else None,
         output=output.absolute(),
     )
 
@@ -177,7 +207,9 @@ def _default_workers() -> tuple[int, ...]:
 
 
 def _check_installed(baselines: Sequence[str]) -> None:
-    needed = ["matplotlib", "psutil", *(["tokenizers"] if PARQUET_BASELINES & {*baselines} else [])]
+    needed = ["matplotlib", "psutil"]
+    needed += ["tokenizers"] if PARQUET_BASELINES & {*baselines} else []
+    needed += ["datatrove", "orjson"] if "datatrove" in baselines else []
     if missing := [name for name in needed if importlib.util.find_spec(name) is None]:
         raise UsageError(
             f"curate bench needs packages that are not installed: {', '.join(missing)}\n"

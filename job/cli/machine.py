@@ -110,11 +110,15 @@ def bench(
         str | None, typer.Option(metavar="N,N,...", help="Numbers of workers to try, such as 1,2,4.")
     ] = None,
     repeat: Annotated[int, typer.Option(metavar="N", help="Number of runs of each method.")] = 3,
+    baseline_repeat: Annotated[
+        int | None, typer.Option(metavar="N", help="Number of runs of each baseline, if fewer will do.")
+    ] = None,
     baseline: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="Method to compare with: process-pool, datasets-map or no-ray; repeat the option for more.",
+            help="Method to compare with: process-pool, datasets-map, no-ray, datatrove or ray-data; or another "
+            "recipe: course-2025 or row-recipe; repeat the option for more.",
         ),
     ] = None,
     output: Annotated[
@@ -140,11 +144,19 @@ def bench(
     preset: Annotated[
         str | None, typer.Option(metavar="NAME", help="With --craft: preset, such as course-2024; all unless given.")
     ] = None,
+    hub: Annotated[
+        bool,
+        typer.Option("--hub", metavar="", help="Measure a first and a later run from a Hub on this machine instead."),
+    ] = False,
+    hub_rate: Annotated[
+        float | None,
+        typer.Option(metavar="MB/S", help="With --hub: speed of a connection, and then of the line. Default: 25."),
+    ] = None,
 ) -> None:
     """Measure the speed on this machine, and compare it with other methods.
 
     Each run is a process of its own. All outputs are compared before any time
-    is reported.
+    is reported, and a baseline that makes other items is not called fast.
     """
     from job.bench.request import read_request
 
@@ -154,6 +166,7 @@ def bench(
         file_format=file_format,
         workers=workers,
         repeat=repeat,
+        baseline_repeat=baseline_repeat,
         baselines=baseline or [],
         kernel=kernel,
         recipe=recipe,
@@ -161,6 +174,8 @@ def bench(
         craft=craft,
         items=items,
         preset=preset,
+        hub=hub,
+        hub_mb_per_s=hub_rate,
         output=output,
     )
     from job.bench.command import run_bench  # imports packages whose presence the request has checked

@@ -56,6 +56,8 @@ def test_all_methods_make_the_same_items_and_are_measured(output: Path, curate: 
         (CURATE, 2),
         *[(COPIES, count) for count in range(1, most + 1)],
         ("no-ray", most),
+        ("datatrove", most),
+        ("ray-data", most),
         ("process-pool", most),
         ("datasets-map", most),
     ]
@@ -73,6 +75,8 @@ def test_all_methods_make_the_same_items_and_are_measured(output: Path, curate: 
         assert one.peak_bytes > 50e6
     assert {one.num_rows for one in bench.runs if one.method == ONE_ROW} == {1}
     assert {one.num_rows / one.workers for one in bench.runs if one.method == COPIES} == {float(ROWS)}
+    before_s = {one.method: one.not_counted_s for one in bench.runs}
+    assert before_s["datatrove"] > 0
     assert all(one.apart_s["load_dataset"] > 0 for one in whole if one.method in {"process-pool", "datasets-map"})
     assert (bench.command, bench.definitions) == (command.command_line(), DEFINITIONS)
     assert bench.config["recipe"] == Course2024Settings().model_dump()

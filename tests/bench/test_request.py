@@ -49,6 +49,19 @@ CONFIG = ROOT / "configs" / "sample.yaml"
         (["--craft", "--baseline", "no-ray"], ["leave out --kernel and --baseline"]),
         ([CONFIG, "--rows", 5], ["a config names its input itself"]),
         ([CONFIG, "--form", "jsonl"], ["a config names its input itself"]),
+        (["--baseline", "data-trove"], ["unknown; did you mean datatrove"]),
+        ([CONFIG, "--baseline", "row-recipe"], ["--baseline row-recipe runs another recipe on the sample catalogue"]),
+        (["--baseline-repeat", 4], ["--baseline-repeat 4: must be a whole number from 1 to --repeat, 3"]),
+        (["--baseline-repeat", 0], ["--baseline-repeat 0: must be a whole number from 1"]),
+        (["--hub", CONFIG], ["--hub serves a sample catalogue: leave out the config"]),
+        (["--hub", "--kernel"], ["--hub serves a sample catalogue"]),
+        (["--hub", "--craft"], ["--hub serves a sample catalogue"]),
+        (["--hub", "--baseline", "no-ray"], ["--hub serves a sample catalogue"]),
+        (["--hub", "--memory", "1,2"], ["--hub serves a sample catalogue"]),
+        (["--hub", "--form", "both"], ["--hub serves one format: --form jsonl or --form parquet"]),
+        (["--hub", "--hub-rate", 0], ["--hub-rate 0: must be a number of MB/s above 0, such as 25"]),
+        (["--hub", "--hub-rate", "nan"], ["--hub-rate nan: must be a number of MB/s above 0"]),
+        (["--hub-rate", 10], ["--hub-rate goes with --hub alone"]),
     ],
 )
 def test_a_wrong_option_is_refused_before_anything_is_made(
@@ -62,13 +75,14 @@ def test_a_wrong_option_is_refused_before_anything_is_made(
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("missing", ["matplotlib", "psutil", "tokenizers"])
+@pytest.mark.parametrize("missing", ["matplotlib", "psutil", "tokenizers", "datatrove", "orjson"])
 def test_a_missing_package_is_named_with_the_command_that_installs_it(
     tmp_path: Path, curate: Curate, monkeypatch: pytest.MonkeyPatch, missing: str
 ) -> None:
     find = importlib.util.find_spec
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == missing else find(name))
-    result = curate("bench", "--baseline", "process-pool", "--output", tmp_path / "out")
+    baselines = ["--baseline", "process-pool", "--baseline", "datatrove"]
+    result = curate("bench", *baselines, "--output", tmp_path / "out")
     assert (result.exit_code, result.out) == (2, "")
     assert result.err == (
         f"error: curate bench needs packages that are not installed: {missing}\n"

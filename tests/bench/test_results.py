@@ -41,7 +41,7 @@ def run(
 
 
 def bench_of(runs: list[Run], cores: int = 2) -> Bench:
-    sizes = {"parquet": 7_000_000}
+    sizes = {"parquet": 7_000_000, "jsonl": 20_000_000}
     return Bench(
         command="curate bench",
         finished="2026-01-01T00:00:00+00:00",

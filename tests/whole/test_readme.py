@@ -33,7 +33,7 @@ PAGES = {
 README = PAGES["README.md"]
 COMMANDS: dict[str, Any] = vars(typer.main.get_command(app))["commands"]
 RUN_ELSEWHERE = {
-    "scripts/bench": "takes 40 minutes; see tests/bench",
+    "scripts/bench": "takes 30 minutes; see tests/bench",
     "scripts/check": "runs this test",
     "scripts/fix": "changes the working copy",
     "scripts/test": "runs this test",

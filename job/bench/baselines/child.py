@@ -22,8 +22,8 @@ class WorkInput(msgspec.Struct, frozen=True, kw_only=True):
     """Path of the job's YAML file."""
     source_paths: dict[str, str]
     """The folder or file that the job reads, by file format."""
-    parquet_files: list[str]
-    """Paths of the category's Parquet files."""
+    files: dict[str, list[str]]
+    """Paths of the category's files, in the order of their rows, by file format."""
     category: str
     recipe: Course2024Settings
     """Settings for baselines that have the course's recipe of 2024 built in. Others use the config's recipe."""
@@ -48,6 +48,8 @@ class WorkResult(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds that the method itself does not need. They do not count as its time."""
     not_counted_cpu_s: float
     """CPU seconds of the same work."""
+    not_counted_before_s: float = 0.0
+    """How many of the `not_counted_s` came before the first row was taken up."""
     apart_s: dict[str, float]
     """Seconds of parts of the counted time, by the part's name."""
 

@@ -6,6 +6,7 @@ nothing from `job.recipe`, so a mistake would have to be made twice to go unnoti
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -61,6 +62,20 @@ class Encoding(Protocol):
 
     def encode(self, text: str, /) -> list[int]: ...  # noqa: D102
     def decode(self, tokens: Sequence[int], /) -> str: ...  # noqa: D102
+
+
+def row_of_json(listing: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a listing as a row as it is in Parquet: price and details as text.
+
+    Args:
+        listing: a line of JSONL, as any JSON reader gives it.
+    """
+    row: dict[str, Any] = dict.fromkeys(("title", "parent_asin", "description", "features", "details"))
+    row |= {name: listing[name] for name in row if name in listing}
+    row["price"] = str(listing.get("price"))
+    if "details" in listing and not isinstance(listing["details"], str):
+        row["details"] = json.dumps(listing["details"])
+    return row
 
 
 def make_item(row: Mapping[str, Any], category: str, settings: Settings, encoding: Encoding) -> Item | None:

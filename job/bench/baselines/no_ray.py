@@ -134,6 +134,7 @@ def work(work_input: WorkInput, file_format: str, workers: int, output: Path) ->
         ended=ended,
         not_counted_s=import_s,
         not_counted_cpu_s=import_cpu_s,
+        not_counted_before_s=import_s,
         apart_s={},
     )
 

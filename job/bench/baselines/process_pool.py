@@ -62,7 +62,9 @@ def loaded_rows(work_input: WorkInput, output: Path) -> Generator[tuple[datasets
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent) as cache:
         began = time.perf_counter()
-        dataset = datasets.load_dataset("parquet", data_files=work_input.parquet_files, split="train", cache_dir=cache)
+        dataset = datasets.load_dataset(
+            "parquet", data_files=work_input.files["parquet"], split="train", cache_dir=cache
+        )
         if work_input.limit is not None:
             dataset = dataset.select(range(min(work_input.limit, dataset.num_rows)))
         loaded_s = time.perf_counter() - began

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
-from job.bench.baselines.method import COPIES, CURATE, ONE_ROW, PARQUET_BASELINES, Method
+from job.bench.baselines.method import COPIES, CURATE, MAY_DIFFER, ONE_ROW, PARQUET_BASELINES, Method
 from job.bench.measure.process import DISTURBED_CORES, SAMPLE_S
 from job.bench.measure.scaling import Fit
 from job.output.machine import Machine
@@ -21,7 +21,7 @@ _Measured = TypeVar("_Measured")
 DEFINITIONS = {
     "wall_s": "seconds from the start of the process to its end, less not_counted_s",
     "not_counted_s": "seconds of work that the method does not need: baselines that make a content digest only for the "
-    "comparison: making it; no-ray: importing ray.data",
+    "comparison: making it; no-ray: importing ray.data; datatrove: splitting the source into files, too",
     "startup_s": "seconds from the start of the process until the first partition was taken up, which is the earliest "
     "of (time of a commit record - its elapsed_s); baselines: until the pool got its first partition or chunk",
     "shutdown_s": "seconds from the last commit record, or the last item, to the end of the process",
@@ -36,7 +36,9 @@ DEFINITIONS = {
     "speed_up": "median wall_s of the fewest workers / median wall_s * the fewest workers",
     "efficiency": "speed_up / workers",
     "steady_speed_up": "speed_up, computed from steady_s",
-    "times_as_fast": "median wall_s of the baseline / median wall_s of curate run with the same number of workers",
+    "times_as_fast": "median wall_s of the baseline / median wall_s of curate run with the same number of workers; "
+    "none of a baseline that made other items",
+    "differs": "number of items of a baseline that made other items than curate run; it is not compared any further",
     "disturbed": f"other processes kept more than {DISTURBED_CORES} cores busy on average, or something was swapped",
     "kernel copies": "N processes that each do the same partitions at the same time, with the job's own reader, recipe "
     "and sink: rows of all processes / (last end - first start)",
@@ -117,6 +119,8 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True, rename={"file_format": 
     """How many times as fast as each baseline, by the baseline's name; empty for anything but `curate run`."""
     more_than_cores: bool
     """Whether there were more workers than the machine has cores."""
+    differs: int | None = None
+    """Number of items of a method that made other items than `curate run`; None if it made the same, or was not to."""
 
 
 class Input(msgspec.Struct, frozen=True, kw_only=True):
@@ -175,6 +179,16 @@ def figures(runs: Sequence[Run], size_bytes: dict[str, int], cores: int) -> list
     wall = {method: statistics.median(run.wall_s for run in group) for method, group in groups.items()}
     steady = {method: statistics.median(run.steady_s for run in group) for method, group in groups.items()}
     found: list[Figures] = []
+    made = {
+        (run.content_digest, run.num_items) for run in runs if run.as_method.is_whole and run.method not in MAY_DIFFER
+    }
+    differs = {
+        method: run.num_items
+        for method, group in groups.items()
+        for run in group
+        if made and method.name in MAY_DIFFER and (run.content_digest, run.num_items) not in made
+    }
+    baselines = [method for method in groups if method.is_baseline and method.is_whole and method not in differs]
     for method, group in groups.items():
         is_job = method.name == CURATE
         same_method = [
@@ -182,7 +196,6 @@ def figures(runs: Sequence[Run], size_bytes: dict[str, int], cores: int) -> list
         ]
         fewest = min(same_method, key=lambda other: other.workers)
         speed_up = wall[fewest] / wall[method] * fewest.workers
-        baselines = [other for other in groups if other.name not in {CURATE, ONE_ROW, COPIES}]
         found.append(
             Figures(
                 method=method.name,
@@ -207,6 +220,7 @@ def figures(runs: Sequence[Run], size_bytes: dict[str, int], cores: int) -> list
                     and (baseline.file_format == method.file_format or baseline.name in PARQUET_BASELINES)
                 },
                 more_than_cores=method.workers > cores,
+                differs=differs.get(method),
             )
         )
     return found

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from job.bench.baselines.method import PARQUET_BASELINES
 from job.config.load import load_config
 from job.config.models import JobConfig
 from job.errors import UsageError
@@ -128,12 +129,12 @@ def config_source(folder: Path, scratch: Path, path: Path, say: Callable[[str], 
     )
 
 
-def check_baselines_can(source: BenchSource, baselines: set[str]) -> None:
-    """Checks that baselines with a recipe of their own can do a config's work.
+def check_baselines_can(source: BenchSource, baselines: Collection[str]) -> None:
+    """Checks that baselines with rules of their own can do a config's work.
 
     Args:
         source: the input.
-        baselines: the names of the requested baselines that read Parquet by themselves.
+        baselines: the names of those that were requested, from `OWN_RULES`.
 
     Raises:
         UsageError: they cannot.
@@ -142,8 +143,11 @@ def check_baselines_can(source: BenchSource, baselines: set[str]) -> None:
         return
     names = " and ".join(sorted(baselines))
     options = " ".join(f"--baseline {name}" for name in sorted(baselines))
-    if "parquet" not in source.files:
-        raise UsageError(f"{source.category} is JSONL only: {names} can read Parquet only\nleave out: {options}")
+    if "parquet" not in source.files and (parquet_only := sorted(PARQUET_BASELINES & {*baselines})):
+        raise UsageError(
+            f"{source.category} is JSONL only: {' and '.join(parquet_only)} can read Parquet only\n"
+            f"leave out: {' '.join(f'--baseline {name}' for name in parquet_only)}"
+        )
     if not isinstance(source.config.recipe, Course2024Settings):
         raise UsageError(f"{names}: only has the recipe {Course2024Settings().name}\nleave out: {options}")
     if source.config.keep_columns or source.config.source.fields:

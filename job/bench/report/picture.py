@@ -72,7 +72,7 @@ def _draw_time(axes: Axes, bench: Bench, jobs: list[Figures]) -> None:
             _draw_range(axes, of_format, f"{CURATE}, {file_format}", colour, "o-")
     baselines = [figures for figures in bench.figures if figures.method not in {CURATE, ONE_ROW, COPIES}]
     for number, baseline in enumerate(baselines):
-        label = f"{baseline.method}, {baseline.file_format}"
+        label = f"{baseline.method}, {baseline.file_format}" + ("" if baseline.differs is None else " (other items)")
         _draw_range(axes, [baseline], label, "0.3", _MARKERS[number % len(_MARKERS)])
     axes.set_ylim(bottom=0)
     axes.set_ylabel("wall time in s: median, lowest to highest")
@@ -108,6 +108,8 @@ def _draw_speed_up(axes: Axes, bench: Bench, jobs: list[Figures]) -> None:
             law = (fit.rows_per_s_of_one.value, fit.sigma.value, fit.kappa.value)
             counts = [*workers, *fit.expected_rows_per_s]
             gains = [throughput(count, *law) / law[0] for count in counts]
-            axes.plot(counts, gains, _LINES[fit.law], color=colour, label=f"{_LAW_NAMES[fit.law]}, {file_format}")
+            axes.plot(
+                counts, gains, _LINES[fit.law], color=colour, label=f"{_LAW_NAMES[fit.law]} (predicted), {file_format}"
+            )
     axes.set_ylim(bottom=0)
     axes.set_ylabel("speed-up")

@@ -40,17 +40,33 @@ def bench_lines(bench: Bench) -> Iterator[str]:
     yield machine_line(bench.machine, bench.versions, bench.commit)
     sizes = ", ".join(f"{size / 1e6:,.1f} MB of {file_format}" for file_format, size in bench.input.size_bytes.items())
     yield f"{bench.input.name}: {bench.input.num_rows:,} rows, {sizes}"
+    equal = "outputs are equal, but for those that differ" if any(_differs(bench)) else "all outputs are equal"
     yield (
-        f"all outputs are equal: {bench.num_items:,} items, content digest {bench.content_digest[:16]}; medians of "
-        f"{bench.figures[0].repeats} runs, with lowest and highest in parentheses; memory is {MEMORY_KIND}"
+        f"{equal}: {bench.num_items:,} items, content digest {bench.content_digest[:16]}; medians of "
+        f"{_repeats(bench)} runs, with lowest and highest in parentheses; memory is {MEMORY_KIND}"
     )
     yield ""
     yield _table(bench)
+    yield from _differs(bench)
     yield from _file_format_lines(bench)
     yield from _ceiling_lines(bench)
     yield from _one_row_lines(bench)
-    yield from _fit_lines(bench)
+    yield from fit_lines(bench)
     yield from _disturbed_lines(bench)
+
+
+def _repeats(bench: Bench) -> str:
+    repeats = {figures.repeats for figures in bench.figures}
+    return str(max(repeats)) if len(repeats) == 1 else f"{max(repeats)}, of baselines {min(repeats)},"
+
+
+def _differs(bench: Bench) -> Iterator[str]:
+    for figures in bench.figures:
+        if figures.differs is not None:
+            yield (
+                f"{figures.method}, {figures.file_format}, made other items: {figures.differs:,}, and curate run makes "
+                f"{bench.num_items:,}; so its time compares with nothing"
+            )
 
 
 def machine_line(machine: Machine, versions: Mapping[str, str], commit: str | None) -> str:
@@ -98,6 +114,8 @@ def _comparison(bench: Bench, baseline: Figures) -> str:
     """Returns how many times as fast as a baseline the job is, in the baseline's file format if it was measured."""
     if baseline.method == CURATE:
         return ""
+    if baseline.differs is not None:
+        return f"other items: {baseline.differs:,}, not {bench.num_items:,}"
     jobs = [
         figures
         for figures in bench.figures
@@ -145,7 +163,8 @@ def _one_row_lines(bench: Bench) -> Iterator[str]:
             yield f"{figures.file_format}, {workers}: with Ray it takes {1 / no_ray:.2f} times as long as without"
 
 
-def _fit_lines(bench: Bench) -> Iterator[str]:
+def fit_lines(bench: Bench) -> Iterator[str]:
+    """Yields the lines of the scaling laws that were fitted, or why none was."""
     if bench.no_fit:
         yield bench.no_fit
     for file_format, fit in [(file_format, fit) for file_format, fits in bench.fits.items() for fit in fits]:
@@ -155,7 +174,10 @@ def _fit_lines(bench: Bench) -> Iterator[str]:
             "(the range of 90% of the draws in parentheses)"
         )
         for workers, expected in fit.expected_rows_per_s.items():
-            yield f"  {workers} workers would do {_interval(expected, 0)} rows/s, if the law holds that far"
+            yield (
+                f"  {workers} workers would do {_interval(expected, 0)} rows/s, if the law holds that far: predicted, "
+                "not measured"
+            )
 
 
 def _disturbed_lines(bench: Bench) -> Iterator[str]:
