@@ -14,6 +14,7 @@ from typing import Literal, Self, cast
 from tests.servers.hub.answers import Answer, Call, ServerName, Slice, error_answer
 from tests.servers.hub.content import Content
 from tests.servers.hub.faults import CommitBetween, Fault, Lost, Rule, Stall, fits, with_fault
+from tests.servers.hub.pace import Pace
 from tests.servers.hub.server import HubServer
 from tests.servers.hub.writes import is_write
 
@@ -43,12 +44,16 @@ class Hub(Content):
         lfs_bytes: Bytes from which on a file is an LFS file, which the CDN serves.
         xet: Whether LFS files are announced as Xet files too.
         part_bytes: Bytes from which on an LFS file is to be uploaded in parts of so many; None: never.
+
+    Attributes:
+        pace: How fast files are sent.
     """
 
     def __init__(
         self, *, page_size: int = 1000, lfs_bytes: int = 1000, xet: bool = False, part_bytes: int | None = None
     ) -> None:
         super().__init__(page_size=page_size, lfs_bytes=lfs_bytes, xet=xet, part_bytes=part_bytes)
+        self.pace = Pace()
         self._closing = threading.Event()
         self._rules: list[Rule] = []
         self._requests: list[Request] = []
@@ -182,7 +187,10 @@ class Hub(Content):
             if file is not None and isinstance(body, Slice):
                 file.seek(body.start)
             done = 0
+            wait_for = self.pace.answer() if file is not None else None
             while done < length:
+                if wait_for is not None and self._closing.wait(wait_for(min(answer.piece_bytes, length - done))):
+                    return
                 if self._closing.wait(answer.wait_s) if answer.wait_s else self._closing.is_set():
                     return
                 size = min(answer.piece_bytes, length - done)
