@@ -31,7 +31,8 @@ from job.progress.snapshots import Download, Snapshot
 from job.progress.watched import watched
 from job.recipe.protocol import RecipeSettings
 from job.recipe.registry import make_recipe
-from job.source.fetch.cache import cache_folder
+from job.source.fetch.download import MAX_CONNECTIONS
+from job.source.fetch.entries import cache_folder
 from job.source.fetch.local_copies import is_streamed, local_copies
 from job.source.files import CategorySource
 from job.source.location import FileLocation
@@ -252,7 +253,10 @@ class _Round:
         def report(done: int) -> None:
             self.display(Download(source.category, source.size_bytes, done))
 
-        return local_copies(source, self.run.output.scratch, self.say, report, work.plan.damaged_files)
+        connections = min(MAX_CONNECTIONS, self.run.config.source.max_hub_readers)
+        return local_copies(
+            source, self.run.output.scratch, self.say, report, work.plan.damaged_files, connections=connections
+        )
 
     def _has_too_few(self) -> bool:
         enough = _LEFT_PER_WORKER * self.workers.by_now() + sum(self._done_lately.values())

@@ -68,9 +68,9 @@ def events(monkeypatch: pytest.MonkeyPatch) -> Events:
         curate_category(**arguments)
         found.append(("ends", arguments["plan"].category))
 
-    def noted_copies(source: CategorySource, *arguments: Any) -> object:
+    def noted_copies(source: CategorySource, *arguments: Any, **settings: Any) -> object:
         found.append(("is fetched", source.category))
-        return local_copies(source, *arguments)
+        return local_copies(source, *arguments, **settings)
 
     monkeypatch.setattr(pipeline, "curate_category", noted)
     monkeypatch.setattr(schedule, "local_copies", noted_copies)

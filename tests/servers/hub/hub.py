@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
+import time
 from collections import Counter
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -34,6 +35,8 @@ class Request:
     """Whether an Authorization header came with it."""
     status: int
     """Status of the answer; 0 if there was none."""
+    at_s: float = 0.0
+    """When it came, on the clock `time.monotonic`."""
 
 
 class Hub(Content):
@@ -60,6 +63,7 @@ class Hub(Content):
         self._applied: list[Fault] = []
         self._bytes_sent: Counter[str] = Counter()
         self._bodies: list[tuple[str, bytes]] = []
+        self._sending = self._most_at_once = 0
         self._errors: list[BaseException] = []
         self._hub_server = HubServer(self, "hub")
         self._cdn_server = HubServer(self, "cdn")
@@ -119,6 +123,7 @@ class Hub(Content):
             self._applied.clear()
             self._bytes_sent.clear()
             self._bodies.clear()
+            self._most_at_once = self._sending
 
     @property
     def bodies(self) -> list[tuple[str, bytes]]:
@@ -144,6 +149,12 @@ class Hub(Content):
         with self._lock:
             return Counter(self._bytes_sent)
 
+    @property
+    def most_at_once(self) -> int:
+        """The most files, or parts of files, that were being sent at the same time."""
+        with self._lock:
+            return self._most_at_once
+
     # What the servers' threads call.
 
     def answer(self, call: Call) -> Answer | None:
@@ -168,7 +179,8 @@ class Hub(Content):
             result = answer if fault is None else with_fault(fault, call, answer)
             status = 0 if result is None else result.status
             token = call.authorization is not None
-            self._requests.append(Request(call.server, call.method, call.path, call.range, token, status))
+            at_s = time.monotonic()
+            self._requests.append(Request(call.server, call.method, call.path, call.range, token, status, at_s))
             number = len(self._requests)
         if isinstance(fault, Stall) and self._closing.wait(fault.seconds):
             return None
@@ -186,6 +198,7 @@ class Hub(Content):
             file = stack.enter_context(body.file.path.open("rb")) if isinstance(body, Slice) else None
             if file is not None and isinstance(body, Slice):
                 file.seek(body.start)
+                stack.enter_context(self._counted())
             done = 0
             wait_for = self.pace.answer() if file is not None else None
             while done < length:
@@ -205,6 +218,17 @@ class Hub(Content):
                 with self._lock:
                     self._bytes_sent[call.path] += size
                 yield piece
+
+    @contextlib.contextmanager
+    def _counted(self) -> Generator[None]:
+        with self._lock:
+            self._sending += 1
+            self._most_at_once = max(self._most_at_once, self._sending)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._sending -= 1
 
     def failed(self, error: BaseException) -> None:
         """Keeps an error of the test Hub itself, to raise it at the end of the `with` block."""
