@@ -77,6 +77,11 @@ class Entry:
         """The lock of who downloads it, where huggingface_hub has its own."""
         return self.folder.parent / ".locks" / self.folder.name / f"{self.file.fingerprint}.lock"
 
+    def discard(self) -> None:
+        """Removes what is there of its contents."""
+        for path in (self.part, self.ranges, self.blob):
+            path.unlink(missing_ok=True)
+
 
 def link(blob: Path, path: Path) -> None:
     """Gives the contents of a file their name."""

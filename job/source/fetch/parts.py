@@ -85,10 +85,11 @@ class Part:
         return [(start, end) for start, end in zip(ends, starts, strict=True) if start < end]
 
     def allow_holes(self) -> None:
-        """Prepares for bytes that are added out of order."""
+        """Prepares for bytes that are added out of order. From now on it has the size of the file."""
         if not self._has_ranges:
             self._has_ranges = True
             self._note()
+        os.ftruncate(self._file, self.size_bytes)
 
     def until(self, at: int) -> int:
         """Returns up to which byte everything is there from a byte on; that byte itself if it is not."""

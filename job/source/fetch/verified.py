@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
+from job.errors import CurateError
 from job.source.fetch.entries import Entry
 from job.source.files import SourceFile
 from job.source.location import LocalFile
@@ -25,6 +26,19 @@ _TICK_S = 0.02
 """Seconds in which a file system may give two changes the same time; the clocks of Linux tick every 1 to 10 ms."""
 _NOTED = 16
 """Number of versions in a note, at most: a blob, and copies of it where links are not possible."""
+
+
+class WrongContentError(CurateError):
+    """A file has other content than what was read while it arrived, or than its hash says.
+
+    Args:
+        entry: its place in the cache.
+        message: what is wrong.
+    """
+
+    def __init__(self, entry: Entry, message: str) -> None:
+        super().__init__(message)
+        self.entry = entry
 
 
 class Digest(Protocol):
@@ -57,6 +71,24 @@ def has_hash(path: Path, file: SourceFile) -> bool:
     return digest.hexdigest() == file.fingerprint
 
 
+def wrong_hash(entry: Entry) -> str:
+    """Returns what a message says of a file that has another hash."""
+    return f"{entry.file.name} does not have the hash that its repository says"
+
+
+def is_complete(path: Path, entry: Entry) -> bool:
+    """Tells whether a file of the cache has its size."""
+    try:
+        return path.stat().st_size == entry.file.size_bytes
+    except FileNotFoundError:
+        return False
+
+
+def is_noted(path: Path, entry: Entry) -> bool:
+    """Tells whether a file of the cache is unchanged since its hash was found right. It is not read."""
+    return is_complete(path, entry) and LocalFile(path).version() in _noted(entry)
+
+
 def is_verified(path: Path, entry: Entry, *, read_again: bool = False) -> bool:
     """Tells whether a file of the cache has its hash. It is read unless it is unchanged since that was found.
 
@@ -65,11 +97,9 @@ def is_verified(path: Path, entry: Entry, *, read_again: bool = False) -> bool:
         entry: its place.
         read_again: read it in any case.
     """
-    if path.stat().st_size != entry.file.size_bytes:
-        return False
-    if not read_again and LocalFile(path).version() in _noted(entry):
+    if not read_again and is_noted(path, entry):
         return True
-    if not has_hash(path, entry.file):
+    if not is_complete(path, entry) or not has_hash(path, entry.file):
         return False
     note_verified([(path, entry)])
     return True
