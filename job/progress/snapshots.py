@@ -102,7 +102,9 @@ class Snapshot:
         """Returns it as one line of text."""
         if not self.has_begun:
             return f"{self.category}: {self.done} of {self.total} partitions · {self.states[1]}"
-        left = f"{self.elapsed_s / self.new_share * (1 - self.share):,.0f} s left" if self.share < 1 else None
+        left = None
+        if self.share < 1 and not self.arriving:  # else the line decides how long the rest takes
+            left = f"{self.elapsed_s / self.new_share * (1 - self.share):,.0f} s left"
         words = [f"{self.done} of {self.total} partitions", *self.states[1:], left]
         return f"{self.category}: {' · '.join(word for word in words if word)}"
 
