@@ -13,7 +13,7 @@ import itertools
 import platform
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,13 +26,14 @@ from job.errors import CurateError, WorkersDiedError
 from job.output.folder import OutputFolder
 from job.output.limits import check_malformed
 from job.plan.work import CategoryWork, Run
+from job.progress.arrivals import Arrival, Arrivals, forget, streamed
 from job.progress.display import ShowProgress, progress_display
-from job.progress.snapshots import Download, Snapshot
+from job.progress.snapshots import Snapshot
 from job.progress.watched import watched
 from job.recipe.protocol import RecipeSettings
 from job.recipe.registry import make_recipe
-from job.source.fetch.cache import cache_folder
-from job.source.fetch.local_copies import is_streamed, local_copies
+from job.source.fetch.entries import cache_folder
+from job.source.fetch.verified import WrongContentError
 from job.source.files import CategorySource
 from job.source.location import FileLocation
 from job.storage.patience import end_patience
@@ -72,32 +73,55 @@ def curate_categories(
     Raises:
         CurateError: the first one that ended a category. What was finished is kept.
     """
-    from job.cluster.joined import JoinedWatch
-    from job.cluster.start import started_ray  # Ray is slow to import, and a complete output needs none
+    try:
+        _curate(run, works, remaining, Arrivals(run, say), quiet=quiet)
+    except WrongContentError as error:
+        say(f"{error}: what was made of it is removed, and it is fetched again")
+        forget(run, works, error)
+        _curate(run, works, _look_again(run, works), Arrivals(run, say, is_second_try=True), quiet=quiet)
 
-    # Ray Data is imported while Ray starts, which is mostly waiting.
+
+def _curate(
+    run: Run,
+    works: Sequence[CategoryWork],
+    remaining: Mapping[str, Sequence[int]],
+    arrivals: Arrivals,
+    *,
+    quiet: bool,
+) -> None:
+    """Does what remains to be done once. Its own Ray has ended afterwards, whatever happens."""
+    from job.cluster.joined import JoinedWatch
+    from job.cluster.start import is_ray_given, started_ray  # slow to import, and a complete output needs none
+
+    say = arrivals.say
+    works = [work for work in works if remaining[work.plan.category]]
+    config, is_own_ray = run.config, not is_ray_given()
+    # Ray Data is imported while Ray starts, which is mostly waiting; and the first bytes come meanwhile.
     threading.Thread(target=_import_pipeline, daemon=True).start()
-    config, tasks = run.config, sum(map(len, remaining.values()))
+    tasks = sum(map(len, remaining.values()))
+    first = arrivals.begin(works[0], has_other_nodes=False, is_own_ray=True) if is_own_ray else None
     with (
+        _stopped_at_end(arrivals),
         started_ray(config.workers, say, functools.partial(_prepare, config.recipe), tasks=tasks) as workers,
         JoinedWatch(workers, say, run.lost_nodes, run.output.has_running),
     ):
         from job.cluster.ray_internals import without_actors
         from job.pipeline import data_settings
 
-        works = [work for work in works if remaining[work.plan.category]]
         if workers.has_other_nodes:
             _check_nodes(run, works)
-        if any(_is_streamed(work, workers) for work in works):
+        if any(streamed(work, has_other_nodes=workers.has_other_nodes) for work in works):
             workers = workers.at_most(config.source.max_hub_readers)
         settings_of_own_ray = contextlib.nullcontext() if workers.reserved else without_actors()
         with progress_display(quiet=quiet) as show, data_settings(), settings_of_own_ray:
+            arrivals.show_on(show)
             for work in works:  # not before Ray is there: a record that is removed says what is damaged
                 work.retry_damaged(run.output)
             while True:
                 try:
                     with _counts(workers, quiet=quiet) as counts:
-                        _Round(run, workers, show, say, counts).curate(works, remaining)
+                        round_ = _Round(run, workers, show, say, counts, arrivals, is_own_ray)
+                        round_.curate(works, remaining, first)
                     break
                 except WorkersDiedError as error:
                     if workers.by_now() == 1:
@@ -107,7 +131,16 @@ def curate_categories(
                 except _ClusterGrewError as error:
                     workers = workers.at_most(config.source.max_hub_readers)
                     say(f"{error}: {workers.count} of them read from the Hub at once, as source.max_hub_readers says")
-                remaining = _look_again(run, works)
+                remaining, first = _look_again(run, works), None
+
+
+@contextlib.contextmanager
+def _stopped_at_end(arrivals: Arrivals) -> Generator[None]:
+    """Ends downloads with what they were for, such as a Ray that does not start."""
+    try:
+        yield
+    finally:
+        arrivals.stop(_STOP_S)
 
 
 def _look_again(run: Run, works: Sequence[CategoryWork]) -> dict[str, list[int]]:
@@ -138,16 +171,6 @@ def _prepare(settings: RecipeSettings) -> None:
     make_recipe(settings)
 
 
-def _is_streamed(work: CategoryWork, workers: Workers) -> bool:
-    config = work.config
-    return is_streamed(
-        work.source,
-        stream=config.source.stream,
-        limit=config.limit,
-        has_other_nodes=workers.has_other_nodes,
-    )
-
-
 def _check_nodes(run: Run, works: Sequence[CategoryWork]) -> None:
     """Checks that all nodes see what lies on a disk: the output, the source, and what is downloaded or unpacked.
 
@@ -166,7 +189,7 @@ def _check_nodes(run: Run, works: Sequence[CategoryWork]) -> None:
     }
     if any(work.source.is_packed for work in works):
         folders[output.scratch] = _UNPACKED
-    if any(work.source.repository and not _is_streamed_by_many(work) for work in works):
+    if any(work.source.repository and not streamed(work, has_other_nodes=True) for work in works):
         folders[cache_folder()] = "the Hugging Face cache (source.stream=true reads without it)"
     check_all_nodes_see(files, folders)
 
@@ -191,11 +214,6 @@ def check_before_unpacking(output: OutputFolder, sources: Sequence[CategorySourc
         check_all_nodes_see({}, {output.scratch: _UNPACKED})
 
 
-def _is_streamed_by_many(work: CategoryWork) -> bool:
-    config = work.config
-    return is_streamed(work.source, stream=config.source.stream, limit=config.limit, has_other_nodes=True)
-
-
 class _ClusterGrewError(Exception):
     """A joined Ray has more CPUs by now than may read from the Hub at once."""
 
@@ -210,7 +228,11 @@ class _Round:
     say: Callable[[str], None]
     counts: Counts | None
     """How far the partitions are that are being worked on, as far as anybody wants to know."""
-    _at_work: set[StoppableThread[None]] = field(default_factory=set["StoppableThread[None]"])
+    arrivals: Arrivals
+    is_own_ray: bool
+    """Whether the Ray at work ends with this run."""
+    _at_work: set[StoppableThread[Any]] = field(default_factory=set["StoppableThread[Any]"])
+    """Of each category that has begun, its work and its download."""
     _left: dict[str, int] = field(default_factory=dict[str, int])
     """Partitions left of each category that has begun, at the last look."""
     _done_lately: dict[str, int] = field(default_factory=dict[str, int])
@@ -219,40 +241,37 @@ class _Round:
     _streams: bool = False
     """Whether any category is read from the Hub in place."""
 
-    def curate(self, works: Sequence[CategoryWork], remaining: Mapping[str, Sequence[int]]) -> None:
-        """Curates the categories. When one fails the others are stopped, and its error is raised."""
-        self._streams = any(_is_streamed(work, self.workers) for work in works)
-        ahead = StoppableThread(functools.partial(self._locations, works[0]))
+    def curate(
+        self, works: Sequence[CategoryWork], remaining: Mapping[str, Sequence[int]], first: Arrival | None
+    ) -> None:
+        """Curates the categories, of which the first may be on its way. When one fails the others are stopped."""
+        has_other_nodes = self.workers.has_other_nodes
+        self._streams = any(streamed(work, has_other_nodes=has_other_nodes) for work in works)
+        begin = functools.partial(self.arrivals.begin, has_other_nodes=has_other_nodes, is_own_ray=self.is_own_ray)
+        ahead = first or begin(works[0])
         try:
             for work, later in itertools.zip_longest(works, works[1:]):
                 self._until(self._has_too_few)
-                self._until(ahead.done, ahead)
-                locations, todo = ahead.result(), remaining[work.plan.category]
+                self._until(ahead.can_begin, ahead.fetched)
+                todo = remaining[work.plan.category]
                 self._left[work.plan.category] = len(todo)
-                self._at_work.add(StoppableThread(functools.partial(self._category, work, locations, todo)))
+                self._at_work |= {
+                    ahead.fetched,
+                    StoppableThread(functools.partial(self._category, work, ahead.locations(), ahead, todo)),
+                }
                 if later:
-                    ahead = StoppableThread(functools.partial(self._locations, later))
+                    self._until(ahead.fetched.done, ahead.fetched)  # one download at a time
+                    ahead = begin(later)
             self._until(lambda: not self._at_work)
         except BaseException as error:
             if not isinstance(error, WorkersDiedError | _ClusterGrewError):  # after these the run may go on
                 end_patience()
             raise
         finally:
-            begun: set[StoppableThread[Any]] = {*self._at_work, ahead}
-            for thread in begun:
+            for thread in self._at_work:
                 thread.stop()
-            wait(begun, _STOP_S)
-
-    def _locations(self, work: CategoryWork) -> Sequence[FileLocation]:
-        """Returns where a category's files are read; downloads and unpacks them first if they have to be here."""
-        source = work.source
-        if _is_streamed(work, self.workers):
-            return [file.location for file in source.files]
-
-        def report(done: int) -> None:
-            self.display(Download(source.category, source.size_bytes, done))
-
-        return local_copies(source, self.run.output.scratch, self.say, report, work.plan.damaged_files)
+            self.arrivals.stop(_STOP_S)
+            wait(self._at_work, _STOP_S)
 
     def _has_too_few(self) -> bool:
         enough = _LEFT_PER_WORKER * self.workers.by_now() + sum(self._done_lately.values())
@@ -270,7 +289,9 @@ class _Round:
             if by_now > max(self.workers.count, self.run.config.source.max_hub_readers) and self._streams:
                 raise _ClusterGrewError(f"this Ray has {by_now} CPUs by now")
 
-    def _category(self, work: CategoryWork, locations: Sequence[FileLocation], todo: Sequence[int]) -> None:
+    def _category(
+        self, work: CategoryWork, locations: Sequence[FileLocation], arrival: Arrival, todo: Sequence[int]
+    ) -> None:
         from job.pipeline import curate_category
 
         category = work.plan.category
@@ -279,7 +300,7 @@ class _Round:
             counts, counter, inside = self.counts, None, dict[int, Inside]
             if counts is not None:
                 counter, inside = counts.counter(category), functools.partial(counts.inside, category, work.records)
-            seen = watched(work, self.run.output, show, inside, self.display, self._failed.append)
+            seen = watched(work, self.run.output, show, inside, self._show_between, self._failed.append)
             with seen, in_few_words():
                 curate_category(
                     run=self.run,
@@ -290,6 +311,7 @@ class _Round:
                     counter=counter,
                 )
         self._left[category] = 0
+        arrival.wait()
         self._wait_for_records(work)
         work.check_unchanged(self.run.output.scratch, self.say)
         check_malformed(self.run.output, category, work.in_order, self.run.config.max_malformed)
@@ -319,4 +341,7 @@ class _Round:
                 check_malformed(self.run.output, work.plan.category, work.in_order, limit)
             except CurateError as error:
                 self._failed.append(error)
-        self.display(at)
+        self._show_between(at)
+
+    def _show_between(self, at: Snapshot) -> None:
+        self.display(self.arrivals.with_fetched(at))

@@ -24,6 +24,7 @@ from job.output.folder import OutputFolder
 from job.output.records import Record
 from job.plan.sources import find_sources
 from job.plan.work import plan_work
+from job.progress import arrivals
 from job.progress.display import ShowProgress
 from job.progress.snapshots import Snapshot
 from job.progress.watched import watched
@@ -61,19 +62,19 @@ def run(source: Path, output: Path, **settings: object) -> None:
 def events(monkeypatch: pytest.MonkeyPatch) -> Events:
     """What begins and ends, as it does."""
     found: Events = []
-    curate_category, local_copies = pipeline.curate_category, schedule.local_copies
+    curate_category, local_copies = pipeline.curate_category, arrivals.local_copies
 
     def noted(**arguments: Any) -> None:
         found.append(("begins", arguments["plan"].category))
         curate_category(**arguments)
         found.append(("ends", arguments["plan"].category))
 
-    def noted_copies(source: CategorySource, *arguments: Any) -> object:
+    def noted_copies(source: CategorySource, *arguments: Any, **settings: Any) -> object:
         found.append(("is fetched", source.category))
-        return local_copies(source, *arguments)
+        return local_copies(source, *arguments, **settings)
 
     monkeypatch.setattr(pipeline, "curate_category", noted)
-    monkeypatch.setattr(schedule, "local_copies", noted_copies)
+    monkeypatch.setattr(arrivals, "local_copies", noted_copies)
     return found
 
 

@@ -82,7 +82,8 @@ class SourceConfig(Section, frozen=True):
     """Read the Hub's files in place, piece by piece, and store nothing. Null: do so with a limit or on a Ray cluster,
     and otherwise download them into the Hugging Face cache first."""
     max_hub_readers: Annotated[int, Field(ge=1)] = 32
-    """How many workers may read from the Hub at once when streaming."""
+    """How many workers may read from the Hub at once when streaming. A download has as many connections, but at most
+    8."""
 
     load_dataset: dict[str, Any] | None = None
     """Arguments of `datasets.load_dataset`: reads any data set that it can open, as one category."""

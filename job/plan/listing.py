@@ -11,7 +11,8 @@ import msgspec
 from job.config.addresses import located
 from job.config.models import JobConfig
 from job.errors import CurateError, UsageError, printable
-from job.source.fetch.cache import cache_folder, cached_commit, missing_bytes
+from job.source.fetch.cache import cached_commit, missing_bytes
+from job.source.fetch.entries import cache_folder
 from job.source.files import CategorySource, Repository
 from job.source.find import bucket, folder, hub
 from job.source.find.amazon_2023 import CATEGORIES, DATASET

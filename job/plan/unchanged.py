@@ -80,7 +80,7 @@ def compared(
     if of_stale:
         size = sum(source.files[index].size_bytes for index in stale)
         say(f"{plan.category}: reading {size / 1e6:,.1f} MB again, to see whether it is what the output was made of")
-        locations = local_copies(source, scratch, say, lambda _: None, plan.damaged_files)
+        locations = local_copies(source, scratch, say, lambda _: None, plan.damaged_files, read_again=all_files)
         changed = changed_partitions(plan, locations, of_stale)
     else:
         locations, changed = None, list[int]()

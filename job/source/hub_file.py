@@ -121,6 +121,11 @@ def iter_range(file: HubFile, start: int, end: int) -> Iterator[bytes]:
             raise invalid_token() from None
         except (HfHubHTTPError, httpx2.HTTPError) as error:  # after all retries of the client
             raise hub_error(error, file.name) from None
+        except RuntimeError as error:
+            # When another thread cannot connect, the client closes itself for all of them, and then takes a new one.
+            if "client has been closed" not in str(error):
+                raise
+            problem = error
         if start > before:
             tries, wait_s = 0, _FIRST_WAIT_S
         elif start < end:

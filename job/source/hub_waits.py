@@ -14,6 +14,7 @@ _CLIENT = "huggingface_hub.utils._http"
 """The name of the logger of the client's requests."""
 _OF_REPEATS = re.compile(r"thrown while requesting|Retrying in|Rate limited")
 _ASKED_TO_WAIT = re.compile(r"Rate limited\. Waiting ([\d.]+)s")
+_SLOW_DOWN = re.compile(r"HTTP Error (429|503)")
 _QUIET_S = 30.0
 """Seconds for which a wait that was said is not said again."""
 
@@ -31,6 +32,39 @@ def hub_waits_said(say: Callable[[str], None]) -> Generator[None]:
         yield
     finally:
         logger.removeFilter(told)
+
+
+@contextlib.contextmanager
+def slow_downs_heard(hear: Callable[[float], None]) -> Generator[None]:
+    """Tells when the Hub asks for fewer requests, while the context lasts: its client waits, but by itself alone.
+
+    Args:
+        hear: called with the number of seconds for which the Hub wants none, 0 where it does not say; from the thread
+            that was told so.
+    """
+    heard, logger = _Heard(hear), logging.getLogger(_CLIENT)
+    logger.filters.insert(0, heard)  # before one that lets nothing pass
+    try:
+        yield
+    finally:
+        logger.removeFilter(heard)
+
+
+class _Heard(logging.Filter):
+    """Lets everything pass, and looks for a request to slow down."""
+
+    def __init__(self, hear: Callable[[float], None]) -> None:
+        super().__init__()
+        self._hear = hear
+
+    @override
+    def filter(self, record: logging.LogRecord) -> bool:
+        message = record.getMessage()
+        if asked := _ASKED_TO_WAIT.search(message):
+            self._hear(float(asked[1]))
+        elif _SLOW_DOWN.search(message):
+            self._hear(0.0)
+        return True
 
 
 class _InOneLine(logging.Filter):

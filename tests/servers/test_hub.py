@@ -43,6 +43,7 @@ from tests.servers.hub import (
     WrongBytes,
     WrongRange,
     WrongSize,
+    pace,
 )
 
 REPO = "someone/catalogue"
@@ -484,3 +485,19 @@ def test_a_fault_of_a_range_that_the_file_system_reads(
         hub.fail(fault, server="cdn")
         assert (opened.read(100), naps) == (expected, waits)
     assert hub.applied
+
+
+def test_a_pace_limits_each_connection_and_all_of_them_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(pace, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    limits = pace.Pace()
+    first, second = limits.answer(), limits.answer()
+    assert [first(1_000), second(1_000)] == [0, 0]
+    limits.connection_bytes_per_s = 1_000
+    assert [first(500), first(500), second(500)] == pytest.approx([0.5, 1.0, 0.5])
+    limits.connection_bytes_per_s, limits.line_bytes_per_s = None, 1_000
+    third = limits.answer()
+    assert [third(500), third(500), first(500)] == pytest.approx([0.45, 0.95, 1.45])
+    limits.connection_bytes_per_s = 100
+    clock[0] += 60
+    assert [third(100), first(100)] == pytest.approx([0.95, 0.95])

@@ -7,6 +7,7 @@ from collections.abc import Callable, Container
 from pathlib import Path
 
 from job.source.fetch.cache import cached_file, fetch_files, missing_bytes
+from job.source.fetch.download import MAX_CONNECTIONS, TRIES
 from job.source.fetch.packing import is_packed
 from job.source.fetch.unpack import unpack
 from job.source.files import CategorySource, SourceFile
@@ -47,6 +48,10 @@ def local_copies(
     say: Callable[[str], None],
     report: Callable[[int], None],
     left_out: Container[str] = (),
+    *,
+    connections: int = MAX_CONNECTIONS,
+    read_again: bool = False,
+    tries: int = TRIES,
 ) -> list[FileLocation]:
     """Downloads a category's files if they are on the Hub, and unpacks those that are packed.
 
@@ -54,8 +59,11 @@ def local_copies(
         source: the category's files.
         scratch: the folder to unpack into.
         say: called with a line of text before something that takes a while.
-        report: called with the number of bytes downloaded so far; not called if nothing is missing.
+        report: called with the number of bytes downloaded so far, from any thread; not called if nothing is missing.
         left_out: names of files that the plan leaves out, which stay packed.
+        connections: how many ranges may be downloaded at once, at most.
+        read_again: read what is in the cache already, to verify its hash once more.
+        tries: how many times a file is fetched when its hash is not what the repository says.
 
     Returns:
         The location of each file, in order. What lies in a folder or a bucket and is not packed stays where it is.
@@ -67,7 +75,11 @@ def local_copies(
     locations: list[FileLocation] = [file.location for file in source.files]
     if source.repository is not None:
         is_complete = missing_bytes(source) == 0
-        locations = [*fetch_files(source.repository, source.files, _ignore if is_complete else report)]
+        told = _ignore if is_complete else report
+        found = fetch_files(
+            source.repository, source.files, told, connections=connections, read_again=read_again, tries=tries
+        )
+        locations = [*found]
     return [
         location if file.name in left_out else _unpacked(source, file, location, scratch, say)
         for file, location in zip(source.files, locations, strict=True)

@@ -10,6 +10,8 @@ It follows huggingface_hub 2.4.0: `dataset_info`, `list_repo_tree`, `list_repo_r
         hf_hub_download("someone/catalogue", "a.jsonl", repo_type="dataset", endpoint=hub.endpoint, cache_dir=cache)
         assert hub.applied == [Drop(after_bytes=1000)]
 
+`hub.pace` limits the bytes per second of each connection, and of all together.
+
 It takes writes of data sets from the same client without Xet: `create_repo`, `create_branch`, `preupload_lfs_files`
 and `create_commit`, with tokens that `hub.token` issues. Of models and spaces it knows which there are (`hub.other`).
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
+import time
 from collections import Counter
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Literal, Self, cast
 from tests.servers.hub.answers import Answer, Call, ServerName, Slice, error_answer
 from tests.servers.hub.content import Content
 from tests.servers.hub.faults import CommitBetween, Fault, Lost, Rule, Stall, fits, with_fault
+from tests.servers.hub.pace import Pace
 from tests.servers.hub.server import HubServer
 from tests.servers.hub.writes import is_write
 
@@ -33,6 +35,8 @@ class Request:
     """Whether an Authorization header came with it."""
     status: int
     """Status of the answer; 0 if there was none."""
+    at_s: float = 0.0
+    """When it came, on the clock `time.monotonic`."""
 
 
 class Hub(Content):
@@ -43,18 +47,23 @@ class Hub(Content):
         lfs_bytes: Bytes from which on a file is an LFS file, which the CDN serves.
         xet: Whether LFS files are announced as Xet files too.
         part_bytes: Bytes from which on an LFS file is to be uploaded in parts of so many; None: never.
+
+    Attributes:
+        pace: How fast files are sent.
     """
 
     def __init__(
         self, *, page_size: int = 1000, lfs_bytes: int = 1000, xet: bool = False, part_bytes: int | None = None
     ) -> None:
         super().__init__(page_size=page_size, lfs_bytes=lfs_bytes, xet=xet, part_bytes=part_bytes)
+        self.pace = Pace()
         self._closing = threading.Event()
         self._rules: list[Rule] = []
         self._requests: list[Request] = []
         self._applied: list[Fault] = []
         self._bytes_sent: Counter[str] = Counter()
         self._bodies: list[tuple[str, bytes]] = []
+        self._sending = self._most_at_once = 0
         self._errors: list[BaseException] = []
         self._hub_server = HubServer(self, "hub")
         self._cdn_server = HubServer(self, "cdn")
@@ -114,6 +123,7 @@ class Hub(Content):
             self._applied.clear()
             self._bytes_sent.clear()
             self._bodies.clear()
+            self._most_at_once = self._sending
 
     @property
     def bodies(self) -> list[tuple[str, bytes]]:
@@ -139,6 +149,12 @@ class Hub(Content):
         with self._lock:
             return Counter(self._bytes_sent)
 
+    @property
+    def most_at_once(self) -> int:
+        """The most files, or parts of files, that were being sent at the same time."""
+        with self._lock:
+            return self._most_at_once
+
     # What the servers' threads call.
 
     def answer(self, call: Call) -> Answer | None:
@@ -163,7 +179,8 @@ class Hub(Content):
             result = answer if fault is None else with_fault(fault, call, answer)
             status = 0 if result is None else result.status
             token = call.authorization is not None
-            self._requests.append(Request(call.server, call.method, call.path, call.range, token, status))
+            at_s = time.monotonic()
+            self._requests.append(Request(call.server, call.method, call.path, call.range, token, status, at_s))
             number = len(self._requests)
         if isinstance(fault, Stall) and self._closing.wait(fault.seconds):
             return None
@@ -181,8 +198,12 @@ class Hub(Content):
             file = stack.enter_context(body.file.path.open("rb")) if isinstance(body, Slice) else None
             if file is not None and isinstance(body, Slice):
                 file.seek(body.start)
+                stack.enter_context(self._counted())
             done = 0
+            wait_for = self.pace.answer() if file is not None else None
             while done < length:
+                if wait_for is not None and self._closing.wait(wait_for(min(answer.piece_bytes, length - done))):
+                    return
                 if self._closing.wait(answer.wait_s) if answer.wait_s else self._closing.is_set():
                     return
                 size = min(answer.piece_bytes, length - done)
@@ -197,6 +218,17 @@ class Hub(Content):
                 with self._lock:
                     self._bytes_sent[call.path] += size
                 yield piece
+
+    @contextlib.contextmanager
+    def _counted(self) -> Generator[None]:
+        with self._lock:
+            self._sending += 1
+            self._most_at_once = max(self._most_at_once, self._sending)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._sending -= 1
 
     def failed(self, error: BaseException) -> None:
         """Keeps an error of the test Hub itself, to raise it at the end of the `with` block."""
