@@ -1,7 +1,8 @@
 """Decides which categories run at the same time: in the order of the config, each before the last one runs dry.
 
 A category ends with fewer partitions left than there are workers. So that these find work, the next category begins
-when little remains of those before it; its files are downloaded while they are worked on. Each category is a Ray
+when little remains of those before it; its files are downloaded while they are worked on, and those of the first one
+while Ray starts. Each category is a Ray
 Dataset of its own, executed from a thread of its own.
 """
 

@@ -89,6 +89,8 @@ _EXAMPLES = {
     "bench": [
         "curate bench --workers 1,2 --baseline no-ray",
         "curate bench configs/sample.yaml --repeat 5",
+        "curate bench --form both --baseline datatrove --baseline ray-data",
+        "curate bench --hub --hub-rate 25",
         "curate bench --craft --items 400000",
     ],
 }

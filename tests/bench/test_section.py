@@ -11,6 +11,7 @@ from job.bench.baselines.method import MAY_DIFFER, ONE_ROW
 from job.bench.measure.hub import HubBench, hub_figures
 from job.bench.measure.results import Bench, Input, Run, Spread, figures
 from job.bench.measure.rounds import check_same
+from job.bench.measure.scaling import LAWS, fit
 from job.bench.report.section import (
     MEASURED,
     README,
@@ -116,6 +117,21 @@ def test_the_section_has_first_and_later_runs_at_their_size() -> None:
     assert rows["later run, files in the cache"][0] == "6.0 s (5.0-7.0)"
     assert rows["first run / later run"][0] == "1.50"
     assert "`most_at_once`" in section(read_benches(), read_memory(), read_waiting(), hub)
+
+
+def test_what_a_law_says_of_more_workers_is_called_a_prediction() -> None:
+    runs = [run(workers=count, wall_s=3 + 10 / count + extra) for count in (1, 2, 3, 4) for extra in (0.0, 0.1)]
+    runs.append(run(ONE_ROW, workers=4, num_rows=1))
+    rows_per_s = {count: [one.rows_per_s for one in runs if one.workers == count] for count in (1, 2, 3)}
+    fits = {"parquet": [fit(law, rows_per_s) for law in LAWS]}
+    bench = msgspec.structs.replace(bench_of(runs, cores=4), fits=fits, no_fit=None)
+    text = section([bench], read_memory(), read_waiting())
+    predictions = re.findall(
+        r"^- (\d+) workers would do ([\d,]+) \(([\d,]+)-([\d,]+)\) rows/s(.*)$", text, re.MULTILINE
+    )
+    assert [int(workers) for workers, *_ in predictions] == [6, 12, 6, 12]
+    assert {rest for *_, rest in predictions} == {", if the law holds that far: predicted, not measured"}
+    assert "would do" not in section(read_benches()[:1], read_memory(), read_waiting())
 
 
 def table(benches: list[Bench], hub: HubBench | None = None) -> dict[str, list[str]]:
