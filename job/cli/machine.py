@@ -26,7 +26,7 @@ _ITEMS = "out/first"
 def sample(
     folder_name: Annotated[str, typer.Argument(metavar="DIR", help="Folder to write the catalogue to.")],
     rows: Annotated[int, typer.Option(metavar="N", help="Number of rows in all.")] = 20_000,
-    seed: Annotated[int, typer.Option(metavar="N", help="Random seed: the same seed gives the same bytes.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", help="Random seed: the same seed gives the same rows.")] = 0,
     category: Annotated[
         list[str] | None,
         typer.Option(
@@ -48,7 +48,8 @@ def sample(
     """Make a sample catalogue of invented listings.
 
     Its files have the layout of the Amazon Reviews 2023 data set on the
-    Hugging Face Hub.
+    Hugging Face Hub, and its words are as varied as real ones. A newer curate
+    may make other rows of the same seed.
     """
     from job.progress.display import counted
     from job.source.sample.catalogue import make_catalogue

@@ -12,7 +12,7 @@ from job.errors import UsageError
 from job.plan.sources import find_sources
 from job.recipe.course_2024.settings import Course2024Settings
 from job.source.fetch.local_copies import local_copies
-from job.source.sample.catalogue import make_catalogue, sample_files
+from job.source.sample.catalogue import SAMPLE_VERSION, make_catalogue, sample_files
 
 SEED = 0
 _CATEGORY = "Appliances"
@@ -55,7 +55,8 @@ def sample_source(folder: Path, rows: int, file_formats: set[str], report: Calla
         file_formats: `parquet`, `jsonl` or both.
         report: called with the number of rows made so far.
     """
-    paths = {file_format: folder / f"rows-{rows}-seed-{SEED}-{file_format}" for file_format in sorted(file_formats)}
+    name = f"sample-{SAMPLE_VERSION}-rows-{rows}-seed-{SEED}"
+    paths = {file_format: folder / f"{name}-{file_format}" for file_format in sorted(file_formats)}
     files = {
         file_format: tuple(sample_files(path, _CATEGORY, rows, file_format)) for file_format, path in paths.items()
     }

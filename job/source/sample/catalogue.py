@@ -2,10 +2,12 @@
 
 With it, the job can be tried, tested and timed without a download and without real listings: all text is the project's
 own, and all brands are invented. The rows resemble real ones in what the job's results and speed depend on: how many
-have a price, how long the texts are, how many become items, and which odd characters and values occur.
+have a price, how long the texts are, how varied the words, how many become items, and which odd characters and values
+occur.
 
 A chunk of rows depends only on the seed, its category and its number. So the same seed gives the same bytes, however
 many processes make them, and the category of a smaller catalogue is the beginning of the same one in a larger one.
+Another version of the program may make other rows of the same seed: see `SAMPLE_VERSION`.
 """
 
 from __future__ import annotations
@@ -31,13 +33,16 @@ from job.errors import UsageError, write_failed
 from job.source.find.assign import category_of_folder
 from job.source.sample.listings import RowMaker
 
+SAMPLE_VERSION = 2
+"""Version of the rows. It goes up whenever the same seed gives others."""
+
 _CHUNK_ROWS = 1000
 _MAX_ROWS_WITHOUT_POOL = 5000
 _MAX_WORKERS = 8
 _CHUNKS_AHEAD = 2
 """Number of chunks in flight beyond one per worker, so that no worker waits and memory stays flat."""
 _CHUNKS_PER_SHARD = 150
-"""Number of chunks in a shard, which gives about 110 MB of Parquet; the Hub's shards have 60 to 230 MB."""
+"""Number of chunks in a shard, which gives about 85 MB of Parquet; the Hub's shards have 60 to 230 MB."""
 
 _TEXTS = pa.list_(pa.string())
 _IMAGE_KEYS = ("hi_res", "large", "thumb", "variant")
@@ -158,7 +163,7 @@ def make_catalogue(
     Args:
         folder: the folder to write to, created if it does not exist.
         rows: the number of rows of all categories, split evenly; the first category gets the remainder.
-        seed: the same seed gives the same bytes.
+        seed: the same seed gives the same rows as long as `SAMPLE_VERSION` is the same.
         categories: the names of the categories.
         file_format: which files to write.
         report: called with the number of rows done so far.
