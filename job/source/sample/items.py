@@ -2,10 +2,10 @@
 
 Every value is a function of the seed and the item's number alone, so any run of items can be made by itself, in any
 process. Followed are the figures of real items that decide time and memory: lengths, prices, repeated titles and
-texts, and how fast new words come. The words themselves are made of syllables and mean nothing.
+texts, and how fast new words come. The words are those of the sample catalogue, in no order that means anything.
 
 In 3,000 prompts 11% of all words are different ones, as in real ones, and new ones go on coming: words are drawn by
-the law of Zipf and Mandelbrot, which was fitted to the ranks 1 to 1,000 of 1,520 real texts.
+the law of Zipf and Mandelbrot.
 """
 
 # pyarrow makes the functions of `pyarrow.compute` when it is imported.
@@ -22,24 +22,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from job.recipe.course_2024.prompt import OPENING, PRICE_PREFIX
+from job.source.sample.words import vocabulary
 
 MADE_RECIPES = ("course-2024", "course-2025")
 """Recipes whose items can be invented."""
-MADE_VERSION = 1
+MADE_VERSION = 2
 """Version of the items. It goes up whenever the same seed gives others."""
 
-_NUM_WORDS = 1 << 21
+_NUM_WORDS = 1 << 20
 _ZIPF_EXPONENT = 1.3
-_ZIPF_SHIFT = 8.0
-_SYLLABLES = [consonant + vowel for consonant in "bcdfghjklmnprstvwxyz" for vowel in "aeiou"]
-_ENDINGS = ("", "n", "r", "", "st", "ng", ",", ".")
-_ONE_SYLLABLE = 10
-"""Number of the most frequent words that have one syllable."""
-_EVERY_NUMBER = 16
-"""One in this many words is a number."""
+_ZIPF_SHIFT = 11.0
 
 _TITLE_WORDS = (5, 17)
-_PROMPT_WORDS = (103, 129)
+_PROMPT_WORDS = (99, 123)
 _FULL_WORDS = (95, 650)
 _FULL_MEDIAN, _FULL_SPREAD = 160.0, 0.5
 """Of the number of words of a text of 2025; the spread is that of its logarithm."""
@@ -186,18 +181,8 @@ def _ranks(bits: _Numbers) -> _Numbers:
 
 @functools.cache
 def _vocabulary() -> pa.Array:
-    """Returns the words by rank: frequent ones are short, and one in `_EVERY_NUMBER` is a number."""
-    ranks = np.arange(_NUM_WORDS)
-    left = ranks + len(_SYLLABLES) - _ONE_SYLLABLE
-    syllables = pa.array([*_SYLLABLES, ""])
-    parts: list[Any] = []
-    while (left >= 0).any():
-        parts.append(syllables.take(pa.array(np.where(left >= 0, left % len(_SYLLABLES), len(_SYLLABLES)))))
-        left = np.where(left >= 0, left // len(_SYLLABLES) - 1, -1)
-    endings = pa.array(_ENDINGS).take(pa.array((ranks * 5 + ranks // 8) % len(_ENDINGS)))
-    words = pc.binary_join_element_wise(*parts, endings, "")
-    is_number = pa.array(ranks % _EVERY_NUMBER == _EVERY_NUMBER // 2)
-    return pc.if_else(is_number, pa.array(ranks // _EVERY_NUMBER + 1).cast(pa.string()), words)
+    """Returns the words of the sample catalogue by rank."""
+    return pa.array(vocabulary(_NUM_WORDS), pa.string())
 
 
 def _uniform_counts(draw: _Draw, numbers: _Numbers, bounds: tuple[int, int]) -> _Numbers:
