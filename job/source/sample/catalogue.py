@@ -42,7 +42,7 @@ _MAX_WORKERS = 8
 _CHUNKS_AHEAD = 2
 """Number of chunks in flight beyond one per worker, so that no worker waits and memory stays flat."""
 _CHUNKS_PER_SHARD = 150
-"""Number of chunks in a shard, which gives about 110 MB of Parquet; the Hub's shards have 60 to 230 MB."""
+"""Number of chunks in a shard, which gives about 85 MB of Parquet; the Hub's shards have 60 to 230 MB."""
 
 _TEXTS = pa.list_(pa.string())
 _IMAGE_KEYS = ("hi_res", "large", "thumb", "variant")

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from job.source.sample.items import MADE_RECIPES, made_columns
+from job.source.sample.words import vocabulary
 
 MANY = 60_000
 
@@ -69,6 +70,12 @@ def test_new_words_go_on_coming(many: Columns) -> None:
     assert different[3_000] / sum(map(len, words[:3_000])) == pytest.approx(0.11, abs=0.005)
     assert different[6_000] > 1.5 * different[3_000]
     assert different[24_000] > 3.5 * different[3_000]
+
+
+def test_their_words_are_those_of_the_sample_catalogue(many: Columns) -> None:
+    words = {word for prompt in many["prompt"][:1_000] for word in prompt.split("\n")[3].split()}
+    assert {"the", "kettle", "quiet", "clean"} <= words
+    assert words <= {*vocabulary(1 << 20)}
 
 
 def test_titles_and_texts_repeat_and_some_texts_differ_in_one_word(many: Columns) -> None:
