@@ -80,7 +80,7 @@ class SourceConfig(Section, frozen=True):
     """A folder in the Hub's layout, or with the files flat in it; a path, or an address such as s3://BUCKET/FOLDER."""
     stream: bool | None = None
     """Read the Hub's files in place, piece by piece, and store nothing. Null: do so with a limit or on a Ray cluster,
-    and otherwise download them into the Hugging Face cache first."""
+    and otherwise download them into the Hugging Face cache."""
     max_hub_readers: Annotated[int, Field(ge=1)] = 32
     """How many workers may read from the Hub at once when streaming. A download has as many connections, but at most
     8."""
