@@ -11,7 +11,6 @@ import contextlib
 import functools
 import itertools
 import platform
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -75,11 +74,10 @@ def curate_categories(
     from job.cluster.joined import JoinedWatch
     from job.cluster.start import started_ray  # Ray is slow to import, and a complete output needs none
 
-    # Ray Data is imported while Ray starts, which is mostly waiting.
-    threading.Thread(target=_import_pipeline, daemon=True).start()
     config, tasks = run.config, sum(map(len, remaining.values()))
+    prepare = functools.partial(_prepare, config.recipe)
     with (
-        started_ray(config.workers, say, functools.partial(_prepare, config.recipe), tasks=tasks) as workers,
+        started_ray(config.workers, say, prepare, _import_pipeline, tasks=tasks) as workers,
         JoinedWatch(workers, say, run.lost_nodes, run.output.has_running),
     ):
         from job.cluster.ray_internals import without_actors
