@@ -271,7 +271,7 @@ def _without_agents(command: list[str]) -> list[str]:
 
 CORE = Internal(
     name=f"the processes {' and '.join(_CORE_FILES)}",
-    fits=lambda: all(Path(found("ray.__file__")).with_name(_CORE_FILES[name]).is_file() for name in CORE_PROCESSES),
+    fits=lambda: all((Path(found("ray.__file__")).parent / _CORE_FILES[name]).is_file() for name in CORE_PROCESSES),
     without="if one of Ray's own processes dies, it takes up to a minute until the run ends, and Ray says why",
 )
 TITLES = Internal(
