@@ -12,7 +12,6 @@ import contextlib
 import functools
 import itertools
 import platform
-import threading
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -96,14 +95,13 @@ def _curate(
 
     say = arrivals.say
     works = [work for work in works if remaining[work.plan.category]]
-    config, is_own_ray = run.config, not is_ray_given()
-    # Ray Data is imported while Ray starts, which is mostly waiting; and the first bytes come meanwhile.
-    threading.Thread(target=_import_pipeline, daemon=True).start()
-    tasks = sum(map(len, remaining.values()))
+    config, tasks, is_own_ray = run.config, sum(map(len, remaining.values())), not is_ray_given()
+    prepare = functools.partial(_prepare, config.recipe)
+    # The first bytes come while Ray starts.
     first = arrivals.begin(works[0], has_other_nodes=False, is_own_ray=True) if is_own_ray else None
     with (
         _stopped_at_end(arrivals),
-        started_ray(config.workers, say, functools.partial(_prepare, config.recipe), tasks=tasks) as workers,
+        started_ray(config.workers, say, prepare, _import_pipeline, tasks=tasks) as workers,
         JoinedWatch(workers, say, run.lost_nodes, run.output.has_running),
     ):
         from job.cluster.ray_internals import without_actors

@@ -7,7 +7,7 @@ import logging
 import shutil
 import sys
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 from job.cluster.environment import own_environment
@@ -71,11 +71,12 @@ def _exchange_store_bytes() -> int:
 
 
 @contextlib.contextmanager
-def own_ray(cpus: int, *, has_exchange: bool = False) -> Generator[None]:
+def own_ray(cpus: int, meanwhile: Callable[[], object], *, has_exchange: bool = False) -> Generator[None]:
     """Starts a Ray, and stops it at the end of the context.
 
     Args:
         cpus: the number of CPUs that it has, whatever the machine has.
+        meanwhile: called in a thread of its own as soon as the workers start.
         has_exchange: whether items will travel between tasks.
 
     Raises:
@@ -84,7 +85,7 @@ def own_ray(cpus: int, *, has_exchange: bool = False) -> Generator[None]:
     with ray_folder() as folder, own_environment(), Watch(folder) as watch:
         try:
             with guarded_start(folder):
-                _start(cpus, folder, _exchange_store_bytes() if has_exchange else OBJECT_STORE_BYTES)
+                _start(cpus, folder, meanwhile, _exchange_store_bytes() if has_exchange else OBJECT_STORE_BYTES)
             watch.has_started()
             yield
         finally:
@@ -94,11 +95,12 @@ def own_ray(cpus: int, *, has_exchange: bool = False) -> Generator[None]:
             end_all(folder)  # workers that were about to start, and whatever a start that was interrupted has begun
 
 
-def _start(cpus: int, folder: str, store_bytes: int) -> None:
+def _start(cpus: int, folder: str, meanwhile: Callable[[], object], store_bytes: int) -> None:
     import ray
 
+    thread = threading.Thread(target=meanwhile, daemon=True)
     try:
-        with sigterm_interrupts(), without_helpers(), without_uv_run(), folder_options(folder) as options:
+        with sigterm_interrupts(), without_helpers(thread.start), without_uv_run(), folder_options(folder) as options:
             ray.init(
                 address="local",
                 num_cpus=cpus,

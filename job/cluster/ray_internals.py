@@ -16,7 +16,6 @@ from __future__ import annotations
 import contextlib
 import inspect
 import os
-import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Generator, Mapping
@@ -193,9 +192,7 @@ _HELPERS = [f"ray._private.node.Node.start_{name}" for name in ("monitor", "log_
 _START = "ray._private.services.start_ray_process"
 _PERSIST = "ray._raylet.persist_port"
 _DEPENDENCIES = "ray._private.utils.get_dashboard_dependency_error"
-"""What imports all that the dashboard's agent needs, to see whether it is there."""
 _PORTS = ("metrics_agent_port", "metrics_export_port", "dashboard_agent_listen_port", "runtime_env_agent_port")
-_NO_PORT = -1
 _AGENTS_INPUT = "RAY_enable_pipe_based_agent_to_parent_health_check"
 """Variable by which the node process holds the input of its agents."""
 
@@ -226,8 +223,12 @@ AGENTS = Internal(
 
 
 @contextlib.contextmanager
-def without_helpers() -> Generator[None]:
-    """Keeps Ray from starting processes that a run has no use for while the context lasts, if this Ray allows it."""
+def without_helpers(then: Callable[[], object]) -> Generator[None]:
+    """Keeps Ray from starting processes that a run has no use for while the context lasts, if this Ray allows it.
+
+    Args:
+        then: called when the node process has been started, or else at once.
+    """
     with contextlib.ExitStack() as stack:
         if HELPERS.is_there():
             for path in _HELPERS:
@@ -236,13 +237,17 @@ def without_helpers() -> Generator[None]:
             start = found(_START)
 
             def start_alone(command: list[str], process_type: str, **options: Any) -> Any:
-                if Path(command[0]).name == _RAYLET:
-                    command = _without_agents(command)
-                    options["env_updates"] = {**(options.get("env_updates") or {}), _AGENTS_INPUT: "1"}
-                return start(command, process_type, **options)
+                if Path(command[0]).name != _RAYLET:
+                    return start(command, process_type, **options)
+                more = {**(options.pop("env_updates", None) or {}), _AGENTS_INPUT: "1"}
+                started = start(_without_agents(command), process_type, env_updates=more, **options)
+                then()
+                return started
 
             stack.enter_context(replaced(_START, start_alone))
             stack.enter_context(replaced(_DEPENDENCIES, nothing))
+        else:
+            then()
         yield
 
 
@@ -252,28 +257,21 @@ def _without_agents(command: list[str]) -> list[str]:
     with asleep.bound(options["--node_ip_address"]) as free:
         host, port = free.getsockname()[:2]
     for name in _PORTS:
-        number = port if name == _PORTS[-1] else _NO_PORT
+        number = port if name == _PORTS[-1] else -1  # not in use
         found(_PERSIST)(options["--session_dir"], options["--node_id"], name, number)
     dashboard, environments = "--dashboard_agent_command", "--runtime_env_agent_command"
-    asked = [*shlex.split(options[environments]), f"--runtime-env-agent-port={port}"]
-    wait = [sys.executable, "-I", "-S", asleep.__file__, host, str(port)]
-    options[environments] = subprocess.list2cmdline([*wait, *asked])
-    options[dashboard] = subprocess.list2cmdline(["/bin/sh", "-c", "read _", *shlex.split(options[dashboard])])
+    wait = subprocess.list2cmdline([sys.executable, "-I", "-S", asleep.__file__, host, str(port)])
+    options[environments] = f"{wait} {options[environments]} --runtime-env-agent-port={port}"
+    options[dashboard] = f'/bin/sh -c "read _" {options[dashboard]}'
     return [f"{name}={options[name]}" if (name := word.split("=", 1)[0]) in options else word for word in command]
 
 
 # Ray's processes. What is not found by these names is left to Ray.
 
 
-def _package() -> Path:
-    import ray
-
-    return Path(ray.__file__).parent
-
-
 CORE = Internal(
     name=f"the processes {' and '.join(_CORE_FILES)}",
-    fits=lambda: all((_package() / _CORE_FILES[name]).is_file() for name in CORE_PROCESSES),
+    fits=lambda: all((Path(found("ray.__file__")).parent / _CORE_FILES[name]).is_file() for name in CORE_PROCESSES),
     without="if one of Ray's own processes dies, it takes up to a minute until the run ends, and Ray says why",
 )
 TITLES = Internal(

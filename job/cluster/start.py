@@ -36,6 +36,7 @@ def started_ray(
     workers: int | Literal["all"],
     say: Callable[[str], None],
     prepare: Callable[[], object] = lambda: None,
+    meanwhile: Callable[[], object] = lambda: None,
     *,
     tasks: int | None = None,
     has_exchange: bool = False,
@@ -45,7 +46,8 @@ def started_ray(
     Args:
         workers: the number of cores that may work at the same time, or `all`.
         say: receives one line for everything that takes a while or that the user should know.
-        prepare: what each worker of a Ray of our own does first, while the driver prepares its own work.
+        prepare: what each worker of a Ray of our own does first.
+        meanwhile: what the driver does meanwhile, in a thread. Not sooner: what starts Ray would wait for it.
         tasks: number of tasks there will be, so that no more worker processes start; None if that is not known.
         has_exchange: whether items will travel between tasks, so that a Ray of our own needs a larger object store.
 
@@ -66,6 +68,7 @@ def started_ray(
 
         forbid_other_rays()
         if ray.is_initialized() or address:
+            threading.Thread(target=meanwhile, daemon=True).start()
             has_other_nodes = join_given_ray(say)
             turn.close()  # others may work on this Ray at the same time
             with _joined_workers(workers, say, has_other_nodes=has_other_nodes) as joined:
@@ -87,10 +90,11 @@ def started_ray(
         cpus = count if tasks is None else min(count, tasks)
         with at_work() as stack:
             stack.enter_context(turn.pop_all())
-            stack.enter_context(own_ray(cpus, has_exchange=has_exchange))
+            stack.enter_context(own_ray(cpus, meanwhile, has_exchange=has_exchange))
             _restore(on_sigterm)
             for _ in range(cpus):
                 ray.remote(num_cpus=1)(_call).remote(prepare)
+            _mute_ray_data()  # after the workers have something to do, since it takes as long as they need
             tell_what_is_missing(OF_OUR_OWN_RAY, say)
             yield Workers(count=count, ray_options={"num_cpus": 1}, has_other_nodes=False, cpus=cpus)
 

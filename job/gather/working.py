@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Literal
 
@@ -31,9 +30,8 @@ def working(
     from job.cluster.joined import JoinedWatch
     from job.cluster.start import started_ray  # Ray is slow to import, and a complete set needs none
 
-    threading.Thread(target=_import_gather, daemon=True).start()
     with (
-        started_ray(count, say, _import_gather, has_exchange=True) as workers,
+        started_ray(count, say, _import_gather, _import_gather, has_exchange=True) as workers,
         JoinedWatch(workers, say, lost_nodes),
     ):
         if workers.has_other_nodes:
