@@ -55,8 +55,9 @@ def verify_output(root: Path | str) -> str:
         wrong += checks.section(section, records)
         named.add(packed_name(section.name))
         wrong += _copy_faults(output, files, section, records)
+        contents = output.store.read_all(_files(records), are_large=True)
         for record in records:
-            wrong += checks.shard(section, record)
+            wrong += checks.shard(section, record, contents)
             named |= {name for name in (record.shard, record.rejects) if name is not None}
         counting = {record.partition for record in records}
         for number in range(section.count):
@@ -107,6 +108,11 @@ def _odd_records(
         name = record_name(section.name, number)
         if number not in counting and name in files:
             yield from _not_counting(output, section, number, name)
+
+
+def _files(records: Sequence[Any]) -> Iterator[str]:
+    """Yields the files of each record: its shard, and its rejects if there are any."""
+    return (name for record in records for name in (record.shard, record.rejects) if name is not None)
 
 
 def _copy_faults(
@@ -178,11 +184,12 @@ class _ItemChecks:
             except RuntimeError as error:
                 yield str(error)
 
-    def shard(self, category: CategoryPlan, record: Record) -> Iterator[str]:
-        """Yields what is wrong with a shard, and with its rejects."""
-        yield from _shard(self._output, record, items_schema(self._plan.description, category.identity.keep_columns))
+    def shard(self, category: CategoryPlan, record: Record, contents: Iterator[bytes | None]) -> Iterator[str]:
+        """Yields what is wrong with a shard, and with its rejects, which are the next contents."""
+        schema = items_schema(self._plan.description, category.identity.keep_columns)
+        yield from _shard(record, next(contents) or b"", schema)
         if record.rejects is not None:
-            yield from _rejects(self._output, record)
+            yield from _rejects(record, next(contents) or b"")
 
     def written_last(self) -> Iterator[str]:
         """Yields what is wrong with the manifest and the card."""
@@ -199,8 +206,7 @@ class _ItemChecks:
         return f"{sum(each.num_items for each in self._totals.values()):,} items"
 
 
-def _shard(output: OutputFolder, record: Record, schema: pa.Schema) -> Iterator[str]:
-    content = output.store.read(record.shard) or b""
+def _shard(record: Record, content: bytes, schema: pa.Schema) -> Iterator[str]:
     if hashlib.sha256(content).hexdigest() != record.shard_sha256:
         yield f"{record.shard}: its bytes are not those that were written"
         return
@@ -216,8 +222,7 @@ def _shard(output: OutputFolder, record: Record, schema: pa.Schema) -> Iterator[
         yield f"{record.shard}: its record does not add up"
 
 
-def _rejects(output: OutputFolder, record: Record) -> Iterator[str]:
-    content = output.store.read(str(record.rejects)) or b""
+def _rejects(record: Record, content: bytes) -> Iterator[str]:
     if hashlib.sha256(content).hexdigest() != record.rejects_sha256:
         yield f"{record.rejects}: its bytes are not those that were written"
         return

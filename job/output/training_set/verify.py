@@ -33,9 +33,9 @@ class SetChecks:
             except RuntimeError as error:
                 yield str(error)
 
-    def shard(self, part: Part, record: SetRecord) -> Iterator[str]:
-        """Yields what is wrong with a shard."""
-        content = self._output.store.read(record.shard) or b""
+    def shard(self, part: Part, record: SetRecord, contents: Iterator[bytes | None]) -> Iterator[str]:
+        """Yields what is wrong with a shard, which is the next of the contents."""
+        content = next(contents) or b""
         if hashlib.sha256(content).hexdigest() != record.shard_sha256:
             yield f"{record.shard}: its bytes are not those that were written"
             return
