@@ -94,7 +94,6 @@ def started_ray(
             _restore(on_sigterm)
             for _ in range(cpus):
                 ray.remote(num_cpus=1)(_call).remote(prepare)
-            _mute_ray_data()  # after the workers have something to do, since it takes as long as they need
             tell_what_is_missing(OF_OUR_OWN_RAY, say)
             yield Workers(count=count, ray_options={"num_cpus": 1}, has_other_nodes=False, cpus=cpus)
 
