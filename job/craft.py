@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from job.cluster.last import stop_standing
 from job.cluster.machine import begun_by, versions
 from job.cluster.ray_folder import end_orphaned_rays
 from job.config.addresses import located
@@ -116,6 +117,7 @@ def craft_set(
                 new_shards, narrow = _moved(job, plan, decided, owner.run_id, workers)
                 check_owner(job.output, owner.run_id)
                 outcome = _finished(job, plan, new_shards, narrow, workers)
+            stop_standing()  # its workers hold memory, and nothing is left for them to do
             report_finished_set(job.output, plan, say)
             return outcome
 

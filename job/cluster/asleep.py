@@ -31,9 +31,13 @@ def bound(host: str, port: int = 0) -> socket.socket:
 def main() -> None:
     """Waits, and becomes the other process."""
     host, port, *command = sys.argv[1:]
-    with bound(host, int(port)) as asked:
-        asked.listen()
-        is_asked = asked in select.select([0, asked], [], [])[0]
+    is_asked = False
+    try:
+        with bound(host, int(port)) as asked:
+            asked.listen()
+            is_asked = asked in select.select([0, asked], [], [])[0]
+    except OSError:  # somebody else has taken the port meanwhile; hardly anybody asks
+        select.select([0], [], [])
     if is_asked:
         os.execv(command[0], command)  # noqa: S606 (the command that Ray has made)
 

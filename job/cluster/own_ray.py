@@ -71,13 +71,16 @@ def _exchange_store_bytes() -> int:
 
 
 @contextlib.contextmanager
-def own_ray(cpus: int, meanwhile: Callable[[], object], *, has_exchange: bool = False) -> Generator[None]:
+def own_ray(cpus: int, meanwhile: Callable[[], object], *, has_exchange: bool = False) -> Generator[Watch]:
     """Starts a Ray, and stops it at the end of the context.
 
     Args:
         cpus: the number of CPUs that it has, whatever the machine has.
         meanwhile: called in a thread of its own as soon as the workers start.
         has_exchange: whether items will travel between tasks.
+
+    Yields:
+        What ends the run when a process of the Ray dies. It may be ended before.
 
     Raises:
         CurateError: if Ray does not start, or one of its own processes dies.
@@ -87,12 +90,14 @@ def own_ray(cpus: int, meanwhile: Callable[[], object], *, has_exchange: bool = 
             with guarded_start(folder):
                 _start(cpus, folder, meanwhile, _exchange_store_bytes() if has_exchange else OBJECT_STORE_BYTES)
             watch.has_started()
-            yield
+            yield watch
         finally:
             watch.end()
-            with muted_stderr():
-                _shut_down(folder)
-            end_all(folder)  # workers that were about to start, and whatever a start that was interrupted has begun
+            try:
+                with muted_stderr():
+                    _shut_down(folder)
+            finally:
+                end_all(folder)  # workers that were about to start, and whatever a start that was interrupted has begun
 
 
 def _start(cpus: int, folder: str, meanwhile: Callable[[], object], store_bytes: int) -> None:

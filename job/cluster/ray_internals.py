@@ -195,6 +195,8 @@ _DEPENDENCIES = "ray._private.utils.get_dashboard_dependency_error"
 _PORTS = ("metrics_agent_port", "metrics_export_port", "dashboard_agent_listen_port", "runtime_env_agent_port")
 _AGENTS_INPUT = "RAY_enable_pipe_based_agent_to_parent_health_check"
 """Variable by which the node process holds the input of its agents."""
+_DASHBOARD, _ENVIRONMENTS = "--dashboard_agent_command", "--runtime_env_agent_command"
+_NEEDED = {"--node_ip_address", "--session_dir", "--node_id", _DASHBOARD, _ENVIRONMENTS}
 
 
 def _agents_fit() -> bool:
@@ -237,7 +239,7 @@ def without_helpers(then: Callable[[], object]) -> Generator[None]:
             start = found(_START)
 
             def start_alone(command: list[str], process_type: str, **options: Any) -> Any:
-                if Path(command[0]).name != _RAYLET:
+                if Path(command[0]).name != _RAYLET or not {word.split("=", 1)[0] for word in command} >= _NEEDED:
                     return start(command, process_type, **options)
                 more = {**(options.pop("env_updates", None) or {}), _AGENTS_INPUT: "1"}
                 started = start(_without_agents(command), process_type, env_updates=more, **options)
@@ -259,10 +261,9 @@ def _without_agents(command: list[str]) -> list[str]:
     for name in _PORTS:
         number = port if name == _PORTS[-1] else -1  # not in use
         found(_PERSIST)(options["--session_dir"], options["--node_id"], name, number)
-    dashboard, environments = "--dashboard_agent_command", "--runtime_env_agent_command"
     wait = subprocess.list2cmdline([sys.executable, "-I", "-S", asleep.__file__, host, str(port)])
-    options[environments] = f"{wait} {options[environments]} --runtime-env-agent-port={port}"
-    options[dashboard] = f'/bin/sh -c "read _" {options[dashboard]}'
+    options[_ENVIRONMENTS] = f"{wait} {options[_ENVIRONMENTS]} --runtime-env-agent-port={port}"
+    options[_DASHBOARD] = f'/bin/sh -c "read _" {options[_DASHBOARD]}'
     return [f"{name}={options[name]}" if (name := word.split("=", 1)[0]) in options else word for word in command]
 
 

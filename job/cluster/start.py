@@ -90,12 +90,13 @@ def started_ray(
         cpus = count if tasks is None else min(count, tasks)
         with at_work() as stack:
             stack.enter_context(turn.pop_all())
-            stack.enter_context(own_ray(cpus, meanwhile, has_exchange=has_exchange))
+            watch = stack.enter_context(own_ray(cpus, meanwhile, has_exchange=has_exchange))
             _restore(on_sigterm)
             for _ in range(cpus):
                 ray.remote(num_cpus=1)(_call).remote(prepare)
             tell_what_is_missing(OF_OUR_OWN_RAY, say)
             yield Workers(count=count, ray_options={"num_cpus": 1}, has_other_nodes=False, cpus=cpus)
+            watch.end()  # the work is done, whatever becomes of a Ray that still stands
 
 
 def ensure_ray(say: Callable[[str], None]) -> None:

@@ -92,8 +92,9 @@ def move_items(
         source = None if part.is_split else _source(move.items, fates, removed[part.row_range(number)])
         given[name, number] = (move.plan, part, number, place, move.output, move.run_id, items, source)
 
-    def take(_: Target, columns: pa.Table | None) -> None:
-        if columns is not None:
+    def take(target: Target, columns: pa.Table | None) -> None:
+        place = places.get(parts[target[0]].shard_name(target[1]))
+        if columns is not None and place is not None and not narrow.has(place):  # a disk may show records late
             narrow.add(columns)
 
     exchange.run(_write_shard, given, {target: parts[target[0]].rows_of(target[1]) for target in todo}, take, show)
@@ -156,4 +157,5 @@ def _write_shard(
     )
     output.write_json(record_name(part.name, number), record)
     output.unmark_running(part.name, number)
+    del content, parcels  # to hash the rows takes memory, too
     return None if place is None else narrow_rows(rows, place, plan.recipe, None)

@@ -223,9 +223,9 @@ class OutputFolder:
         self.store.remove([MANIFEST])
         for section in plan.sections():
             numbers = range(section.count)
-            self._remove_present([record_name(section.name, number) for number in numbers])
-            self._remove_present([section.shard_name(number) for number in numbers])
-            self._remove_present([name for name in map(section.rejects_name, numbers) if name is not None])
+            self.store.remove_many([record_name(section.name, number) for number in numbers])
+            self.store.remove_many([section.shard_name(number) for number in numbers])
+            self.store.remove_many([name for name in map(section.rejects_name, numbers) if name is not None])
             for folder in (*folders_of(section), f"_partitions/{section.name}"):
                 self.store.remove_empty(folder)
                 self.store.remove_empty(folder.partition("/")[0])
@@ -235,11 +235,6 @@ class OutputFolder:
         self.store.remove([CARD, LAST_RUN, *REPORTS, *plan.other_files()])
         self.clear_temporary()
         self.store.remove([PLAN])
-
-    def _remove_present(self, names: Sequence[str]) -> None:
-        """Removes files of one folder. It is listed first, since to remove one that is not there is a request too."""
-        present = self.store.inside(names[0].rpartition("/")[0]) if names else set[str]()
-        self.store.remove(name for name in names if name.rpartition("/")[2] in present)
 
 
 def folders_of(section: Section[Any]) -> list[str]:

@@ -131,7 +131,8 @@ def _copy_faults(
     other = [
         record.partition
         for record in records
-        if record.partition in used and used[record.partition] != msgspec.structs.replace(record, examples=UNSET)
+        if (copy := used.get(record.partition)) is not None
+        and copy != msgspec.structs.replace(record, examples=UNSET, elapsed_s=copy.elapsed_s)
     ]
     if other:
         such_as = record_name(section.name, other[0])

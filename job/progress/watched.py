@@ -68,7 +68,8 @@ def watched(
                 try:
                     work.look(output, failed)
                     pause_s = min(max(pause_s, _PAUSE * (time.monotonic() - began)), _LONGEST_PAUSE_S)
-                    work.copy(output)
+                    if not failed.is_set():
+                        work.copy(output)
                 except NoAnswerError as error:
                     fail(error)
                     return

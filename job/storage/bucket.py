@@ -7,7 +7,7 @@ import hashlib
 import os
 import uuid
 from collections import deque
-from collections.abc import Collection, Generator, Iterable, Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -138,6 +138,12 @@ class ObjectStore(Store):
         with ThreadPoolExecutor(_REQUESTS_AT_ONCE) as pool:
             for _ in pool.map(filesystem.remove, map(self._address, names)):
                 pass
+
+    @override
+    def remove_many(self, names: Sequence[str]) -> None:
+        # To remove what is not there takes as many requests as what is.
+        present = self.inside(names[0].rpartition("/")[0]) if names else set[str]()
+        self.remove(name for name in names if name.rpartition("/")[2] in present)
 
     @override
     def remove_folder(self, folder: str) -> None:

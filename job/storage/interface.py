@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import ClassVar
@@ -93,6 +93,10 @@ class Store(ABC):
     @abstractmethod
     def remove(self, names: Iterable[str]) -> None:
         """Removes files, as far as they exist."""
+
+    @abstractmethod
+    def remove_many(self, names: Sequence[str]) -> None:
+        """Removes files of one folder, many of which may not be there."""
 
     @abstractmethod
     def remove_folder(self, folder: str) -> None:

@@ -227,7 +227,7 @@ def test_a_damaged_copy_is_ignored_and_verify_names_it(tmp_path: Path, content: 
 def test_verify_compares_the_copy_with_the_records_and_reads_these(tmp_path: Path) -> None:
     output = copied(tmp_path / "out")
     path = tmp_path / "out" / record_name("Toys", 8)
-    other = msgspec.structs.replace(unsealed(path.read_bytes(), Record), elapsed_s=9.0)
+    other = msgspec.structs.replace(unsealed(path.read_bytes(), Record), num_rows=9)
     path.write_bytes(sealed(other))
     os.utime(path, (1e9, 1e9))
     with pytest.raises(CurateError, match=r"says other things than 1 of the records, such as _partitions/Toys/00008"):
@@ -236,6 +236,14 @@ def test_verify_compares_the_copy_with_the_records_and_reads_these(tmp_path: Pat
     os.utime(path, (1e9, 1e9))
     with pytest.raises(CurateError, match=r"_partitions/Toys/00008.json: damaged"):
         verify_output(output.root)
+
+
+def test_a_partition_may_be_committed_twice(tmp_path: Path) -> None:
+    output = copied(tmp_path / "out")
+    path = tmp_path / "out" / record_name("Toys", 8)
+    path.write_bytes(sealed(msgspec.structs.replace(unsealed(path.read_bytes(), Record), elapsed_s=9.0)))
+    os.utime(path, (1e9, 1e9))
+    verify_output(output.root)
 
 
 def test_a_damaged_partition_is_not_copied_since_it_may_be_tried_again(tmp_path: Path) -> None:
