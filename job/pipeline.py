@@ -93,12 +93,10 @@ def curate_category(
         counter: told how far each partition is; None if nobody looks.
     """
     partitions = {index: plan.partitions[index] for index in todo}
-    in_turn = list(todo)  # as their bytes arrive
-    if not reader.held_back:
-        in_turn.sort(key=lambda index: partitions[index].start - partitions[index].end)  # the largest first
+    largest_first = sorted(todo, key=lambda index: partitions[index].start - partitions[index].end)
     batch_size = min(run.config.batch_size, MAX_PARQUET_ROWS)  # hardly any partition has more
 
-    named = ray.data.from_blocks([pa.table({"partition": pa.array([index] * batch_size)}) for index in in_turn])
+    named = ray.data.from_blocks([pa.table({"partition": pa.array([index] * batch_size)}) for index in largest_first])
     rows = named.map_batches(
         functools.partial(
             read_partitions,

@@ -26,14 +26,14 @@ from job.errors import CurateError, WorkersDiedError
 from job.output.folder import OutputFolder
 from job.output.limits import check_malformed
 from job.plan.work import CategoryWork, Run
-from job.progress.arrivals import Arrival, Arrivals, forget, streamed
 from job.progress.display import ShowProgress, progress_display
-from job.progress.snapshots import Snapshot
+from job.progress.snapshots import Download, Snapshot
 from job.progress.watched import watched
 from job.recipe.protocol import RecipeSettings
 from job.recipe.registry import make_recipe
+from job.source.fetch.download import MAX_CONNECTIONS
 from job.source.fetch.entries import cache_folder
-from job.source.fetch.verified import WrongContentError
+from job.source.fetch.local_copies import is_streamed, local_copies
 from job.source.files import CategorySource
 from job.source.location import FileLocation
 from job.storage.patience import end_patience
@@ -73,34 +73,16 @@ def curate_categories(
     Raises:
         CurateError: the first one that ended a category. What was finished is kept.
     """
-    try:
-        _curate(run, works, remaining, Arrivals(run, say), quiet=quiet)
-    except WrongContentError as error:
-        say(f"{error}: what was made of it is removed, and it is fetched again")
-        forget(run, works, error)
-        _curate(run, works, _look_again(run, works), Arrivals(run, say, is_second_try=True), quiet=quiet)
-
-
-def _curate(
-    run: Run,
-    works: Sequence[CategoryWork],
-    remaining: Mapping[str, Sequence[int]],
-    arrivals: Arrivals,
-    *,
-    quiet: bool,
-) -> None:
-    """Does what remains to be done once. Its own Ray has ended afterwards, whatever happens."""
     from job.cluster.joined import JoinedWatch
     from job.cluster.start import is_ray_given, started_ray  # slow to import, and a complete output needs none
 
-    say = arrivals.say
     works = [work for work in works if remaining[work.plan.category]]
-    config, tasks, is_own_ray = run.config, sum(map(len, remaining.values())), not is_ray_given()
+    config, tasks, copies = run.config, sum(map(len, remaining.values())), _Copies(run, say)
     prepare = functools.partial(_prepare, config.recipe)
     # The first bytes come while Ray starts.
-    first = arrivals.begin(works[0], has_other_nodes=False, is_own_ray=True) if is_own_ray else None
+    first = None if is_ray_given() else copies.begin(works[0], has_other_nodes=False)
     with (
-        _stopped_at_end(arrivals),
+        _stopped_at_end(first),
         started_ray(config.workers, say, prepare, _import_pipeline, tasks=tasks) as workers,
         JoinedWatch(workers, say, run.lost_nodes, run.output.has_running),
     ):
@@ -109,18 +91,17 @@ def _curate(
 
         if workers.has_other_nodes:
             _check_nodes(run, works)
-        if any(streamed(work, has_other_nodes=workers.has_other_nodes) for work in works):
+        if any(_is_streamed(work, has_other_nodes=workers.has_other_nodes) for work in works):
             workers = workers.at_most(config.source.max_hub_readers)
         settings_of_own_ray = contextlib.nullcontext() if workers.reserved else without_actors()
         with progress_display(quiet=quiet) as show, data_settings(), settings_of_own_ray:
-            arrivals.show_on(show)
+            copies.display = show
             for work in works:  # not before Ray is there: a record that is removed says what is damaged
                 work.retry_damaged(run.output)
             while True:
                 try:
                     with _counts(workers, quiet=quiet) as counts:
-                        round_ = _Round(run, workers, show, say, counts, arrivals, is_own_ray)
-                        round_.curate(works, remaining, first)
+                        _Round(run, workers, show, copies, counts).curate(works, remaining, first)
                     break
                 except WorkersDiedError as error:
                     if workers.by_now() == 1:
@@ -134,12 +115,13 @@ def _curate(
 
 
 @contextlib.contextmanager
-def _stopped_at_end(arrivals: Arrivals) -> Generator[None]:
-    """Ends downloads with what they were for, such as a Ray that does not start."""
+def _stopped_at_end(download: StoppableThread[Any] | None) -> Generator[None]:
+    """Stops a download with what it is for, such as a Ray that does not start."""
     try:
         yield
     finally:
-        arrivals.stop(_STOP_S)
+        if download is not None:
+            download.stop()
 
 
 def _look_again(run: Run, works: Sequence[CategoryWork]) -> dict[str, list[int]]:
@@ -170,6 +152,38 @@ def _prepare(settings: RecipeSettings) -> None:
     make_recipe(settings)
 
 
+def _is_streamed(work: CategoryWork, *, has_other_nodes: bool) -> bool:
+    """Tells whether a category is read from the Hub in place."""
+    config = work.config
+    return is_streamed(work.source, stream=config.source.stream, limit=config.limit, has_other_nodes=has_other_nodes)
+
+
+@dataclass(slots=True)
+class _Copies:
+    """Brings the files of categories to this machine, as far as they have to be here."""
+
+    run: Run
+    say: Callable[[str], None]
+    display: ShowProgress = lambda _: None
+
+    def begin(self, work: CategoryWork, *, has_other_nodes: bool) -> StoppableThread[Sequence[FileLocation]]:
+        """Begins to download and unpack the files of a category. Its thread returns where they are read."""
+        return StoppableThread(functools.partial(self._locations, work, has_other_nodes=has_other_nodes))
+
+    def _locations(self, work: CategoryWork, *, has_other_nodes: bool) -> Sequence[FileLocation]:
+        source = work.source
+        if _is_streamed(work, has_other_nodes=has_other_nodes):
+            return [file.location for file in source.files]
+
+        def report(done: int) -> None:
+            self.display(Download(source.category, source.size_bytes, done))
+
+        connections = min(MAX_CONNECTIONS, self.run.config.source.max_hub_readers)
+        return local_copies(
+            source, self.run.output.scratch, self.say, report, work.plan.damaged_files, connections=connections
+        )
+
+
 def _check_nodes(run: Run, works: Sequence[CategoryWork]) -> None:
     """Checks that all nodes see what lies on a disk: the output, the source, and what is downloaded or unpacked.
 
@@ -188,7 +202,7 @@ def _check_nodes(run: Run, works: Sequence[CategoryWork]) -> None:
     }
     if any(work.source.is_packed for work in works):
         folders[output.scratch] = _UNPACKED
-    if any(work.source.repository and not streamed(work, has_other_nodes=True) for work in works):
+    if any(work.source.repository and not _is_streamed(work, has_other_nodes=True) for work in works):
         folders[cache_folder()] = "the Hugging Face cache (source.stream=true reads without it)"
     check_all_nodes_see(files, folders)
 
@@ -224,14 +238,10 @@ class _Round:
     run: Run
     workers: Workers
     display: ShowProgress
-    say: Callable[[str], None]
+    copies: _Copies
     counts: Counts | None
     """How far the partitions are that are being worked on, as far as anybody wants to know."""
-    arrivals: Arrivals
-    is_own_ray: bool
-    """Whether the Ray at work ends with this run."""
-    _at_work: set[StoppableThread[Any]] = field(default_factory=set["StoppableThread[Any]"])
-    """Of each category that has begun, its work and its download."""
+    _at_work: set[StoppableThread[None]] = field(default_factory=set["StoppableThread[None]"])
     _left: dict[str, int] = field(default_factory=dict[str, int])
     """Partitions left of each category that has begun, at the last look."""
     _done_lately: dict[str, int] = field(default_factory=dict[str, int])
@@ -241,25 +251,23 @@ class _Round:
     """Whether any category is read from the Hub in place."""
 
     def curate(
-        self, works: Sequence[CategoryWork], remaining: Mapping[str, Sequence[int]], first: Arrival | None
+        self,
+        works: Sequence[CategoryWork],
+        remaining: Mapping[str, Sequence[int]],
+        first: StoppableThread[Sequence[FileLocation]] | None,
     ) -> None:
         """Curates the categories, of which the first may be on its way. When one fails the others are stopped."""
-        has_other_nodes = self.workers.has_other_nodes
-        self._streams = any(streamed(work, has_other_nodes=has_other_nodes) for work in works)
-        begin = functools.partial(self.arrivals.begin, has_other_nodes=has_other_nodes, is_own_ray=self.is_own_ray)
+        begin = functools.partial(self.copies.begin, has_other_nodes=self.workers.has_other_nodes)
+        self._streams = any(_is_streamed(work, has_other_nodes=self.workers.has_other_nodes) for work in works)
         ahead = first or begin(works[0])
         try:
             for work, later in itertools.zip_longest(works, works[1:]):
                 self._until(self._has_too_few)
-                self._until(ahead.can_begin, ahead.fetched)
-                todo = remaining[work.plan.category]
+                self._until(ahead.done, ahead)
+                locations, todo = ahead.result(), remaining[work.plan.category]
                 self._left[work.plan.category] = len(todo)
-                self._at_work |= {
-                    ahead.fetched,
-                    StoppableThread(functools.partial(self._category, work, ahead.locations(), ahead, todo)),
-                }
+                self._at_work.add(StoppableThread(functools.partial(self._category, work, locations, todo)))
                 if later:
-                    self._until(ahead.fetched.done, ahead.fetched)  # one download at a time
                     ahead = begin(later)
             self._until(lambda: not self._at_work)
         except BaseException as error:
@@ -267,10 +275,10 @@ class _Round:
                 end_patience()
             raise
         finally:
-            for thread in self._at_work:
+            begun: set[StoppableThread[Any]] = {*self._at_work, ahead}
+            for thread in begun:
                 thread.stop()
-            self.arrivals.stop(_STOP_S)
-            wait(self._at_work, _STOP_S)
+            wait(begun, _STOP_S)
 
     def _has_too_few(self) -> bool:
         enough = _LEFT_PER_WORKER * self.workers.by_now() + sum(self._done_lately.values())
@@ -288,9 +296,7 @@ class _Round:
             if by_now > max(self.workers.count, self.run.config.source.max_hub_readers) and self._streams:
                 raise _ClusterGrewError(f"this Ray has {by_now} CPUs by now")
 
-    def _category(
-        self, work: CategoryWork, locations: Sequence[FileLocation], arrival: Arrival, todo: Sequence[int]
-    ) -> None:
+    def _category(self, work: CategoryWork, locations: Sequence[FileLocation], todo: Sequence[int]) -> None:
         from job.pipeline import curate_category
 
         category = work.plan.category
@@ -299,7 +305,7 @@ class _Round:
             counts, counter, inside = self.counts, None, dict[int, Inside]
             if counts is not None:
                 counter, inside = counts.counter(category), functools.partial(counts.inside, category, work.records)
-            seen = watched(work, self.run.output, show, inside, self._show_between, self._failed.append)
+            seen = watched(work, self.run.output, show, inside, self.display, self._failed.append)
             with seen, in_few_words():
                 curate_category(
                     run=self.run,
@@ -310,9 +316,8 @@ class _Round:
                     counter=counter,
                 )
         self._left[category] = 0
-        arrival.wait()
         self._wait_for_records(work)
-        work.check_unchanged(self.run.output.scratch, self.say)
+        work.check_unchanged(self.run.output.scratch, self.copies.say)
         check_malformed(self.run.output, category, work.in_order, self.run.config.max_malformed)
 
     def _wait_for_records(self, work: CategoryWork) -> None:
@@ -340,7 +345,4 @@ class _Round:
                 check_malformed(self.run.output, work.plan.category, work.in_order, limit)
             except CurateError as error:
                 self._failed.append(error)
-        self._show_between(at)
-
-    def _show_between(self, at: Snapshot) -> None:
-        self.display(self.arrivals.with_fetched(at))
+        self.display(at)

@@ -24,7 +24,6 @@ from job.output.folder import OutputFolder
 from job.output.records import Record
 from job.plan.sources import find_sources
 from job.plan.work import plan_work
-from job.progress import arrivals
 from job.progress.display import ShowProgress
 from job.progress.snapshots import Snapshot
 from job.progress.watched import watched
@@ -62,7 +61,7 @@ def run(source: Path, output: Path, **settings: object) -> None:
 def events(monkeypatch: pytest.MonkeyPatch) -> Events:
     """What begins and ends, as it does."""
     found: Events = []
-    curate_category, local_copies = pipeline.curate_category, arrivals.local_copies
+    curate_category, local_copies = pipeline.curate_category, schedule.local_copies
 
     def noted(**arguments: Any) -> None:
         found.append(("begins", arguments["plan"].category))
@@ -74,7 +73,7 @@ def events(monkeypatch: pytest.MonkeyPatch) -> Events:
         return local_copies(source, *arguments, **settings)
 
     monkeypatch.setattr(pipeline, "curate_category", noted)
-    monkeypatch.setattr(arrivals, "local_copies", noted_copies)
+    monkeypatch.setattr(schedule, "local_copies", noted_copies)
     return found
 
 

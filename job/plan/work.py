@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +18,6 @@ from job.plan.planning import check_damage_accepted, plan_category
 from job.plan.unchanged import compared
 from job.recipe.protocol import RecipeDescription
 from job.recipe.verdicts import KEPT, MALFORMED
-from job.source.fetch.arriving import ArrivingFile
 from job.source.fetch.first_bytes import check_first_bytes
 from job.source.fetch.local_copies import nearest_location, shown_as, unpacked
 from job.source.fetch.packing import is_packed
@@ -167,15 +166,7 @@ class CategoryWork:
             layout=RowLayout.of(self.config),
             shown=tuple(shown_as(file) for file in self.source.files),
             footers=self._footers(locations),
-            held_back=frozenset(self._last_of_arriving(locations)),
         )
-
-    def _last_of_arriving(self, locations: Sequence[FileLocation]) -> Iterator[int]:
-        """Yields the last partition to do of each file that is read while it arrives."""
-        last = {self.plan.partitions[number].file: number for number in self.remaining()}
-        for file, number in last.items():
-            if isinstance(locations[file], ArrivingFile):
-                yield number
 
     def _footers(self, locations: Sequence[FileLocation]) -> tuple[Footer | None, ...]:
         if self.source.file_format != "parquet":

@@ -76,8 +76,6 @@ def _bar() -> Generator[ShowProgress]:
         tasks = {}
 
         def show(at: Progressing) -> None:
-            if isinstance(at, Snapshot) and at.arriving and at.arriving.title in tasks:
-                bar.update(tasks[at.arriving.title], visible=False)  # one bar tells both
             total = 1.0 if at.has_begun else None  # without a total the bar pulses, and shows no time left
             state.titles.add(at.title)
             if at.title not in tasks:

@@ -14,14 +14,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from job.errors import CurateError, write_failed
-from job.source.fetch.arriving import ArrivingFile
-from job.source.fetch.download import MAX_CONNECTIONS, TRIES, Downloads
-from job.source.fetch.entries import Entry, cache_folder, is_without_home, repository_folder
+from job.source.fetch.download import MAX_CONNECTIONS, Downloads
+from job.source.fetch.entries import Entry, cache_folder, is_without_home, link, repository_folder
 from job.source.fetch.parts import bytes_there
-from job.source.fetch.verified import is_complete, is_noted, is_verified, note_verified
+from job.source.fetch.verified import is_verified, note_verified
 from job.source.files import CategorySource, FileIdentity, Repository, SourceFile
 from job.source.hub_errors import REFUSALS, cache_refused, not_cached, without_home
-from job.source.location import FileLocation, LocalFile
+from job.source.location import LocalFile
 
 _ROOM_BYTES = 64 << 20
 """Bytes that have to stay free on the disk."""
@@ -85,28 +84,6 @@ def missing_bytes(source: CategorySource) -> int:
     return total
 
 
-def arriving_files(source: CategorySource) -> list[FileLocation] | None:
-    """Returns the files of a category so that they can be read while they arrive.
-
-    Args:
-        source: a category on the Hub whose files are not packed.
-
-    Returns:
-        The location of each file, in order; None where nothing is missing, or where a file is there and its hash would
-        have to be taken first.
-    """
-    assert source.repository is not None  # noqa: S101
-    found: list[FileLocation] = []
-    for entry in [Entry.of(source.repository, file) for file in source.files]:
-        if is_noted(entry.snapshot, entry):
-            found.append(LocalFile(entry.snapshot))
-        elif is_complete(entry.snapshot, entry) or is_complete(entry.blob, entry):
-            return None
-        else:
-            found.append(ArrivingFile(entry))
-    return found if any(isinstance(location, ArrivingFile) for location in found) else None
-
-
 def check_cache_writable(needed_bytes: int) -> None:
     """Raises UsageError if something is to be downloaded and the cache, as far as it is there, cannot be written."""
     if not needed_bytes:
@@ -151,8 +128,6 @@ def fetch_files(
     *,
     connections: int = MAX_CONNECTIONS,
     read_again: bool = False,
-    accept: Callable[[Entry], None] | None = None,
-    tries: int = TRIES,
 ) -> list[LocalFile]:
     """Downloads files that are not in the cache, and verifies the hash of every file that has changed since it was.
 
@@ -162,15 +137,12 @@ def fetch_files(
         report: called with the number of the files' bytes that are in the cache so far, from any thread.
         connections: how many ranges may be fetched at once, at most.
         read_again: verify the hash of every file.
-        accept: see `Downloads`.
-        tries: see `Downloads`.
 
     Returns:
         The files' copies in the cache, in order.
 
     Raises:
         CurateError: if the Hub does not answer, the disk is full, or the bytes do not have the repository's hash.
-        WrongContentError: see `Downloads`.
     """
     entries = [Entry.of(repository, file) for file in files]
     done = 0
@@ -187,7 +159,13 @@ def fetch_files(
         if missing:
             _check_may_fetch(missing[0])
             at = missing[0].snapshot
-            Downloads(missing, connections, lambda size: report(done + size), accept, tries).run()
+            alone = {entry.blob: entry for entry in missing}  # several may have the same content
+            done += sum(entry.file.size_bytes for entry in missing) - sum(e.file.size_bytes for e in alone.values())
+            Downloads([*alone.values()], connections, lambda size: report(done + size)).run()
+            for entry in missing:
+                if not entry.snapshot.exists():
+                    entry.snapshot.parent.mkdir(parents=True, exist_ok=True)
+                    link(entry.blob, entry.snapshot)
             note_verified([(path, entry) for entry in missing for path in (entry.blob, entry.snapshot)])
     except OSError as error:
         if error.errno in REFUSALS:

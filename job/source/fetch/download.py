@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 from job.errors import CurateError
 from job.source.fetch.entries import Entry, link
 from job.source.fetch.parts import Part, Range, bytes_there
-from job.source.fetch.verified import WrongContentError, is_complete, is_verified, new_digest, wrong_hash
+from job.source.fetch.verified import is_verified, new_digest
 from job.source.hub_file import HubFile, RangeIgnoredError, iter_range
 from job.source.hub_waits import slow_downs_heard
 
@@ -31,13 +31,14 @@ MAX_CONNECTIONS = 8
 _LEAST_RANGE_BYTES, _MOST_RANGE_BYTES = 4 << 20, 64 << 20
 """Bytes of a range. The Hub counts requests: 285 MB take 40 ranges, 5 GB 120, 18 GB 330."""
 _MORE_AFTER = 8
-"""Number of ranges after which one more connection is tried, once the Hub has asked to slow down."""
-_LOOK_S = 0.1  # between two looks at whether to stop
+"""Number of ranges after which one more connection is tried again, once the Hub has asked to slow down."""
+_LOOK_S = 0.1
+"""Seconds between two looks at whether to stop."""
 _HASHED_BYTES = 1 << 20
 """Bytes that are hashed at a time."""
 _END_S = 1.0
-"""Seconds to wait for threads that were told to stop; those that wait for the Hub end later, and write nothing."""
-TRIES = 2
+"""Seconds to wait for threads that were told to stop; one that waits for the Hub ends later, and writes nothing."""
+_TRIES = 2
 """Number of times that a file is fetched when its hash is not what the repository says."""
 
 
@@ -58,6 +59,10 @@ class _File:
     """Whether somebody else has fetched it meanwhile."""
     is_whole: bool = False
     """Whether it is fetched in one piece, since the server sends no parts."""
+
+    @property
+    def location(self) -> HubFile:
+        return cast(HubFile, self.entry.file.location)
 
     def cut(self) -> None:
         """Cuts what is missing into ranges."""
@@ -85,27 +90,15 @@ class Downloads:
         entries: the files, in the order in which they are wanted.
         connections: how many ranges may be fetched at once.
         report: called with the number of bytes of these files that are there, from any thread, one at a time.
-        accept: called with each file whose hash is right, before it gets its name. None: nobody reads the files while
-            they arrive, so that one with a wrong hash can be fetched again.
-        tries: how many times a file is fetched when its hash is not what the repository says.
     """
 
-    def __init__(
-        self,
-        entries: Sequence[Entry],
-        connections: int,
-        report: Callable[[int], None],
-        accept: Callable[[Entry], None] | None = None,
-        tries: int = TRIES,
-    ) -> None:
+    def __init__(self, entries: Sequence[Entry], connections: int, report: Callable[[int], None]) -> None:
         self._files = [_File(entry, FileLock(entry.lock, thread_local=False)) for entry in entries]
         there = {file: bytes_there(file.entry) for file in self._files}
         missing = sum(file.entry.file.size_bytes - size for file, size in there.items())
         self._wanted = max(1, min(connections, math.ceil(missing / _LEAST_RANGE_BYTES)))
         self._allowed = self._wanted
         self._report = report
-        self._accept = accept
-        self._tries = tries
         self._there = there
         self._done = sum(there.values())
         self._changed = threading.Condition()  # guards all that follows
@@ -125,7 +118,6 @@ class Downloads:
 
         Raises:
             CurateError: if the Hub does not answer, or the bytes do not have the repository's hash.
-            WrongContentError: if that is so, and somebody may have read the file. It stays as it is.
             OSError: if the disk is full, or the cache refuses.
         """
         try:
@@ -150,21 +142,18 @@ class Downloads:
 
     def _finish(self, file: _File) -> None:
         """Waits for a file, hashes it as it arrives, and gives it its name."""
-        for tried in range(1, self._tries + 1):
+        for tried in range(1, _TRIES + 1):
             self._until(lambda: file.part is not None or file.is_there)
             if file.is_there or self._hash(file) == file.entry.file.fingerprint:
-                if self._accept is not None:
-                    self._accept(file.entry)
                 self._name(file)
                 return
-            if self._accept is not None:
-                raise WrongContentError(file.entry, wrong_hash(file.entry))
-            if tried < self._tries:
+            if tried < _TRIES:
                 self._anew(file)
         with self._changed:
             cast(Part, file.part).discard()
+            file.part = None
         raise CurateError(
-            f"{wrong_hash(file.entry)}, fetched twice\n"
+            f"{file.entry.file.name} does not have the hash that its repository says, fetched twice\n"
             "try again later; if this persists, something in between changes it, or the repository is damaged"
         )
 
@@ -192,6 +181,8 @@ class Downloads:
             if file.part is not None:
                 file.part.close()
                 entry.part.replace(entry.blob)
+            else:  # somebody else has fetched it
+                entry.part.unlink(missing_ok=True)
             link(entry.blob, entry.snapshot)
             entry.ranges.unlink(missing_ok=True)
             file.part = None
@@ -215,9 +206,9 @@ class Downloads:
 
     def _check(self) -> bool:
         """Raises what ended one of the threads."""
-        if self._error is None:
-            return True
-        raise self._error
+        if self._error is not None:
+            raise self._error
+        return True
 
     def _start_threads(self) -> None:
         with self._changed:
@@ -234,7 +225,7 @@ class Downloads:
             while (job := self._next()) is not None:
                 file, part, (start, end) = job
                 try:
-                    for data in iter_range(cast(HubFile, file.entry.file.location), start, end):
+                    for data in iter_range(file.location, start, end):
                         self._add(file, part, start, data)
                         start += len(data)
                 except RangeIgnoredError as error:
@@ -284,8 +275,6 @@ class Downloads:
                 file.lock.acquire(timeout=_LOOK_S, poll_interval=_LOOK_S / 4)
                 break
         is_there = entry.blob.exists() and is_verified(entry.blob, entry)
-        if self._accept is not None and not is_there and is_complete(entry.blob, entry):
-            raise WrongContentError(entry, wrong_hash(entry))
         with self._changed:
             if self._has_ended:
                 file.lock.release()
@@ -333,8 +322,6 @@ class Downloads:
         with self._changed:
             if file.part is not part:
                 return
-            if self._accept is not None and part.num_bytes:
-                raise WrongContentError(file.entry, f"the server does not send the requested bytes: {error}")
             if file.is_whole:
                 raise CurateError(f"the server does not send the requested bytes: {error}\ntry again later") from None
             file.is_whole = True

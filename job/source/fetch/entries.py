@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,16 +78,13 @@ class Entry:
         """The lock of who downloads it, where huggingface_hub has its own."""
         return self.folder.parent / ".locks" / self.folder.name / f"{self.file.fingerprint}.lock"
 
-    def discard(self) -> None:
-        """Removes what is there of its contents."""
-        for path in (self.part, self.ranges, self.blob):
-            path.unlink(missing_ok=True)
-
 
 def link(blob: Path, path: Path) -> None:
-    """Gives the contents of a file their name."""
-    path.unlink(missing_ok=True)
+    """Gives the contents of a file their name, which others may read by at this moment."""
+    new = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.incomplete")
+    new.unlink(missing_ok=True)
     try:
-        path.symlink_to(os.path.relpath(blob, path.parent))
+        new.symlink_to(os.path.relpath(blob, path.parent))
     except OSError:  # a file system without links
-        shutil.copyfile(blob, path)
+        shutil.copyfile(blob, new)
+    new.replace(path)

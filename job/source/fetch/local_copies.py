@@ -7,7 +7,7 @@ from collections.abc import Callable, Container
 from pathlib import Path
 
 from job.source.fetch.cache import cached_file, fetch_files, missing_bytes
-from job.source.fetch.download import MAX_CONNECTIONS, TRIES
+from job.source.fetch.download import MAX_CONNECTIONS
 from job.source.fetch.packing import is_packed
 from job.source.fetch.unpack import unpack
 from job.source.files import CategorySource, SourceFile
@@ -51,7 +51,6 @@ def local_copies(
     *,
     connections: int = MAX_CONNECTIONS,
     read_again: bool = False,
-    tries: int = TRIES,
 ) -> list[FileLocation]:
     """Downloads a category's files if they are on the Hub, and unpacks those that are packed.
 
@@ -63,7 +62,6 @@ def local_copies(
         left_out: names of files that the plan leaves out, which stay packed.
         connections: how many ranges may be downloaded at once, at most.
         read_again: read what is in the cache already, to verify its hash once more.
-        tries: how many times a file is fetched when its hash is not what the repository says.
 
     Returns:
         The location of each file, in order. What lies in a folder or a bucket and is not packed stays where it is.
@@ -76,10 +74,9 @@ def local_copies(
     if source.repository is not None:
         is_complete = missing_bytes(source) == 0
         told = _ignore if is_complete else report
-        found = fetch_files(
-            source.repository, source.files, told, connections=connections, read_again=read_again, tries=tries
-        )
-        locations = [*found]
+        locations = [
+            *fetch_files(source.repository, source.files, told, connections=connections, read_again=read_again)
+        ]
     return [
         location if file.name in left_out else _unpacked(source, file, location, scratch, say)
         for file, location in zip(source.files, locations, strict=True)

@@ -36,6 +36,7 @@ def ranges_there(part: Path, ranges: Path) -> list[Range]:
             stream.seek(max(0, os.fstat(stream.fileno()).st_size - 2 * _LINE_BYTES))
             *lines, _ = stream.read().split(b"\n")
             inode, *bounds = map(int, lines[-1].split())
+            noted = list(zip(bounds[::2], bounds[1::2], strict=True))
     except FileNotFoundError:
         with contextlib.suppress(FileNotFoundError):
             return [(0, size)] if (size := part.stat().st_size) else []
@@ -44,7 +45,7 @@ def ranges_there(part: Path, ranges: Path) -> list[Range]:
         return []
     if inode != found.st_ino:  # it was of another part
         return []
-    return [(start, end) for start, end in zip(bounds[::2], bounds[1::2], strict=True) if end <= found.st_size]
+    return [(start, end) for start, end in noted if end <= found.st_size]
 
 
 def bytes_there(entry: Entry) -> int:
@@ -68,7 +69,7 @@ class Part:
             self._there = []
         self._has_ranges = entry.ranges.exists() and bool(self._there)
         if not self._there:
-            for path in (entry.ranges, entry.part):
+            for path in (entry.part, entry.ranges):  # without the ranges it would be a part without holes
                 path.unlink(missing_ok=True)
         self._file = os.open(entry.part, os.O_RDWR | os.O_CREAT, 0o666)
         self._unnoted = 0
@@ -85,11 +86,10 @@ class Part:
         return [(start, end) for start, end in zip(ends, starts, strict=True) if start < end]
 
     def allow_holes(self) -> None:
-        """Prepares for bytes that are added out of order. From now on it has the size of the file."""
+        """Prepares for bytes that are added out of order."""
         if not self._has_ranges:
             self._has_ranges = True
             self._note()
-        os.ftruncate(self._file, self.size_bytes)
 
     def until(self, at: int) -> int:
         """Returns up to which byte everything is there from a byte on; that byte itself if it is not."""
@@ -135,7 +135,7 @@ class Part:
     def _note(self) -> None:
         line = " ".join(map(str, [os.fstat(self._file).st_ino, *(bound for found in self._there for bound in found)]))
         with self.entry.ranges.open("ab") as stream:
-            stream.write(f"{line}\n".encode())
+            stream.write(f"\n{line}\n".encode())  # a line before may have been cut off, as on a full disk
 
     def read(self, start: int, size: int) -> bytes:
         """Returns bytes that are there."""

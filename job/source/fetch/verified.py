@@ -8,6 +8,7 @@ whether a disk still gives the same bytes reads everything: `curate verify --sou
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import os
 import time
@@ -15,7 +16,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
-from job.errors import CurateError
 from job.source.fetch.entries import Entry
 from job.source.files import SourceFile
 from job.source.location import LocalFile
@@ -24,21 +24,10 @@ _GIT_SHA1_CHARS = 40
 _READ_BYTES = 1 << 20
 _TICK_S = 0.02
 """Seconds in which a file system may give two changes the same time; the clocks of Linux tick every 1 to 10 ms."""
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+"""File with another text after each start of Linux."""
 _NOTED = 16
 """Number of versions in a note, at most: a blob, and copies of it where links are not possible."""
-
-
-class WrongContentError(CurateError):
-    """A file has other content than what was read while it arrived, or than its hash says.
-
-    Args:
-        entry: its place in the cache.
-        message: what is wrong.
-    """
-
-    def __init__(self, entry: Entry, message: str) -> None:
-        super().__init__(message)
-        self.entry = entry
 
 
 class Digest(Protocol):
@@ -71,24 +60,6 @@ def has_hash(path: Path, file: SourceFile) -> bool:
     return digest.hexdigest() == file.fingerprint
 
 
-def wrong_hash(entry: Entry) -> str:
-    """Returns what a message says of a file that has another hash."""
-    return f"{entry.file.name} does not have the hash that its repository says"
-
-
-def is_complete(path: Path, entry: Entry) -> bool:
-    """Tells whether a file of the cache has its size."""
-    try:
-        return path.stat().st_size == entry.file.size_bytes
-    except FileNotFoundError:
-        return False
-
-
-def is_noted(path: Path, entry: Entry) -> bool:
-    """Tells whether a file of the cache is unchanged since its hash was found right. It is not read."""
-    return is_complete(path, entry) and LocalFile(path).version() in _noted(entry)
-
-
 def is_verified(path: Path, entry: Entry, *, read_again: bool = False) -> bool:
     """Tells whether a file of the cache has its hash. It is read unless it is unchanged since that was found.
 
@@ -97,9 +68,13 @@ def is_verified(path: Path, entry: Entry, *, read_again: bool = False) -> bool:
         entry: its place.
         read_again: read it in any case.
     """
-    if not read_again and is_noted(path, entry):
+    if path.stat().st_size != entry.file.size_bytes:
+        return False
+    if not read_again and _version(path) in _noted(entry):
         return True
-    if not is_complete(path, entry) or not has_hash(path, entry.file):
+    if not has_hash(path, entry.file):
+        with contextlib.suppress(OSError):  # whoever looks next must read it, too
+            entry.verified.unlink(missing_ok=True)
         return False
     note_verified([(path, entry)])
     return True
@@ -107,18 +82,31 @@ def is_verified(path: Path, entry: Entry, *, read_again: bool = False) -> bool:
 
 def note_verified(found: Iterable[tuple[Path, Entry]]) -> None:
     """Notes files whose hash was found right just now. A cache that cannot be written is not an error."""
-    versions = [(path, entry, LocalFile(path).version()) for path, entry in found]
+    versions = [(path, entry, _version(path)) for path, entry in found]
     if any(time.time_ns() - path.stat().st_ctime_ns < _TICK_S * 1e9 for path, _, _ in versions):
         time.sleep(_TICK_S)  # from here on, a change would have another time
     for path, entry, version in versions:
         before = _noted(entry)
-        if version in before or LocalFile(path).version() != version:
+        if version in before or _version(path) != version:
             continue
         with contextlib.suppress(OSError):
             entry.verified.parent.mkdir(parents=True, exist_ok=True)
             written = entry.verified.with_name(f"{entry.verified.name}.{os.getpid()}.new")
             written.write_text("".join(f"{line}\n" for line in [*before, version][-_NOTED:]), encoding="ascii")
             written.replace(entry.verified)
+
+
+def _version(path: Path) -> str:
+    """Returns what a change of a file changes, and a restart: before one, not all may have reached the disk."""
+    return f"{LocalFile(path).version()} {_start_of_system()}"
+
+
+@functools.cache
+def _start_of_system() -> str:
+    try:
+        return _BOOT_ID.read_text(encoding="ascii").strip()
+    except OSError:  # not Linux
+        return "-"
 
 
 def _noted(entry: Entry) -> list[str]:

@@ -10,7 +10,6 @@ import pyarrow as pa
 
 from job.errors import CurateError, DamagedPartError, plain_reason
 from job.recipe.verdicts import END
-from job.source.fetch.arriving import ArrivingFile
 from job.source.find.layout import FileFormat
 from job.source.location import FileLocation
 from job.source.read.content import ContentDigest
@@ -37,9 +36,6 @@ class PartitionReader:
     footers: tuple[Footer | None, ...] = ()
     """Footers of Parquet files that not every task should read: of those on the network, and those cut into parts. None
     for others, since they take 45 KB for each row group, so the task that needs it reads it; and for files left out."""
-    held_back: frozenset[int] = frozenset()
-    """Numbers of the partitions that end only when the hash of their file is found right: the last one of each file
-    that is read while it is downloaded. So what is done is never all of such a file before."""
 
     def read(self, index: int, partition: Partition) -> Iterator[pa.Table]:
         """Reads a partition.
@@ -61,11 +57,9 @@ class PartitionReader:
             for table in self._tables(index, partition):
                 if table["verdict"][0].as_py() == END:
                     self._check_size(partition)
-                    self._hold_back(index, partition)
                 yield table
         except DamagedPartError as error:
             self._check_size(partition)  # a file that was cut off meanwhile is not a damaged one
-            self._hold_back(index, partition)
             yield damage_message(index, str(error), self.layout.schema(self.file_format))
 
     def _tables(self, index: int, partition: Partition) -> Iterator[pa.Table]:
@@ -76,11 +70,6 @@ class PartitionReader:
         shown = self.shown[partition.file] if self.shown else None
         tables = JsonlReader(self.layout).read(location, index, partition.start, partition.end, shown)
         return _read_whole(tables, location)
-
-    def _hold_back(self, index: int, partition: Partition) -> None:
-        location = self.locations[partition.file]
-        if index in self.held_back and isinstance(location, ArrivingFile):
-            location.wait_until_verified()
 
     def _check_size(self, partition: Partition) -> None:
         """Compares a file's size: one that was cut off or replaced would silently give fewer rows, or broken ones."""

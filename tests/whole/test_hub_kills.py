@@ -1,5 +1,4 @@
-"""Runs of their own process over a Hub on loopback: work begins while files arrive, goes on after a kill, and is undone
-when the bytes were wrong."""
+"""A run of its own process over a Hub on loopback, which is killed in the middle of a download."""
 
 from __future__ import annotations
 
@@ -16,7 +15,7 @@ import pytest
 from job.source.sample.catalogue import make_catalogue
 from tests.conftest import shards
 from tests.paths import ROOT
-from tests.servers.hub import Hub, WrongBytes
+from tests.servers.hub import Hub
 
 DATASET = "McAuley-Lab/Amazon-Reviews-2023"
 ROWS = 12_000
@@ -64,22 +63,17 @@ def sent(hub: Hub) -> int:
     return sum(size for path, size in hub.bytes_sent.items() if path.startswith("/repos/"))
 
 
-def test_work_begins_while_files_arrive_and_goes_on_after_a_kill(
+def test_a_killed_download_goes_on_with_what_it_has(
     served: Hub, jsonl: Path, expected: dict[str, bytes], tmp_path: Path
 ) -> None:
     size = (jsonl / "raw/meta_categories/meta_Appliances.jsonl").stat().st_size
-    served.pace.connection_bytes_per_s = 4_000_000
+    served.pace.connection_bytes_per_s = 1_000_000
     run = start(tmp_path, {"HF_ENDPOINT": served.endpoint})
     until = time.monotonic() + 300
-    records = tmp_path / "out/_partitions/Appliances"
-    while not list(records.glob("*.json")) and run.poll() is None and time.monotonic() < until:
-        if sent(served) > size * 0.6:
-            served.pace.connection_bytes_per_s = 40_000
+    while sent(served) < size * 0.6 and run.poll() is None and time.monotonic() < until:
         time.sleep(0.02)
     run.kill()
     run.wait()
-    done = len(list(records.glob("*.json")))
-    assert 0 < done < 9
     (blobs,) = (tmp_path / "hf/hub").glob("*/blobs")
     assert {path.suffix for path in blobs.iterdir()} == {".incomplete"}
     served.pace.connection_bytes_per_s = None
@@ -90,13 +84,3 @@ def test_work_begins_while_files_arrive_and_goes_on_after_a_kill(
     again = start(tmp_path, {"HF_HUB_OFFLINE": "1"})
     assert again.wait() == 0
     assert len(list(blobs.iterdir())) == 1
-
-
-def test_what_was_made_of_wrong_bytes_is_undone_and_the_file_is_fetched_again(
-    served: Hub, expected: dict[str, bytes], tmp_path: Path
-) -> None:
-    served.fail(WrongBytes(), server="cdn", after=6)  # some are for the first rows
-    assert start(tmp_path, {"HF_ENDPOINT": served.endpoint}).wait() == 0
-    assert shards(tmp_path / "out") == expected
-    said = (tmp_path / "said").read_text()
-    assert "does not have the hash that its repository says: what was made of it is removed" in said
