@@ -78,7 +78,9 @@ def outcome_lines(config: JobConfig, outcome: Outcome, width: int) -> Iterator[s
     out, named = printable(quoted(folder), lines=True), printable(config.output)
     recipe = outcome.plan.description
     if count and recipe.roles.text is not None:
-        _, item = next(items(OutputFolder(folder), outcome.plan, [0]))
+        shards = [shard for totals in outcome.manifest.categories.values() for shard in totals.shards]
+        first = next(shard.path for shard in shards if shard.num_items)
+        item = OutputFolder(folder).table(first).slice(0, 1).to_pylist()[0]
         yield f"\nOne of the {_shown(recipe.noun)}s:\n"
         yield from _excerpt(_shown(item[recipe.roles.text]), width)
         yield ""
@@ -264,25 +266,17 @@ def items(output: OutputFolder, plan: Plan, numbers: Sequence[int]) -> Iterator[
         UsageError: when there is no such item.
         CurateError: when its shard cannot be read.
     """
-    shards = _shards(output, plan)
-    count = sum(num_items for _, num_items in shards)
+    records = [record for category in plan.categories.values() for record in output.records(category)]
+    count = sum(record.funnel.get(KEPT, 0) for record in records)
     for number in numbers:
         if not 0 <= number < count:
             raise UsageError(f"no item {number}: {output.root} has {count:,}, counted from 0")
         left = number
-        for shard, num_items in shards:
-            if left < num_items:
-                yield number, output.table(shard).slice(left, 1).to_pylist()[0]
+        for record in records:
+            if left < record.funnel.get(KEPT, 0):
+                yield number, output.table(record.shard).slice(left, 1).to_pylist()[0]
                 break
-            left -= num_items
-
-
-def _shards(output: OutputFolder, plan: Plan) -> list[tuple[str, int]]:
-    """Returns each shard with its number of items, from the manifest; of an incomplete output those that are done."""
-    if (manifest := output.manifest()) is not None and manifest.categories.keys() >= plan.categories.keys():
-        return [(shard.path, shard.num_items) for name in plan.categories for shard in manifest.categories[name].shards]
-    records = [record for category in plan.categories.values() for record in output.records(category)]
-    return [(record.shard, record.funnel.get(KEPT, 0)) for record in records]
+            left -= record.funnel.get(KEPT, 0)
 
 
 def reject_lines(root: Path | str) -> Iterator[str]:
