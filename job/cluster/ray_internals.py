@@ -262,7 +262,7 @@ def _without_agents(command: list[str]) -> list[str]:
         number = port if name == _PORTS[-1] else -1  # not in use
         found(_PERSIST)(options["--session_dir"], options["--node_id"], name, number)
     wait = subprocess.list2cmdline([sys.executable, "-I", "-S", asleep.__file__, host, str(port)])
-    options[_ENVIRONMENTS] = f"{wait} {options[_ENVIRONMENTS]} --runtime-env-agent-port={port}"
+    options[_ENVIRONMENTS] = " ".join([wait, options[_ENVIRONMENTS], f"--runtime-env-agent-port={port}"])
     options[_DASHBOARD] = f'/bin/sh -c "read _" {options[_DASHBOARD]}'
     return [f"{name}={options[name]}" if (name := word.split("=", 1)[0]) in options else word for word in command]
 
