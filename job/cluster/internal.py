@@ -80,10 +80,18 @@ def _holder(path: str) -> tuple[Any, str]:
     """Returns the module or class that has the last name of a dotted path, and that name."""
     before, _, name = path.rpartition(".")
     try:
-        return importlib.import_module(before), name
+        return _imported(before), name
     except ModuleNotFoundError:
         module, _, holder = before.rpartition(".")
-        return getattr(importlib.import_module(module), holder), name
+        return getattr(_imported(module), holder), name
+
+
+def _imported(path: str) -> Any:
+    """Imports a module, and first what it is in: two threads that begin at different ends can get halves of modules."""
+    ends = [place for place, character in enumerate(path) if character == "."]
+    for end in ends:
+        importlib.import_module(path[:end])
+    return importlib.import_module(path)
 
 
 @contextlib.contextmanager
