@@ -16,7 +16,8 @@ from huggingface_hub import HfApi, hf_hub_download
 from huggingface_hub.errors import EntryNotFoundError, RepositoryNotFoundError
 
 from job.bench.measure.hub import HubBench, HubRun, check_same_items, download_seconds, hub_figures, serving
-from job.bench.measure.hub_server import DATASET, Addresses, Pace, ServedFile, Traffic, served_file
+from job.bench.measure.hub_server import DATASET, Addresses, ServedFile, Traffic, served_file
+from job.bench.measure.pace import Pace
 from job.bench.report.hub_table import hub_lines
 from job.errors import CurateError
 from job.source.fetch.cache import fetch_files
@@ -121,7 +122,7 @@ def test_ranges_on_several_connections_come_at_once_and_are_counted(files: list[
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [100.0]
-    monkeypatch.setattr("job.bench.measure.hub_server.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("job.bench.measure.pace.time.monotonic", lambda: now[0])
     return now
 
 

@@ -26,6 +26,7 @@ from huggingface_hub.hf_api import RepoFile, RepoFolder
 from huggingface_hub.utils import _http as client_http  # pyright: ignore[reportPrivateUsage]
 from huggingface_hub.utils import build_hf_headers, get_session
 
+from job.bench.measure import pace
 from tests.servers.hub import (
     Drop,
     Fault,
@@ -43,7 +44,6 @@ from tests.servers.hub import (
     WrongBytes,
     WrongRange,
     WrongSize,
-    pace,
 )
 
 REPO = "someone/catalogue"
@@ -491,12 +491,12 @@ def test_a_pace_limits_each_connection_and_all_of_them_together(monkeypatch: pyt
     clock = [100.0]
     monkeypatch.setattr(pace, "time", SimpleNamespace(monotonic=lambda: clock[0]))
     limits = pace.Pace()
-    first, second = limits.answer(), limits.answer()
+    first, second = limits.of_answer(), limits.of_answer()
     assert [first(1_000), second(1_000)] == [0, 0]
     limits.connection_bytes_per_s = 1_000
     assert [first(500), first(500), second(500)] == pytest.approx([0.5, 1.0, 0.5])
     limits.connection_bytes_per_s, limits.line_bytes_per_s = None, 1_000
-    third = limits.answer()
+    third = limits.of_answer()
     assert [third(500), third(500), first(500)] == pytest.approx([0.45, 0.95, 1.45])
     limits.connection_bytes_per_s = 100
     clock[0] += 60

@@ -16,7 +16,6 @@ import socketserver
 import sys
 import threading
 import time
-from collections.abc import Callable
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -25,11 +24,11 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 import msgspec
 
+from job.bench.measure.pace import Pace
+
 DATASET = "bench/catalogue"
 """Name of the data set."""
 _PIECE_BYTES = 1 << 17
-_SLACK_S = 0.05
-"""Seconds that a connection may lag behind its speed and catch up, since nothing wakes up exactly when it should."""
 
 
 class ServedFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,38 +80,6 @@ def served_file(path: Path, root: Path) -> ServedFile:
     return ServedFile(
         name=path.relative_to(root).as_posix(), path=str(path), size_bytes=path.stat().st_size, sha256=digest
     )
-
-
-class Pace:
-    """Says how long to wait before each piece, so that no limit is exceeded.
-
-    Args:
-        connection: bytes per second of each answer; None for no limit.
-        line: bytes per second of all answers together; None for no limit.
-    """
-
-    def __init__(self, connection: float | None, line: float | None) -> None:
-        self._connection = connection
-        self._line = line
-        self._lock = threading.Lock()
-        self._line_free_at = 0.0
-
-    def of_answer(self) -> Callable[[int], float]:
-        """Returns a function for one answer, from the size of its next piece in bytes to the seconds to wait."""
-        free_at = time.monotonic()
-
-        def wait_s(size: int) -> float:
-            nonlocal free_at
-            now = until = time.monotonic()
-            if self._connection is not None:
-                until = free_at = max(free_at, now - _SLACK_S) + size / self._connection
-            if self._line is not None:
-                with self._lock:
-                    self._line_free_at = max(self._line_free_at, now - _SLACK_S) + size / self._line
-                    until = max(until, self._line_free_at)
-            return max(0.0, until - now)
-
-        return wait_s
 
 
 class _Counts:

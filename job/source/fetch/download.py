@@ -79,7 +79,7 @@ class _File:
 
 
 def range_bytes(at: int, size_bytes: int) -> int:
-    """Returns how many bytes to request from a byte on: few at both ends of a file, since work waits for them."""
+    """Returns how many bytes to request from a byte on: few at the ends, so that all connections end at one time."""
     return min(max(min(at, size_bytes - at) // MAX_CONNECTIONS, _LEAST_RANGE_BYTES), _MOST_RANGE_BYTES)
 
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal, Self, cast
 
+from job.bench.measure.pace import Pace
 from tests.servers.hub.answers import Answer, Call, ServerName, Slice, error_answer
 from tests.servers.hub.content import Content
 from tests.servers.hub.faults import CommitBetween, Fault, Lost, Rule, Stall, fits, with_fault
-from tests.servers.hub.pace import Pace
 from tests.servers.hub.server import HubServer
 from tests.servers.hub.writes import is_write
 
@@ -200,7 +200,7 @@ class Hub(Content):
                 file.seek(body.start)
                 stack.enter_context(self._counted())
             done = 0
-            wait_for = self.pace.answer() if file is not None else None
+            wait_for = self.pace.of_answer() if file is not None else None
             while done < length:
                 if wait_for is not None and self._closing.wait(wait_for(min(answer.piece_bytes, length - done))):
                     return

@@ -1,4 +1,4 @@
-"""How fast the test Hub sends files: a CDN limits each connection, and a home's line all of them together."""
+"""How fast a Hub on loopback sends files: a CDN limits each connection, and a home's line all of them together."""
 
 from __future__ import annotations
 
@@ -6,22 +6,25 @@ import threading
 import time
 from collections.abc import Callable
 
+_SLACK_S = 0.05
+"""Seconds that an answer may lag behind and catch up, since nothing wakes up exactly when it should."""
+
 
 class Pace:
-    """Limits of the bodies of files, which may change at any time.
+    """Says how long to wait before each piece of a file. The limits may change at any time.
 
-    Attributes:
-        connection_bytes_per_s: Bytes per second of each answer; a connection has one at a time. None: no limit.
-        line_bytes_per_s: Bytes per second of all answers together. None: no limit.
+    Args:
+        connection: bytes per second of each answer; a connection has one at a time. None for no limit.
+        line: bytes per second of all answers together; None for no limit.
     """
 
-    def __init__(self) -> None:
-        self.connection_bytes_per_s: float | None = None
-        self.line_bytes_per_s: float | None = None
+    def __init__(self, connection: float | None = None, line: float | None = None) -> None:
+        self.connection_bytes_per_s = connection
+        self.line_bytes_per_s = line
         self._lock = threading.Lock()
         self._line_is_free_at = 0.0
 
-    def answer(self) -> Callable[[int], float]:
+    def of_answer(self) -> Callable[[int], float]:
         """Returns a function for one answer: from the size of its next piece, how many seconds to wait before it."""
         is_free_at = time.monotonic()
 
@@ -39,7 +42,3 @@ class Pace:
             return max(0.0, until - now)
 
         return wait_for
-
-
-_SLACK_S = 0.05
-"""Seconds that an answer may lag behind and catch up, since nothing wakes up exactly when it should."""
