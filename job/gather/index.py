@@ -16,7 +16,7 @@ from job.gather.items import Items, ItemShard
 from job.gather.narrow import PLACE, Narrow, places_of, read_narrow, wide
 from job.recipe.protocol import RecipeDescription
 from job.recipe.training import text_columns, texts
-from job.selection.folding import folded_in_utf8
+from job.selection.folding_many import folded_in_utf8
 from job.selection.index import Index, Use
 from job.selection.keys import item_keys
 from job.selection.near import bands

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from job.selection.folding import folded, folded_in_utf8, number_words, shingles, words
+from job.selection.folding import folded, number_words, shingles, words
+from job.selection.folding_many import folded_in_utf8
 from tests.generated import examples
 from tests.paths import ROOT
 from tests.recipe.test_unicode import other_pythons
@@ -154,10 +155,17 @@ def test_words_are_what_stands_between_blanks_without_other_characters_at_the_en
 
 
 @examples(300)
-@given(st.lists(st.none() | st.text("aB \t\n\x1f\x7f\u00a0\u00dfé日", max_size=12)), st.integers(0, 3))
+@given(st.lists(st.none() | st.text("aB \t\n\x1f\x7f\u00a0ßéÉ日İẞKﬁ🙂𐐀" + NEWER, max_size=12)), st.integers(0, 3))
 def test_many_texts_fold_as_each_of_them_does(texts: list[str | None], start: int) -> None:
     column = pa.array(texts, pa.string())
     assert [one.decode() for one in folded_in_utf8(column)] == [folded(text) for text in texts]
     chunked = pa.chunked_array([column.slice(start), column[:0], column[: start + 1]])
     again = [*texts[start:], *texts[: start + 1]]
     assert [one.decode() for one in folded_in_utf8(chunked)] == [folded(text) for text in again]
+
+
+def test_every_character_that_folds_does_so_among_others() -> None:
+    changing = [one for one in map(chr, range(sys.maxunicode + 1)) if one.isspace() or one.casefold() != one]
+    texts = [text for one in changing for text in (one, f"É{one}ß", f"a {one} B", one + one)]
+    assert len(changing) > 1_400
+    assert [one.decode() for one in folded_in_utf8(pa.array(texts))] == [folded(text) for text in texts]
