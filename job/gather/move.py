@@ -1,7 +1,4 @@
-"""Moves the chosen items: each travels once, from its shard of items to the shard and row that were decided for it.
-
-Items that were not chosen do not travel. They stand in load order, so whoever writes a shard of them reads them there.
-"""
+"""Moves the items: each travels once, from its shard of items to the shard and row that were decided for it."""
 
 from __future__ import annotations
 
@@ -20,17 +17,7 @@ from job.cluster.workers import Workers
 from job.gather.exchange import Exchange
 from job.gather.items import Items, ItemShard, grouped
 from job.gather.narrow import Narrow
-from job.gather.parcels import (
-    NO_TARGET,
-    Fates,
-    Target,
-    fates_in,
-    pack,
-    removed_rows,
-    target_named,
-    targets_of,
-    unpack,
-)
+from job.gather.parcels import Fates, Target, fates_in, pack, target_named, targets_of, unpack
 from job.gather.set_rows import SetRows, narrow_rows
 from job.output.folder import OutputFolder
 from job.output.lock.ownership import check_owner
@@ -79,18 +66,15 @@ def move_items(
     exchange = Exchange[Target](workers=workers)
     for group in grouped(move.items.shards):
         place, count = group[0].place, sum(shard.num_rows for shard in group)
-        here = np.unique(numbers[place : place + count])
-        goes_to = {target_named(int(number)) for number in here[here < NO_TARGET]}
+        goes_to = {target_named(int(number)) for number in np.unique(numbers[place : place + count])}
         targets = [target for target in todo if target in goes_to]
         exchange.pack(_pack_shards, (items, group, fates.of(place, count), targets), targets, count)
     places = {shard.path: shard for shard in SetRows.of_plan(move.output, move.plan).shards}
-    removed = np.flatnonzero(numbers >= NO_TARGET)
     given: dict[Target, tuple[Any, ...]] = {}
     for name, number in todo:
         part = parts[name]
         place = places.get(part.shard_name(number))
-        source = None if part.is_split else _source(move.items, fates, removed[part.row_range(number)])
-        given[name, number] = (move.plan, part, number, place, move.output, move.run_id, items, source)
+        given[name, number] = (move.plan, part, number, place, move.output, move.run_id)
 
     def take(target: Target, columns: pa.Table | None) -> None:
         place = places.get(parts[target[0]].shard_name(target[1]))
@@ -100,23 +84,11 @@ def move_items(
     exchange.run(_write_shard, given, {target: parts[target[0]].rows_of(target[1]) for target in todo}, take, show)
 
 
-def _source(items: Items, fates: Fates, removed: np.ndarray) -> tuple[list[ItemShard], Fates]:
-    """Returns which shards have some items that follow one another, and the decision on all items of these shards."""
-    shards = [
-        shard for shard in items.shards if shard.place <= removed[-1] and shard.place + shard.num_rows > removed[0]
-    ]
-    return shards, fates.of(shards[0].place, sum(shard.num_rows for shard in shards))
-
-
 def _pack_shards(items: Items, group: Sequence[ItemShard], fates: Fates, targets: Sequence[Target]) -> list[Any]:
     """Packs the items of several shards. Returns None, and the parcels for each target."""
     outlast_outages()
-    packed: dict[Target, list[pa.Buffer]] = {target: [] for target in targets}
-    for shard in group:
-        of_shard = fates.of(shard.place - group[0].place, shard.num_rows)
-        for target, buffers in pack(items, shard, of_shard, targets).items():
-            packed[target] += buffers
-    return [None, *packed.values()]
+    packed = pack(items, group, fates, targets)
+    return [None, *(packed.get(target, []) for target in targets)]
 
 
 def _write_shard(
@@ -126,8 +98,6 @@ def _write_shard(
     place: ItemShard | None,
     output: OutputFolder,
     run_id: str,
-    items: Items,
-    source: tuple[Sequence[ItemShard], Fates] | None,
     *parcels: Sequence[pa.Buffer],
 ) -> pa.Table | None:
     """Writes a shard, and its record. Returns the narrow columns of its rows if these have a place in a split."""
@@ -135,9 +105,7 @@ def _write_shard(
     began = time.perf_counter()
     output.mark_running(part.name, number, this_node())
     num_rows = part.rows_of(number)
-    rows = unpack(parcels, num_rows) if source is None else removed_rows(items, *source, number)
-    if rows.num_rows != num_rows:
-        raise RuntimeError(f"{part.shard_name(number)} has {rows.num_rows} rows and not {num_rows}")
+    rows = unpack(parcels, num_rows)
     schema = set_schema(plan.recipe) if part.is_split else removed_schema(plan.recipe)
     rows = rows.replace_schema_metadata(schema.metadata)
     content = parquet_bytes(rows)

@@ -1,4 +1,4 @@
-"""Packs items into parcels, one for each shard of a split that they go to, and unpacks them there."""
+"""Packs items into parcels, for the shards that they go to, and unpacks them there."""
 
 # pyarrow makes the functions of `pyarrow.compute` when it is imported.
 # pyright: reportAttributeAccessIssue=false
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from job.gather.exchange import sealed, unsealed
 from job.gather.items import Items, ItemShard
 from job.output.training_set.decided import Decided
-from job.output.training_set.plan import ROWS_PER_SHARD
+from job.output.training_set.plan import REMOVED_PART, ROWS_PER_SHARD
 from job.output.training_set.shard import (
     COMPLETION,
     PROMPT,
@@ -31,6 +31,9 @@ from job.selection.decision import FATES, SPLITS
 
 ROW = ":row"
 """Name of a parcel's column with the row of each item in its shard; no item column has a colon in its name."""
+_PARTS = (*SPLITS, REMOVED_PART)
+_ROWS_AT_ONCE = 20_000
+"""Number of rows that are packed together: some 20 MB."""
 
 Target = tuple[str, int]
 """A shard that is to be written: its part, and its number."""
@@ -67,50 +70,88 @@ def fates_in(decided: Decided) -> Fates:
 
 
 def targets_of(fates: Fates) -> np.ndarray:
-    """Returns a number for the shard of a split that each item goes to; `target_named` turns it into a name.
-
-    It is at least `NO_TARGET` for an item that is in no split.
-    """
-    return fates.fate.astype(np.int64) << 32 | fates.row // ROWS_PER_SHARD
-
-
-NO_TARGET = len(SPLITS) << 32
-"""The smallest number of `targets_of` that stands for no shard of a split."""
+    """Returns a number for the shard that each item goes to; `target_named` turns it into a name."""
+    return np.minimum(fates.fate, len(SPLITS)).astype(np.int64) << 32 | fates.row // ROWS_PER_SHARD
 
 
 def target_named(number: int) -> Target:
     """Returns the shard that a number of `targets_of` stands for."""
-    return SPLITS[number >> 32], number & 0xFFFFFFFF
+    return _PARTS[number >> 32], number & 0xFFFFFFFF
 
 
-def pack(items: Items, shard: ItemShard, fates: Fates, wanted: Sequence[Target]) -> dict[Target, list[pa.Buffer]]:
-    """Packs the items of a shard that go to some shards of splits.
+def _number_of(target: Target) -> int:
+    return _PARTS.index(target[0]) << 32 | target[1]
+
+
+def pack(
+    items: Items, shards: Sequence[ItemShard], fates: Fates, wanted: Sequence[Target]
+) -> dict[Target, list[pa.Buffer]]:
+    """Packs the items that go to some shards.
 
     Args:
         items: the items.
-        shard: one of their shards.
-        fates: the decision on its items.
+        shards: those of their shards that are to be read, one after the other.
+        fates: the decision on the items of these shards.
         wanted: the shards that are to be written.
 
     Returns:
         The parcels.
     """
-    goes_to = targets_of(fates)
-    wanted_numbers = np.array([SPLITS.index(part) << 32 | number for part, number in wanted], np.int64)
-    chosen = np.flatnonzero(np.isin(goes_to, wanted_numbers))
-    if not len(chosen):
-        return {}
-    chosen = chosen[np.argsort(goes_to[chosen], kind="stable")]
-    rows = items.table(shard, _columns_of_examples(items.recipe)).take(pa.array(chosen))
-    table = _examples(rows, items.recipe, items.categories[shard.category])
-    table = table.append_column(ROW, pa.array(fates.row[chosen] % ROWS_PER_SHARD, pa.uint32()))
-    numbers = goes_to[chosen]
-    bounds = [0, *(np.flatnonzero(np.diff(numbers)) + 1), len(numbers)]
+    is_wanted = np.isin(targets_of(fates), np.array(list(map(_number_of, wanted)), np.int64))
     packed: dict[Target, list[pa.Buffer]] = {}
-    for begin, end in itertools.pairwise(bounds):
-        parcel = sealed(table.slice(begin, end - begin))
-        packed.setdefault(target_named(int(numbers[begin])), []).append(parcel)
+    to_splits, to_removed = _Packer(packed), _Packer(packed)
+    begin = 0
+    for shard in shards:
+        here, chosen = fates.of(begin, shard.num_rows), is_wanted[begin : begin + shard.num_rows]
+        begin += shard.num_rows
+        is_example = here.fate < len(SPLITS)
+        examples, removed = np.flatnonzero(chosen & is_example), np.flatnonzero(chosen & ~is_example)
+        if not len(examples) and not len(removed):
+            continue
+        shown = list(shown_columns(items.recipe).values())
+        rows = items.table(shard, _columns_of_examples(items.recipe) if len(examples) else shown)
+        category = items.categories[shard.category]
+        if len(examples):
+            table = _examples(rows.take(pa.array(examples)), items.recipe, category)
+            to_splits.add(table, here, examples)
+        if len(removed):
+            table = _removed(rows.select(shown).take(pa.array(removed)), items.recipe, category, here, removed)
+            to_removed.add(table, here, removed)
+    to_splits.seal()
+    to_removed.seal()
     return packed
+
+
+@dataclass(slots=True)
+class _Packer:
+    """Puts rows of the same columns into parcels, many at once: each parcel costs as much as some hundred rows."""
+
+    packed: dict[Target, list[pa.Buffer]]
+    """Where the parcels go."""
+    _tables: list[pa.Table] = field(default_factory=list[pa.Table])
+    _numbers: list[np.ndarray] = field(default_factory=list[np.ndarray])
+    _num_rows: int = 0
+
+    def add(self, table: pa.Table, fates: Fates, places: np.ndarray) -> None:
+        """Adds the rows of some of the items that were decided on."""
+        rows = pa.array(fates.row[places] % ROWS_PER_SHARD, pa.uint32())
+        self._tables.append(table.append_column(ROW, rows))
+        self._numbers.append(targets_of(fates)[places])
+        self._num_rows += table.num_rows
+        if self._num_rows >= _ROWS_AT_ONCE:
+            self.seal()
+
+    def seal(self) -> None:
+        """Seals what was added."""
+        if not self._num_rows:
+            return
+        numbers = np.concatenate(self._numbers)
+        order = np.argsort(numbers, kind="stable")
+        numbers, table = numbers[order], pa.concat_tables(self._tables).take(pa.array(order))
+        for begin, end in itertools.pairwise([0, *(np.flatnonzero(np.diff(numbers)) + 1), len(numbers)]):
+            parcel = sealed(table.slice(begin, end - begin))
+            self.packed.setdefault(target_named(int(numbers[begin])), []).append(parcel)
+        self._tables, self._numbers, self._num_rows = [], [], 0
 
 
 def unpack(parcels: Sequence[Sequence[pa.Buffer]], num_rows: int) -> pa.Table:
@@ -129,24 +170,6 @@ def unpack(parcels: Sequence[Sequence[pa.Buffer]], num_rows: int) -> pa.Table:
     if not np.array_equal(rows[order], np.arange(num_rows)):
         raise RuntimeError(f"a shard of {num_rows} rows got {len(rows)}, or some of them twice")
     return table.drop_columns([ROW]).take(pa.array(order))
-
-
-def removed_rows(items: Items, shards: Sequence[ItemShard], fates: Fates, number: int) -> pa.Table:
-    """Reads the rows of a shard of removed items. They need not travel: they stand in load order, as the items do.
-
-    Args:
-        items: the items.
-        shards: those of their shards that it has items of, one after the other.
-        fates: the decision on the items of these shards.
-        number: the shard's number.
-    """
-    tables: list[pa.Table] = []
-    for shard in shards:
-        here = fates.of(shard.place - shards[0].place, shard.num_rows)
-        places = np.flatnonzero((here.fate >= len(SPLITS)) & (here.row // ROWS_PER_SHARD == number))
-        rows = items.table(shard, list(shown_columns(items.recipe).values())).take(pa.array(places))
-        tables.append(_removed(rows, items.recipe, items.categories[shard.category], here, places))
-    return pa.concat_tables(tables)
 
 
 def _columns_of_examples(recipe: RecipeDescription) -> list[str]:
@@ -174,7 +197,7 @@ def _removed(rows: pa.Table, recipe: RecipeDescription, category: str, fates: Fa
 
 
 def _shown(rows: pa.Table, recipe: RecipeDescription, category: str) -> Iterator[tuple[str, pa.Array]]:
-    yield CATEGORY, pa.array([category] * rows.num_rows, pa.string())
+    yield CATEGORY, pa.repeat(pa.scalar(category, pa.string()), rows.num_rows)
     for name, column in shown_columns(recipe).items():
         yield name, rows[column]
 

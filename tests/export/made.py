@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import pyarrow as pa
 
 from job.config.craft import CraftConfig
 from job.gather.checks import identity_of
@@ -17,7 +16,7 @@ from job.gather.findings import findings
 from job.gather.index import Wanted, index_in, index_shard
 from job.gather.items import open_items
 from job.gather.narrow import Narrow
-from job.gather.parcels import fates_in, pack, removed_rows, unpack
+from job.gather.parcels import fates_in, pack, unpack
 from job.gather.set_rows import SetRows, narrow_shard, row_index
 from job.output.folder import CARD, MANIFEST, PLAN, OutputFolder
 from job.output.section import record_name
@@ -130,12 +129,8 @@ def make_set(
     for part in plan.sections():
         records[part.name] = []
         for number in range(part.count):
-            parcels: list[list[pa.Buffer]] = []
-            for shard in opened.shards:
-                of_shard = fates.of(shard.place, shard.num_rows)
-                parcels += pack(opened, shard, of_shard, [(part.name, number)]).values() if part.is_split else ()
-            is_split, every = part.is_split, opened.shards
-            rows = unpack(parcels, part.rows_of(number)) if is_split else removed_rows(opened, every, fates, number)
+            parcels = pack(opened, opened.shards, fates, [(part.name, number)])
+            rows = unpack(list(parcels.values()), part.rows_of(number))
             schema = set_schema(recipe) if part.is_split else removed_schema(recipe)
             shard_bytes = parquet_bytes(rows.replace_schema_metadata(schema.metadata))
             folder.write(part.shard_name(number), shard_bytes)

@@ -88,11 +88,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 
     def rows_of(self, number: int) -> int:
         """Returns the number of rows of a shard."""
-        return len(range(self.num_rows)[self.row_range(number)])
-
-    def row_range(self, number: int) -> slice:
-        """Returns which rows of the part a shard has."""
-        return slice(number * ROWS_PER_SHARD, (number + 1) * ROWS_PER_SHARD)
+        return min(ROWS_PER_SHARD, self.num_rows - number * ROWS_PER_SHARD)
 
 
 class SetPlan(msgspec.Struct, frozen=True, kw_only=True):
