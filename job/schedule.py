@@ -93,7 +93,7 @@ def curate_categories(
             _check_nodes(run, works)
         if any(_is_streamed(work, has_other_nodes=workers.has_other_nodes) for work in works):
             workers = workers.at_most(config.source.max_hub_readers)
-        settings_of_own_ray = contextlib.nullcontext() if workers.reserved else without_actors()
+        settings_of_own_ray = contextlib.nullcontext() if workers.reserved else without_actors(say)
         with progress_display(quiet=quiet) as show, data_settings(), settings_of_own_ray:
             copies.display = show
             for work in works:  # not before Ray is there: a record that is removed says what is damaged

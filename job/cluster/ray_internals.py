@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from job.cluster import asleep
-from job.cluster.internal import Internal, found, replace, replaced, variable
+from job.cluster.internal import Internal, found, replace, replaced, tell_what_is_missing, variable
 from job.cluster.stand_ins import FixedSize, Nobody, nothing
 
 _ANSWER_S = 60.0
@@ -41,7 +41,6 @@ AGENT_TITLE, _AGENT_TITLES = "Agent", "ray._private.ray_constants.AGENT_PROCESS_
 
 LAST_WORDS = "core_worker_process.cc"
 """A part of the line with which Ray's core ends the process that it was to make a driver."""
-
 
 # Ray Data's own actors. One collects figures for the dashboard, the other asks an autoscaler for machines; a Ray of our
 # own has neither. Each actor is a process that imports Ray Data at the same time as the workers do. With both of them,
@@ -75,8 +74,9 @@ CLUSTER_AUTOSCALER = Internal(
 
 
 @contextlib.contextmanager
-def without_actors() -> Generator[None]:
-    """Keeps Ray Data from starting its own actors while the context lasts, as far as this Ray allows."""
+def without_actors(say: Callable[[str], object]) -> Generator[None]:
+    """Keeps Ray Data from starting its own actors while the context lasts; `say` is told which names are missing."""
+    tell_what_is_missing(OF_RAY_DATA, say)
     with contextlib.ExitStack() as stack:
         if STATS_ACTOR.is_there():
             stack.enter_context(replaced(STATS_ACTOR.name, Nobody))
@@ -306,8 +306,7 @@ def killed_at_once() -> Generator[None]:
         yield
 
 
-# Ray's client for a cluster's job API waits for an answer without a limit, and has no method that returns the versions
-# of a cluster.
+# Ray's client for a cluster's job API waits for an answer without a limit, and cannot ask for a cluster's versions.
 
 _REQUEST = "_do_request"
 
@@ -340,10 +339,9 @@ class JobRequests:
         return answer.json()
 
 
-OF_OUR_OWN_RAY = (
-    *(STATS_ACTOR, CLUSTER_AUTOSCALER, TOKEN, UV_RUN, FOLDER, AUTO_INIT),
-    *(HELPERS, AGENTS, CORE, TITLES, KILL),
-)
+OF_OUR_OWN_RAY = (TOKEN, UV_RUN, FOLDER, AUTO_INIT, HELPERS, AGENTS, CORE, TITLES, KILL)
 """What a Ray of our own uses."""
+OF_RAY_DATA = (STATS_ACTOR, CLUSTER_AUTOSCALER)
+"""What Ray Data on it uses; to look for them imports Ray Data, which takes 0.8 s."""
 OF_A_JOB = (REQUEST,)
 """What submitting a job uses."""

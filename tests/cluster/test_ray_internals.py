@@ -19,7 +19,7 @@ import ray
 
 from job.cluster import ray_internals
 from job.cluster.processes import is_dead
-from job.cluster.ray_internals import OF_A_JOB, OF_OUR_OWN_RAY, Internal
+from job.cluster.ray_internals import OF_A_JOB, OF_OUR_OWN_RAY, OF_RAY_DATA, Internal
 from job.cluster.submit.api import connect
 from job.config.load import load_config
 from job.errors import CurateError
@@ -32,7 +32,7 @@ from tests.servers.dashboard import Dashboard, versions
 INTERNALS: dict[str, Internal] = {
     name: value for name, value in vars(ray_internals).items() if isinstance(value, Internal)
 }
-OF_A_RUN = [name for name, internal in INTERNALS.items() if internal in OF_OUR_OWN_RAY]
+OF_A_RUN = [name for name, internal in INTERNALS.items() if internal in (*OF_OUR_OWN_RAY, *OF_RAY_DATA)]
 
 
 @pytest.mark.parametrize("name", INTERNALS)
@@ -41,8 +41,19 @@ def test_this_ray_has(name: str) -> None:
 
 
 def test_every_private_name_can_be_taken_away() -> None:
-    assert {*OF_OUR_OWN_RAY, *OF_A_JOB} == {*INTERNALS.values()}
+    assert {*OF_OUR_OWN_RAY, *OF_RAY_DATA, *OF_A_JOB} == {*INTERNALS.values()}
     assert INTERNALS.keys() == TAKEN_AWAY.keys()
+
+
+def test_what_needs_no_ray_data_does_not_import_it() -> None:
+    code = """if True:
+        import sys
+        from job.cluster import internal, ray_internals
+        internal.tell_what_is_missing(ray_internals.OF_OUR_OWN_RAY, print)
+        print("ray.data" in sys.modules)
+    """
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ended.stdout == "False\n"
 
 
 def test_no_other_file_knows_a_private_name() -> None:
@@ -101,7 +112,8 @@ def test_a_run_works_without(
     assert shards(tmp_path / "out") == wanted
     missing = [INTERNALS[name] for name in names]
     told = [line for line in said.splitlines() if line.startswith(f"Ray {ray.__version__} has no ")]
-    assert told == [f"Ray {ray.__version__} has no {each.name}, so {each.without}" for each in missing]
+    expected = [f"Ray {ray.__version__} has no {each.name}, so {each.without}" for each in missing]
+    assert sorted(told) == sorted(expected)
     assert (tmp_path / ".ray/auth_token").exists() == ("TOKEN" in names)  # Ray's own protection instead of ours
 
 
