@@ -197,7 +197,14 @@ def _workers(job: _Job, lost_nodes: list[str], *, writes: bool = True) -> contex
     def check() -> None:
         check_nodes(job.items.folder, job.output if writes else None)
 
-    return working(job.config.workers, check, job.say, lost_nodes)
+    return working(job.config.workers, check, job.say, lost_nodes, _import_report)
+
+
+def _import_report() -> None:
+    """Imports what makes the report, whose templates take a while: later nothing else would go on meanwhile."""
+    from job.report import make
+
+    del make
 
 
 def _decide(job: _Job, workers: Workers) -> Verdict:

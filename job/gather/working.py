@@ -17,7 +17,11 @@ Say = Callable[[str], None]
 
 @contextlib.contextmanager
 def working(
-    count: int | Literal["all"], check: Callable[[], None], say: Say, lost_nodes: list[str]
+    count: int | Literal["all"],
+    check: Callable[[], None],
+    say: Say,
+    lost_nodes: list[str],
+    meanwhile: Callable[[], object] = lambda: None,
 ) -> Generator[Workers]:
     """Starts or joins a Ray.
 
@@ -26,12 +30,17 @@ def working(
         check: called when there may be other nodes; checks that these see what they need.
         say: called with each line that a user should see.
         lost_nodes: gets a line for each node that is lost.
+        meanwhile: called in a thread while workers start.
     """
     from job.cluster.joined import JoinedWatch
     from job.cluster.start import started_ray  # Ray is slow to import, and a complete set needs none
 
+    def here() -> None:
+        _import_gather()
+        meanwhile()
+
     with (
-        started_ray(count, say, _import_gather, _import_gather, has_exchange=True) as workers,
+        started_ray(count, say, _import_gather, here, has_exchange=True) as workers,
         JoinedWatch(workers, say, lost_nodes),
     ):
         if workers.has_other_nodes:

@@ -1,7 +1,7 @@
 """Counts the items of a training set by what became of them, and by category: how many, and their prices.
 
 Splits and removed items together are all items, and both have category and price, so the set alone tells what was
-there before each stage. Two narrow columns are read, in this process: 2.8 million items take a few seconds.
+there before each stage. Two narrow columns are read, in this process: 2.8 million items take half a second.
 """
 
 # pyarrow makes the functions of `pyarrow.compute` when it is imported.
@@ -10,12 +10,14 @@ there before each stage. Two narrow columns are read, in this process: 2.8 milli
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from job.cluster.allowed import usable_cores
 from job.output.folder import OutputFolder
 from job.output.totals import ShardTotals
 from job.output.training_set.shard import PRICE, shown_columns
@@ -64,19 +66,29 @@ def count_set(output: OutputFolder, manifest: SetManifest) -> Counts:
         CurateError: when a shard cannot be read, or has not the rows that the manifest names.
     """
     counts: dict[str, dict[str, Counted]] = {}
-    for name, shard in _shards(manifest):
-        columns = [CATEGORY, *([PRICE] if has_price(manifest.recipe) else []), *([_REASON] if name is None else [])]
-        rows = 0
-        for table in tables(output, shard.path, shard.size_bytes, columns):
-            rows += table.num_rows
-            for fate, category, counted in _counted(table, name):
+    with ThreadPoolExecutor(usable_cores()) as pool:
+        for parts in pool.map(lambda shard: _counts(output, manifest.recipe, *shard), _shards(manifest)):
+            for fate, category, counted in parts:
                 of_fate = counts.setdefault(fate, {})
                 of_fate[category] = Counted.sum([of_fate[category], counted] if category in of_fate else [counted])
-        if rows != shard.num_items:
-            raise damaged(output, shard.path, "it has not as many rows as its record says")
     found = {fate: sum(each.num for each in of_fate.values()) for fate, of_fate in counts.items()}
     if found != {fate: count for fate, count in manifest.funnel.items() if count}:
         raise damaged(output, "manifest.json", "its funnel is not that of the shards")
+    return counts
+
+
+def _counts(
+    output: OutputFolder, recipe: RecipeDescription, split: str | None, shard: ShardTotals
+) -> list[tuple[str, str, Counted]]:
+    """Counts the rows of a shard; see `_counted`."""
+    columns = [CATEGORY, *([PRICE] if has_price(recipe) else []), *([_REASON] if split is None else [])]
+    counts: list[tuple[str, str, Counted]] = []
+    rows = 0
+    for table in tables(output, shard.path, shard.size_bytes, columns):
+        rows += table.num_rows
+        counts += _counted(table, split)
+    if rows != shard.num_items:
+        raise damaged(output, shard.path, "it has not as many rows as its record says")
     return counts
 
 
