@@ -118,20 +118,17 @@ def _indexed(rows: pa.Table, recipe: RecipeDescription, wanted: Wanted, shard: I
     if ids is not None:
         columns["id"] = ids
     titles = rows[str(roles.title)].cast(pa.string()) if wanted.titles else None
-    bodies = texts(recipe, rows) if wanted.texts else []
+    bodies = pa.array(texts(recipe, rows) if wanted.texts else [], pa.string())
     if wanted.folded:
-        for use, keys in item_keys(wanted.seed, ids, pa.array(bodies, pa.string())).items():
+        for use, keys in item_keys(wanted.seed, ids, bodies).items():
             columns[f"key:{use}"] = pa.array(keys)
         if wanted.near_threshold is not None:
-            found = bands(
-                [None] * rows.num_rows if titles is None else titles.to_pylist(), bodies, wanted.near_threshold
-            )
-            columns["bands"] = wide(found)
+            columns["bands"] = wide(bands(titles, bodies, wanted.near_threshold))
     hashed = folded_hashes if wanted.folded else hashes
     if titles is not None:
         columns["title"] = wide(hashed(titles))
     if wanted.texts:
-        columns["text"] = wide(hashed(pa.array(bodies, pa.string())))
+        columns["text"] = wide(hashed(bodies))
     return pa.table(columns)
 
 

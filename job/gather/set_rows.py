@@ -143,6 +143,6 @@ def narrow_rows(table: pa.Table, shard: ItemShard, recipe: RecipeDescription, ne
     if PRICE in shown:
         columns["price"] = table[PRICE].cast(pa.float64()).combine_chunks()
     if near_threshold is not None:
-        titles = table[TITLE].to_pylist() if TITLE in shown else [None] * table.num_rows
-        columns["bands"] = wide(bands(titles, table[text].to_pylist(), near_threshold))
+        titles = table[TITLE].cast(pa.string()) if TITLE in shown else None
+        columns["bands"] = wide(bands(titles, table[text].cast(pa.string()), near_threshold))
     return pa.table(columns)

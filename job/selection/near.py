@@ -17,9 +17,12 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
+import pyarrow as pa
 import xxhash
 
 from job.selection.folding import folded, number_words, shingles, words
+from job.selection.folding_many import folded_in_utf8
+from job.selection.vocabulary import NO_WORD, NUMBER_WORD, Vocabulary, vocabulary
 
 MISSED = Fraction(1, 200)
 """Share of pairs just at the threshold that no band finds; of more similar ones it is smaller."""
@@ -77,12 +80,12 @@ def shape(threshold: float) -> tuple[int, int]:
     raise AssertionError("one minimum in each of many bands is always enough")
 
 
-def bands(titles: Sequence[str | None], texts: Sequence[str | None], threshold: float) -> np.ndarray:
+def bands(titles: pa.Array | pa.ChunkedArray | None, texts: pa.Array | pa.ChunkedArray, threshold: float) -> np.ndarray:
     """Hashes items so that near duplicates have a hash in common.
 
     Args:
-        titles: the title of each item, as it came.
-        texts: the text of each item, as it came.
+        titles: the title of each item, as it came; Arrow strings, or None without titles.
+        texts: the text of each item, as it came; Arrow strings.
         threshold: Jaccard similarity from which two texts are nearly the same.
 
     Returns:
@@ -92,28 +95,26 @@ def bands(titles: Sequence[str | None], texts: Sequence[str | None], threshold: 
     """
     count, rows = shape(threshold)
     result = np.empty((len(texts), count), np.uint64)
+    folded_titles = itertools.repeat(b"") if titles is None else folded_in_utf8(titles)
+    every = zip(folded_titles, folded_in_utf8(texts), strict=False)
     for start in range(0, len(texts), _BATCH):
-        end = start + _BATCH
-        result[start:end] = _bands_of_batch(titles[start:end], texts[start:end], count, rows)
+        some_titles, some_texts = zip(*itertools.islice(every, _BATCH), strict=True)
+        result[start : start + _BATCH] = _bands_of_batch(some_titles, some_texts, count, rows)
     return result
 
 
-def _bands_of_batch(titles: Sequence[str | None], texts: Sequence[str | None], count: int, rows: int) -> np.ndarray:
-    folded_texts = [folded(text) for text in texts]
-    numbers = np.fromiter(
-        (
-            xxhash.xxh3_64_intdigest(" ".join(number_words(folded(title), text)).encode("utf-8", "surrogatepass"))
-            for title, text in zip(titles, folded_texts, strict=True)
-        ),
-        np.uint64,
-        len(texts),
-    )
-    words_of_texts = [words(text) for text in folded_texts]
+def _bands_of_batch(titles: Sequence[bytes], texts: Sequence[bytes], count: int, rows: int) -> np.ndarray:
+    known = vocabulary()
+    tokens, owners = known.numbers(texts)
+    kinds = known.kinds(tokens)
+    number_hashes = _number_hashes(known, (tokens[kinds == NUMBER_WORD], owners[kinds == NUMBER_WORD]), titles)
+    is_word = kinds != NO_WORD
+    lengths = np.bincount(owners[is_word], minlength=len(texts))
+    with_words = np.flatnonzero(lengths)
     result = np.full((len(texts), count), NOTHING, np.uint64)
-    with_words = np.array([index for index, found in enumerate(words_of_texts) if found], np.int64)
     if len(with_words):
-        hashes, starts = _shingle_hashes([words_of_texts[index] for index in with_words])
-        band_hashes = np.repeat(numbers[with_words, None], count, axis=1)
+        hashes, starts = _shingle_hashes(known.hashes(tokens[is_word]), lengths[with_words])
+        band_hashes = np.repeat(number_hashes[with_words, None], count, axis=1)
         for number, minima in enumerate(_minima(hashes, starts, count * rows)):
             column = band_hashes[:, number // rows]
             column += minima
@@ -123,21 +124,39 @@ def _bands_of_batch(titles: Sequence[str | None], texts: Sequence[str | None], c
     return result
 
 
-def _shingle_hashes(texts: list[list[str]]) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the hashes of all shingles of texts with words, and where those of each text start."""
-    hash_of = {word: xxhash.xxh3_64_intdigest(word.encode("utf-8", "surrogatepass")) for word in set().union(*texts)}
-    filled = [found if len(found) > 2 else [*found, "", ""][:3] for found in texts]
-    hash_of[""] = 0
-    lengths = np.array([len(found) for found in filled])
-    ends = np.cumsum(lengths)
-    flat = np.fromiter(map(hash_of.__getitem__, itertools.chain.from_iterable(filled)), np.uint64, int(ends[-1]))
+def _number_hashes(known: Vocabulary, in_texts: tuple[np.ndarray, np.ndarray], titles: Sequence[bytes]) -> np.ndarray:
+    """Returns a hash of each item's words with a digit: sorted, each as often as it occurs."""
+    tokens, owners = known.numbers(titles)
+    is_number = known.kinds(tokens) == NUMBER_WORD
+    found: list[list[bytes]] = [[] for _ in titles]
+    for token, owner in zip(
+        np.concatenate([in_texts[0], tokens[is_number]]).tolist(),
+        np.concatenate([in_texts[1], owners[is_number]]).tolist(),
+        strict=True,
+    ):
+        found[owner].append(known.words[token])
+    return np.fromiter((xxhash.xxh3_64_intdigest(b" ".join(sorted(each))) for each in found), np.uint64, len(titles))
+
+
+def _shingle_hashes(words: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the hashes of all shingles of some texts, and where those of each text start.
+
+    Args:
+        words: the hash of each word, text after text.
+        lengths: the number of words in each text, at least 1. One or two are one shingle, as if zeros came after.
+    """
+    filled = np.maximum(lengths, 3)
+    ends, missing = np.cumsum(filled), filled - lengths
+    before = np.cumsum(missing) - missing
+    flat = np.zeros(int(ends[-1]), np.uint64)
+    flat[np.arange(len(words)) + np.repeat(before, lengths)] = words
     hashes = flat[:-2] * _PLACES[0] + flat[1:-1] * _PLACES[1] + flat[2:] * _PLACES[2]
     is_inside = np.ones(len(flat), bool)
     is_inside[ends - 1] = is_inside[ends - 2] = False  # a shingle would go on into the next text
     hashes = hashes[is_inside[:-2]]
     hashes ^= hashes >> np.uint64(33)
     hashes *= _FACTOR
-    return hashes, np.cumsum(lengths - 2) - (lengths - 2)
+    return hashes, np.cumsum(filled - 2) - (filled - 2)
 
 
 def _minima(hashes: np.ndarray, starts: np.ndarray, count: int) -> list[np.ndarray]:

@@ -7,6 +7,7 @@ import random
 from collections.abc import Sequence
 
 import numpy as np
+import pyarrow as pa
 import xxhash
 
 from job.selection.components import components
@@ -99,9 +100,14 @@ def hashes_of(texts: Sequence[str]) -> np.ndarray:
     return np.array(found, np.uint64).reshape(-1, 2)
 
 
+def bands_of(titles: Sequence[str | None], texts: Sequence[str | None], threshold: float) -> np.ndarray:
+    """Returns the bands of items."""
+    return bands(pa.array(titles, pa.string()), pa.array(texts, pa.string()), threshold)
+
+
 def linked(titles: Sequence[str], texts: Sequence[str], threshold: float) -> tuple[Pairs, int]:
     """Returns the links that the program finds, with their similarities, and how many pairs it compared."""
-    rounds = Rounds(bands(titles, texts, threshold), hashes_of(texts))
+    rounds = Rounds(bands_of(titles, texts, threshold), hashes_of(texts))
     links: Pairs = dict.fromkeys(zip(*(ends.tolist() for ends in rounds.copies), strict=True), 1.0)
     compared = 0
     while (pairs := rounds.next_pairs()) is not None:

@@ -10,9 +10,8 @@ import pytest
 
 from job.selection import near_pairs
 from job.selection.folding import folded
-from job.selection.near import bands
 from job.selection.near_pairs import Rounds, batches, pairs_between
-from tests.selection.near_catalogue import all_near_pairs, catalogue, groups_of, hashes_of, linked, words_of
+from tests.selection.near_catalogue import all_near_pairs, bands_of, catalogue, groups_of, hashes_of, linked, words_of
 
 TEXT = "a quiet kettle of brushed steel with a cork handle that stays cool for years and pours without a drip"
 
@@ -97,7 +96,7 @@ def test_a_round_ends_when_it_has_many_pairs_and_the_links_are_the_same(monkeypa
     whole, _ = linked(titles, texts, 0.8)
     monkeypatch.setattr(near_pairs, "MAX_PAIRS", 50)
     monkeypatch.setattr(near_pairs, "_PAIRS_AT_ONCE", 7)
-    rounds = Rounds(bands(titles, texts, 0.8), hashes_of(texts))
+    rounds = Rounds(bands_of(titles, texts, 0.8), hashes_of(texts))
     num_rounds = 0
     while rounds.next_pairs() is not None:
         num_rounds += 1
@@ -127,7 +126,7 @@ def test_no_pairs_are_no_batches() -> None:
 def test_pairs_between_two_sides_are_enough_to_tell_who_has_a_near_duplicate_on_the_other() -> None:
     titles, texts = catalogue(1000)
     train, held = np.arange(0, 900), np.arange(900, 1000)
-    first, second = pairs_between(bands(titles, texts, 0.8), hashes_of(texts), held, train, 4)
+    first, second = pairs_between(bands_of(titles, texts, 0.8), hashes_of(texts), held, train, 4)
     assert set(first.tolist()) <= set(held.tolist())
     assert set(second.tolist()) <= set(train.tolist())
     pairs = set(zip(first.tolist(), second.tolist(), strict=True))
