@@ -3,14 +3,18 @@
 Words differ much less than texts do: of 130 words of a listing some 5 are new ones, once 100,000 others are known.
 """
 
+# pyarrow makes the functions of `pyarrow.compute` when it is imported.
+# pyright: reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
-import itertools
 import threading
 from array import array
 from collections.abc import Sequence
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import xxhash
 
 from job.selection.folding import number_words, words
@@ -34,28 +38,24 @@ class Vocabulary(dict[bytes, int]):
     def __missing__(self, token: bytes) -> int:
         """Adds a token."""
         number = self[token] = len(self._kinds)
-        text = token.decode()
-        found = words(text)
-        kind = NO_WORD
-        if found:
-            word = found[0].encode()
-            kind = WORD
-            if number_words("", text):
-                kind = NUMBER_WORD
-                self.words[number] = word
-            self._hashes.append(xxhash.xxh3_64_intdigest(word))
+        if token.isalpha():  # most are words of ASCII letters
+            word, kind = token, WORD
         else:
-            self._hashes.append(0)
+            text = token.decode()
+            word = "".join(words(text)).encode()
+            kind = NUMBER_WORD if number_words("", text) else WORD if word else NO_WORD
+        if kind == NUMBER_WORD:
+            self.words[number] = word
+        self._hashes.append(xxhash.xxh3_64_intdigest(word))
         self._kinds.append(kind)
         return number
 
     def numbers(self, texts: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray]:
         """Returns the numbers of all tokens of folded texts, one after the other, and the place of each one's text."""
-        tokens = [text.split(b" ") for text in texts]
-        lengths = np.fromiter(map(len, tokens), np.int64, len(tokens))
-        every = itertools.chain.from_iterable(tokens)
-        numbers = np.fromiter(map(self.__getitem__, every), np.int64, int(lengths.sum()))
-        return numbers, np.repeat(np.arange(len(tokens)), lengths)
+        split = pc.split_pattern(pa.array(texts, pa.binary()), b" ")
+        found = split.flatten().dictionary_encode()  # a text repeats its words, and each takes a look into this dict
+        numbers = np.fromiter(map(self.__getitem__, found.dictionary.to_pylist()), np.int64, len(found.dictionary))
+        return numbers[found.indices.to_numpy()], pc.list_parent_indices(split).to_numpy()
 
     def kinds(self, numbers: np.ndarray) -> np.ndarray:
         """Returns the kind of each token; uint8."""
