@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Optional
 
 import msgspec
@@ -58,9 +58,10 @@ class RowDecoder:
             (f"f{index}", _DECODED_AS[kind], msgspec.field(default=absent if kind == Kind.JSON else None, name=name))
             for index, (name, kind) in enumerate(self._kinds)
         ]
-        self._decode = msgspec.json.Decoder(msgspec.defstruct("SourceRow", fields, gc=False)).decode
+        self._type = msgspec.defstruct("SourceRow", fields, gc=False)
+        self._decode = msgspec.json.Decoder(self._type).decode
         self._numbers_as_text = [index for index, (_, kind) in enumerate(self._kinds) if kind == Kind.NUMBER_AS_TEXT]
-        self._json = [index for index, (_, kind) in enumerate(self._kinds) if kind == Kind.JSON]
+        self._json = [f"f{index}" for index, (_, kind) in enumerate(self._kinds) if kind == Kind.JSON]
 
     def row(self, line: bytes) -> list[Any]:
         """Decodes one line.
@@ -70,6 +71,39 @@ class RowDecoder:
 
         Returns:
             A value for each input, then one for each kept column, as the row's table holds them.
+
+        Raises:
+            MalformedRowError: when the line is not a row.
+        """
+        return [values[0] for values in self.columns([self.decoded(line)])]
+
+    def columns(self, rows: Sequence[Any]) -> list[Sequence[Any]]:
+        """Brings decoded rows into columns: at once, which takes two thirds of the time of one by one.
+
+        Args:
+            rows: what `decoded` returned, or lists with a value for each column; at least one.
+
+        Returns:
+            For each input, then for each kept column, the values as the table of these rows holds them.
+        """
+        if any(type(row) is list for row in rows):
+            return [*zip(*[row if type(row) is list else self._values(row) for row in rows], strict=True)]
+        columns: list[Sequence[Any]] = [*zip(*map(msgspec.structs.astuple, rows), strict=True)]
+        for index in self._numbers_as_text:
+            columns[index] = [*map(str, columns[index])]
+        return columns
+
+    def _values(self, row: msgspec.Struct) -> list[Any]:
+        values = list(msgspec.structs.astuple(row))
+        for index in self._numbers_as_text:
+            values[index] = str(values[index])
+        return values
+
+    def decoded(self, line: bytes) -> Any:
+        """Decodes one line into a row that `columns` takes.
+
+        Args:
+            line: one line without its newline.
 
         Raises:
             MalformedRowError: when the line is not a row.
@@ -86,14 +120,12 @@ class RowDecoder:
         if self._kept or self._layout.fields or _may_have_long_number(line):
             return self._second_reading(line)
         try:
-            values = list(msgspec.structs.astuple(self._decode(line)))
+            row = self._decode(line)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return self._second_reading(line)
-        for index in self._numbers_as_text:
-            values[index] = str(values[index])
-        for index in self._json:
-            values[index] = bytes(values[index]) or None
-        return values
+        for name in self._json:
+            setattr(row, name, bytes(getattr(row, name)) or None)  # as it is decoded, it would keep the whole line
+        return row
 
     def _second_reading(self, line: bytes) -> list[Any]:
         try:
@@ -124,6 +156,8 @@ class RowDecoder:
 
 
 def _may_have_long_number(line: bytes) -> bool:
+    if len(line) <= _MAX_INT_DIGITS:
+        return False
     # A run of more digits than that has one at a multiple of the longest allowed length.
     return _HAS_DIGIT.search(line[::_MAX_INT_DIGITS]) is not None and _LONG_NUMBER.search(line) is not None
 

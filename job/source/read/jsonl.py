@@ -154,14 +154,14 @@ class JsonlReader:
         """
         decoder = RowDecoder(self._layout)
         num_rows, digest = 0, ContentDigest()
-        rows = _Rows(partition, self._schema)
+        rows = _Rows(partition, decoder, self._schema)
         cut_off: pa.Table | None = None
         with location.open(start - 1, end) as stream:
             for offset, line in read_lines(stream, start, end, self._layout.max_row_bytes, digest.add_bytes):
                 if is_blank(line, self._layout.max_row_bytes):
                     continue
                 try:
-                    rows.add(offset, decoder.row(line))
+                    rows.add(offset, decoder.decoded(line))
                 except MalformedRowError as error:
                     if why := why_cut_off(stream, offset, line, self._layout.max_row_bytes):
                         cause = f"{shown or location} seems to be cut off: its last line, at byte {offset:,}, has no "
@@ -172,7 +172,7 @@ class JsonlReader:
                 num_rows += 1
                 if len(rows) == _ROWS_PER_CHUNK:
                     yield rows.table()
-                    rows = _Rows(partition, self._schema)
+                    rows = _Rows(partition, decoder, self._schema)
         if len(rows):
             yield rows.table()
         if cut_off is not None:
@@ -183,20 +183,21 @@ class JsonlReader:
 class _Rows:
     """Collects decoded rows."""
 
-    def __init__(self, partition: int, schema: pa.Schema):
+    def __init__(self, partition: int, decoder: RowDecoder, schema: pa.Schema):
         self._partition = partition
+        self._decoder = decoder
         self._schema = schema
-        self._values: list[list[Any]] = []
+        self._decoded: list[Any] = []
         self._positions: list[int] = []
         self._malformed: dict[int, tuple[str, bytes]] = {}
         self._nothing: list[Any] = [None] * (len(schema) - _NUM_OWN_COLUMNS)
 
     def __len__(self) -> int:
-        return len(self._values)
+        return len(self._decoded)
 
-    def add(self, offset: int, values: list[Any]) -> None:
+    def add(self, offset: int, row: Any) -> None:
         self._positions.append(offset)
-        self._values.append(values)
+        self._decoded.append(row)
 
     def add_malformed(self, offset: int, line: bytes, cause: str) -> None:
         self._malformed[len(self)] = (cause, line[:MAX_RAW_BYTES])
@@ -209,7 +210,8 @@ class _Rows:
         raw: list[bytes | None] = [None] * size
         for index, (cause, line) in self._malformed.items():
             verdicts[index], causes[index], raw[index] = MALFORMED, cause, line
-        columns = [[self._partition] * size, self._positions, verdicts, causes, raw, *zip(*self._values, strict=True)]
+        found = self._decoder.columns(self._decoded)
+        columns = [[self._partition] * size, self._positions, verdicts, causes, raw, *found]
         arrays = [pa.array(column, field.type) for column, field in zip(columns, self._schema, strict=True)]
         return pa.table(arrays, schema=self._schema)
 

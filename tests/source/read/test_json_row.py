@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from job.recipe.inputs import Kind, recipe_input
-from job.source.read.json_row import MAX_DEPTH, MalformedRowError
+from job.source.read.json_row import MAX_DEPTH, MalformedRowError, RowDecoder
 from job.source.read.rows import RowLayout
 from tests.generated import examples
 from tests.source.hub_form import row_decoder, row_layout
@@ -481,3 +481,22 @@ any_other = st.one_of(
 def test_both_readings_agree_on_any_number(value: bytes) -> None:
     for name in NUMBERS.names:
         assert repr(number(NUMBERS_READ, name, value)) == repr(number(NUMBERS_KEPT, name, value))
+
+
+def test_rows_of_both_readings_make_the_same_columns_together() -> None:
+    decoder = RowDecoder(row_layout())
+    plain = b'{"title": "a", "price": 1.50, "features": ["f"], "details": {"b": 1}, "parent_asin": "B0"}'
+    odd = plain.replace(b"1.50", b"NaN")
+    none = b"{}"
+    fast = decoder.columns([decoder.decoded(line) for line in (plain, none)])
+    mixed = decoder.columns([decoder.decoded(line) for line in (plain, odd, none)])
+    assert [list(column) for column in fast] == [
+        ["a", None],
+        ["B0", None],
+        ["1.5", "None"],
+        [None, None],
+        [["f"], None],
+        [b'{"b": 1}', None],
+    ]
+    assert [column[:1] + column[2:] for column in map(list, mixed)] == [list(column) for column in fast]
+    assert [column[1] for column in mixed] == ["a", "B0", "nan", None, ["f"], '{"b": 1}']
