@@ -33,7 +33,9 @@ ROW = ":row"
 """Name of a parcel's column with the row of each item in its shard; no item column has a colon in its name."""
 _PARTS = (*SPLITS, REMOVED_PART)
 _ROWS_AT_ONCE = 20_000
-"""Number of rows that are packed together: some 20 MB."""
+"""Number of rows that are packed together, at most."""
+_BYTES_AT_ONCE = 32 << 20
+"""Bytes of rows that are packed together, at most, unless one shard has more: that is some 35,000 listings."""
 
 Target = tuple[str, int]
 """A shard that is to be written: its part, and its number."""
@@ -108,7 +110,7 @@ def pack(
         examples, removed = np.flatnonzero(chosen & is_example), np.flatnonzero(chosen & ~is_example)
         if not len(examples) and not len(removed):
             continue
-        shown = list(shown_columns(items.recipe).values())
+        shown = list(dict.fromkeys(shown_columns(items.recipe).values()))  # one column may be id and title
         rows = items.table(shard, _columns_of_examples(items.recipe) if len(examples) else shown)
         category = items.categories[shard.category]
         if len(examples):
@@ -124,20 +126,24 @@ def pack(
 
 @dataclass(slots=True)
 class _Packer:
-    """Puts rows of the same columns into parcels, many at once: each parcel costs as much as some hundred rows."""
+    """Puts rows with the same columns into parcels. Many at once, since a parcel costs as much as some hundred rows."""
 
     packed: dict[Target, list[pa.Buffer]]
     """Where the parcels go."""
     _tables: list[pa.Table] = field(default_factory=list[pa.Table])
     _numbers: list[np.ndarray] = field(default_factory=list[np.ndarray])
     _num_rows: int = 0
+    _num_bytes: int = 0
 
     def add(self, table: pa.Table, fates: Fates, places: np.ndarray) -> None:
         """Adds the rows of some of the items that were decided on."""
+        if self._num_bytes + table.nbytes > _BYTES_AT_ONCE:
+            self.seal()
         rows = pa.array(fates.row[places] % ROWS_PER_SHARD, pa.uint32())
         self._tables.append(table.append_column(ROW, rows))
         self._numbers.append(targets_of(fates)[places])
         self._num_rows += table.num_rows
+        self._num_bytes += table.nbytes
         if self._num_rows >= _ROWS_AT_ONCE:
             self.seal()
 
@@ -151,7 +157,7 @@ class _Packer:
         for begin, end in itertools.pairwise([0, *(np.flatnonzero(np.diff(numbers)) + 1), len(numbers)]):
             parcel = sealed(table.slice(begin, end - begin))
             self.packed.setdefault(target_named(int(numbers[begin])), []).append(parcel)
-        self._tables, self._numbers, self._num_rows = [], [], 0
+        self._tables, self._numbers, self._num_rows, self._num_bytes = [], [], 0, 0
 
 
 def unpack(parcels: Sequence[Sequence[pa.Buffer]], num_rows: int) -> pa.Table:

@@ -95,8 +95,8 @@ def bands(titles: pa.Array | pa.ChunkedArray | None, texts: pa.Array | pa.Chunke
     """
     count, rows = shape(threshold)
     result = np.empty((len(texts), count), np.uint64)
-    folded_titles = itertools.repeat(b"") if titles is None else folded_in_utf8(titles)
-    every = zip(folded_titles, folded_in_utf8(texts), strict=False)
+    folded_titles = itertools.repeat(b"", len(texts)) if titles is None else folded_in_utf8(titles)
+    every = zip(folded_titles, folded_in_utf8(texts), strict=True)
     for start in range(0, len(texts), _BATCH):
         some_titles, some_texts = zip(*itertools.islice(every, _BATCH), strict=True)
         result[start : start + _BATCH] = _bands_of_batch(some_titles, some_texts, count, rows)
@@ -138,18 +138,18 @@ def _number_hashes(known: Vocabulary, in_texts: tuple[np.ndarray, np.ndarray], t
     return np.fromiter((xxhash.xxh3_64_intdigest(b" ".join(sorted(each))) for each in found), np.uint64, len(titles))
 
 
-def _shingle_hashes(words: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _shingle_hashes(word_hashes: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Returns the hashes of all shingles of some texts, and where those of each text start.
 
     Args:
-        words: the hash of each word, text after text.
+        word_hashes: the hash of each word, text after text.
         lengths: the number of words in each text, at least 1. One or two are one shingle, as if zeros came after.
     """
     filled = np.maximum(lengths, 3)
     ends, missing = np.cumsum(filled), filled - lengths
     before = np.cumsum(missing) - missing
     flat = np.zeros(int(ends[-1]), np.uint64)
-    flat[np.arange(len(words)) + np.repeat(before, lengths)] = words
+    flat[np.arange(len(word_hashes)) + np.repeat(before, lengths)] = word_hashes
     hashes = flat[:-2] * _PLACES[0] + flat[1:-1] * _PLACES[1] + flat[2:] * _PLACES[2]
     is_inside = np.ones(len(flat), bool)
     is_inside[ends - 1] = is_inside[ends - 2] = False  # a shingle would go on into the next text

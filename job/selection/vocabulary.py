@@ -22,7 +22,9 @@ from job.selection.folding import number_words, words
 NO_WORD, WORD, NUMBER_WORD = range(3)
 """Kinds of a token: without a letter or digit, with one, and with a digit."""
 _MAX_TOKENS = 100_000
-"""Tokens after which all are forgotten, with some 25 MB of memory."""
+"""Number of tokens after which all are forgotten: with short ones, some 25 to 60 MB of memory."""
+_MAX_BYTES = 16 << 20
+"""Bytes of tokens after which all are forgotten. A text without blanks is one token, however long it is."""
 
 
 class Vocabulary(dict[bytes, int]):
@@ -32,12 +34,13 @@ class Vocabulary(dict[bytes, int]):
         super().__init__()
         self._hashes = array("Q")
         self._kinds = bytearray()
+        self._num_bytes = 0
         self.words: dict[int, bytes] = {}
         """The word in each token that has a digit, by its number."""
 
     def __missing__(self, token: bytes) -> int:
         """Adds a token."""
-        number = self[token] = len(self._kinds)
+        number = len(self)
         if token.isalpha():  # most are words of ASCII letters
             word, kind = token, WORD
         else:
@@ -46,13 +49,20 @@ class Vocabulary(dict[bytes, int]):
             kind = NUMBER_WORD if number_words("", text) else WORD if word else NO_WORD
         if kind == NUMBER_WORD:
             self.words[number] = word
+        self._num_bytes += len(token) + len(word)
         self._hashes.append(xxhash.xxh3_64_intdigest(word))
         self._kinds.append(kind)
+        self[token] = number
         return number
+
+    def is_usable(self) -> bool:
+        """Tells whether it is small, and whole: a task that was cancelled may have stopped in the middle of a token."""
+        is_small = len(self) <= _MAX_TOKENS and self._num_bytes <= _MAX_BYTES
+        return is_small and len(self) == len(self._hashes) == len(self._kinds)
 
     def numbers(self, texts: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray]:
         """Returns the numbers of all tokens of folded texts, one after the other, and the place of each one's text."""
-        split = pc.split_pattern(pa.array(texts, pa.binary()), b" ")
+        split = pc.split_pattern(pa.array(texts, pa.large_binary()), b" ")
         found = split.flatten().dictionary_encode()  # a text repeats its words, and each takes a look into this dict
         numbers = np.fromiter(map(self.__getitem__, found.dictionary.to_pylist()), np.int64, len(found.dictionary))
         return numbers[found.indices.to_numpy()], pc.list_parent_indices(split).to_numpy()
@@ -75,7 +85,7 @@ _mine = _Mine()
 
 
 def vocabulary() -> Vocabulary:
-    """Returns the vocabulary of this thread, or a new one once that is large."""
-    if len(_mine.vocabulary) > _MAX_TOKENS:
+    """Returns the vocabulary of this thread, or a new one when that is too large or damaged."""
+    if not _mine.vocabulary.is_usable():
         _mine.vocabulary = Vocabulary()
     return _mine.vocabulary

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from job.selection import folding_many
 from job.selection.folding import folded, number_words, shingles, words
 from job.selection.folding_many import folded_in_utf8
 from tests.generated import examples
@@ -30,6 +31,7 @@ def answers(folded, is_alnum, is_digit):
 """
 OURS = f"""
 import hashlib, sys
+from job.selection import folding_many
 from job.selection.folding import folded, number_words, words
 {ANSWERS}
 print(answers(folded, lambda one: one.isspace() or bool(words(folded(one))), lambda one: bool(number_words(one, ""))))
@@ -169,3 +171,11 @@ def test_every_character_that_folds_does_so_among_others() -> None:
     texts = [text for one in changing for text in (one, f"É{one}ß", f"a {one} B", one + one)]
     assert len(changing) > 1_400
     assert [one.decode() for one in folded_in_utf8(pa.array(texts))] == [folded(text) for text in texts]
+
+
+@pytest.mark.parametrize("most", [1, 3, 10, 100])
+def test_long_texts_are_folded_in_smaller_batches(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = ["", "É  B", "a", "日本 語" * 4, " ", "ß" * 50, None, "x"]
+    monkeypatch.setattr(folding_many, "_BYTES_AT_ONCE", most)
+    column = pa.array([*texts, *texts], pa.string()).slice(3, 9)
+    assert [one.decode() for one in folded_in_utf8(column)] == [folded(text) for text in [*texts, *texts][3:12]]

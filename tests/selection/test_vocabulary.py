@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from types import FrameType
+from typing import Any
+
 import pytest
 import xxhash
 from hypothesis import given
@@ -29,6 +33,40 @@ def test_tokens_have_the_words_of_their_texts(before: list[str], texts: list[str
         assert hashes[mine & (kinds != NO_WORD)].tolist() == expected
         numbers = [known.words[token].decode() for token in tokens[mine & (kinds == NUMBER_WORD)].tolist()]
         assert tuple(sorted(numbers)) == number_words(folded(text), "")
+
+
+@pytest.mark.parametrize("after", range(1, 12))
+def test_a_vocabulary_that_was_interrupted_is_forgotten(after: int) -> None:
+    known, token = vocabulary(), f"{after}gb".encode()
+    lines = 0
+
+    def interrupt(frame: FrameType, event: str, _: object) -> Any:
+        nonlocal lines
+        if frame.f_code is Vocabulary.__missing__.__code__ and event == "line":
+            lines += 1
+            if lines == after:
+                raise KeyboardInterrupt
+        return interrupt
+
+    sys.settrace(interrupt)
+    try:
+        known.numbers([token])
+    except KeyboardInterrupt:
+        pass
+    finally:
+        sys.settrace(None)
+    again = vocabulary()
+    tokens, _ = again.numbers([b"quiet kettle " + token])
+    expected = [xxhash.xxh3_64_intdigest(word) for word in (b"quiet", b"kettle", token)]
+    assert again.hashes(tokens).tolist() == expected
+    assert again.kinds(tokens).tolist() == [module.WORD, module.WORD, NUMBER_WORD]
+
+
+def test_long_tokens_are_forgotten_sooner(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_MAX_BYTES", 1000)
+    first = vocabulary()
+    first.numbers([b"x" * 1001])
+    assert not vocabulary()
 
 
 def test_a_large_vocabulary_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:

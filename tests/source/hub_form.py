@@ -78,7 +78,7 @@ def row_decoder(layout: RowLayout) -> Callable[[bytes], dict[str, Any]]:
     """Returns a function that decodes a line of JSON to its values by name. Kept columns have a prefix to theirs."""
     names = [*layout.inputs.names, *(KEEP_PREFIX + name for name in layout.kept.names)]
     decoder = RowDecoder(layout)
-    return lambda line: dict(zip(names, decoder.row(line), strict=True))
+    return lambda line: dict(zip(names, [values[0] for values in decoder.columns([decoder.read(line)])], strict=True))
 
 
 def read_all(

@@ -58,30 +58,15 @@ class RowDecoder:
             (f"f{index}", _DECODED_AS[kind], msgspec.field(default=absent if kind == Kind.JSON else None, name=name))
             for index, (name, kind) in enumerate(self._kinds)
         ]
-        self._type = msgspec.defstruct("SourceRow", fields, gc=False)
-        self._decode = msgspec.json.Decoder(self._type).decode
+        self._decode = msgspec.json.Decoder(msgspec.defstruct("SourceRow", fields, gc=False)).decode
         self._numbers_as_text = [index for index, (_, kind) in enumerate(self._kinds) if kind == Kind.NUMBER_AS_TEXT]
         self._json = [f"f{index}" for index, (_, kind) in enumerate(self._kinds) if kind == Kind.JSON]
-
-    def row(self, line: bytes) -> list[Any]:
-        """Decodes one line.
-
-        Args:
-            line: one line without its newline.
-
-        Returns:
-            A value for each input, then one for each kept column, as the row's table holds them.
-
-        Raises:
-            MalformedRowError: when the line is not a row.
-        """
-        return [values[0] for values in self.columns([self.decoded(line)])]
 
     def columns(self, rows: Sequence[Any]) -> list[Sequence[Any]]:
         """Brings decoded rows into columns: at once, which takes two thirds of the time of one by one.
 
         Args:
-            rows: what `decoded` returned, or lists with a value for each column; at least one.
+            rows: what `read` returned; at least one.
 
         Returns:
             For each input, then for each kept column, the values as the table of these rows holds them.
@@ -99,11 +84,14 @@ class RowDecoder:
             values[index] = str(values[index])
         return values
 
-    def decoded(self, line: bytes) -> Any:
-        """Decodes one line into a row that `columns` takes.
+    def read(self, line: bytes) -> Any:
+        """Decodes one line.
 
         Args:
             line: one line without its newline.
+
+        Returns:
+            A row that `columns` takes: a struct, or from the second reading a list with a value for each column.
 
         Raises:
             MalformedRowError: when the line is not a row.

@@ -161,7 +161,7 @@ class JsonlReader:
                 if is_blank(line, self._layout.max_row_bytes):
                     continue
                 try:
-                    rows.add(offset, decoder.decoded(line))
+                    rows.add(offset, decoder.read(line))
                 except MalformedRowError as error:
                     if why := why_cut_off(stream, offset, line, self._layout.max_row_bytes):
                         cause = f"{shown or location} seems to be cut off: its last line, at byte {offset:,}, has no "

@@ -488,8 +488,8 @@ def test_rows_of_both_readings_make_the_same_columns_together() -> None:
     plain = b'{"title": "a", "price": 1.50, "features": ["f"], "details": {"b": 1}, "parent_asin": "B0"}'
     odd = plain.replace(b"1.50", b"NaN")
     none = b"{}"
-    fast = decoder.columns([decoder.decoded(line) for line in (plain, none)])
-    mixed = decoder.columns([decoder.decoded(line) for line in (plain, odd, none)])
+    fast = decoder.columns([decoder.read(line) for line in (plain, none)])
+    mixed = decoder.columns([decoder.read(line) for line in (plain, odd, none)])
     assert [list(column) for column in fast] == [
         ["a", None],
         ["B0", None],
