@@ -260,8 +260,8 @@ class _CdnHandler(_Handler):
                 stream.seek(start)
                 while start < end and (piece := stream.read(min(_PIECE_BYTES, end - start))):
                     time.sleep(wait_s(len(piece)))
+                    counts.sent(len(piece))  # first, so that whoever has it all finds all of it counted
                     self.wfile.write(piece)
-                    counts.sent(len(piece))
                     start += len(piece)
         finally:
             counts.ended()
