@@ -197,11 +197,7 @@ def _workers(job: _Job, lost_nodes: list[str], *, writes: bool = True) -> contex
     def check() -> None:
         check_nodes(job.items.folder, job.output if writes else None)
 
-    return working(job.config.workers, check, job.say, lost_nodes, _import_report if writes else _nothing)
-
-
-def _nothing() -> None:
-    """Prepares nothing: a dry run makes no report."""
+    return working(job.config.workers, check, job.say, lost_nodes, _import_report if writes else lambda: None)
 
 
 def _import_report() -> None:

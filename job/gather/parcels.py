@@ -99,12 +99,14 @@ def pack(
     Returns:
         The parcels.
     """
-    is_wanted = np.isin(targets_of(fates), np.array(list(map(_number_of, wanted)), np.int64))
+    numbers = targets_of(fates)
+    is_wanted = np.isin(numbers, np.array(list(map(_number_of, wanted)), np.int64))
     packed: dict[Target, list[pa.Buffer]] = {}
     to_splits, to_removed = _Packer(packed), _Packer(packed)
     begin = 0
     for shard in shards:
         here, chosen = fates.of(begin, shard.num_rows), is_wanted[begin : begin + shard.num_rows]
+        rows_there, goes_to = here.row % ROWS_PER_SHARD, numbers[begin : begin + shard.num_rows]
         begin += shard.num_rows
         is_example = here.fate < len(SPLITS)
         examples, removed = np.flatnonzero(chosen & is_example), np.flatnonzero(chosen & ~is_example)
@@ -115,10 +117,10 @@ def pack(
         category = items.categories[shard.category]
         if len(examples):
             table = _examples(rows.take(pa.array(examples)), items.recipe, category)
-            to_splits.add(table, here, examples)
+            to_splits.add(table, rows_there[examples], goes_to[examples])
         if len(removed):
             table = _removed(rows.select(shown).take(pa.array(removed)), items.recipe, category, here, removed)
-            to_removed.add(table, here, removed)
+            to_removed.add(table, rows_there[removed], goes_to[removed])
     to_splits.seal()
     to_removed.seal()
     return packed
@@ -135,13 +137,12 @@ class _Packer:
     _num_rows: int = 0
     _num_bytes: int = 0
 
-    def add(self, table: pa.Table, fates: Fates, places: np.ndarray) -> None:
-        """Adds the rows of some of the items that were decided on."""
+    def add(self, table: pa.Table, rows: np.ndarray, numbers: np.ndarray) -> None:
+        """Adds rows, with the row of each in its shard, and the number of that in `targets_of`."""
         if self._num_bytes + table.nbytes > _BYTES_AT_ONCE:
             self.seal()
-        rows = pa.array(fates.row[places] % ROWS_PER_SHARD, pa.uint32())
-        self._tables.append(table.append_column(ROW, rows))
-        self._numbers.append(targets_of(fates)[places])
+        self._tables.append(table.append_column(ROW, pa.array(rows, pa.uint32())))
+        self._numbers.append(numbers)
         self._num_rows += table.num_rows
         self._num_bytes += table.nbytes
         if self._num_rows >= _ROWS_AT_ONCE:
