@@ -190,7 +190,7 @@ def doctor() -> None:
     from job.cluster.own_ray import SHARED_MEMORY
 
     typer.echo(f"python {platform.python_version()} on {platform.system()} {platform.machine()}")
-    for name in ("item-curator", "ray", "pyarrow", "datasets", "huggingface-hub", "tiktoken", "llama-models"):
+    for name in ("item-curator", "ray", "pyarrow", "datasets", "huggingface-hub", "splintr-rs", "llama-models"):
         typer.echo(f"{name} {version(name)}")
     cpus, memory = allowed_cpus(), allowed_memory()
     typer.echo(f"cores: {usable_cores()} ({cpus.amount:g} {'CPU' if cpus.amount == 1 else 'CPUs'}: {cpus.source})")

@@ -14,7 +14,7 @@ from job.cluster.allowed import allowed_memory, usable_cores
 from job.output.machine import Machine
 from job.output.records import LastRun
 
-_PACKAGES = ("item-curator", "ray", "pyarrow", "msgspec", "tiktoken", "datasets", "tokenizers", "llama-models")
+_PACKAGES = ("item-curator", "ray", "pyarrow", "msgspec", "splintr-rs", "datasets", "tokenizers", "llama-models")
 
 
 def this_machine() -> Machine:

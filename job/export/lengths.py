@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from job.cluster.allowed import usable_cores
 from job.export.source import Source
 from job.output.training_set.shard import COMPLETION, PROMPT
 from job.recipe.tokenizer import load_tokenizer
@@ -46,8 +45,7 @@ def lengths(source: Source, max_length: int, show: Callable[[int], object] = lam
     Raises:
         CurateError: when a shard cannot be read.
     """
-    tokens_of = load_tokenizer("llama3").tokens
-    num_threads = usable_cores()
+    tokens_of = load_tokenizer("llama3").all_tokens
     longest = apart = done = 0
     is_too_long: dict[str, np.ndarray] = {}
     for name in source.parts:
@@ -55,10 +53,10 @@ def lengths(source: Source, max_length: int, show: Callable[[int], object] = lam
         for rows in source.batches(name, [PROMPT, COMPLETION]):
             prompts = rows[PROMPT].to_pylist()
             wholes = [prompt + end for prompt, end in zip(prompts, rows[COMPLETION].to_pylist(), strict=True)]
-            of_wholes = tokens_of(wholes, num_threads)
+            of_wholes = tokens_of(wholes)
             counts = np.array([len(tokens) for tokens in of_wholes])
-            pairs = zip(tokens_of(prompts, num_threads), of_wholes, strict=True)
-            apart += sum(tokens != whole[: len(tokens)] for tokens, whole in pairs)
+            pairs = zip(tokens_of(prompts), of_wholes, strict=True)
+            apart += sum(not np.array_equal(tokens, whole[: len(tokens)]) for tokens, whole in pairs)
             longest = max(longest, int(counts.max()))
             found.append(counts > max_length)
             show(done := done + rows.num_rows)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import importlib.resources
 import itertools
+import random
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,14 +18,49 @@ from job.errors import CurateError
 from job.recipe.tokenizer import LLAMA3_VOCABULARY_SHA256, load_tokenizer
 from tests.generated import examples
 from tests.recipe.plain import ENCODING
+from tests.recipe.words import random_text, random_word
 
 LLAMA3 = load_tokenizer("llama3")
+
+NUM_TEXTS = 3_000
+NUM_TEXTS_SLOW = 100_000
+
+
+def head(text: str, max_tokens: int) -> str:
+    return LLAMA3.cut(text, LLAMA3.tokens(text)[:max_tokens])
 
 
 def pieces(text: str) -> list[str]:
     """Takes a text of whole characters apart into its tokens' texts."""
-    heads = [LLAMA3.head(text, max_tokens)[1] for max_tokens in range(LLAMA3.count(text) + 1)]
+    heads = [head(text, max_tokens) for max_tokens in range(LLAMA3.count(text) + 1)]
     return [after.removeprefix(before) for before, after in itertools.pairwise(heads)]
+
+
+def hugging_face_llama3() -> Any:
+    """Makes the tokenizer anew with the library `tokenizers`, which has code of its own for pattern and merges."""
+    tokenizers = pytest.importorskip("tokenizers")
+    visible = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    hidden = [byte for byte in range(256) if byte not in visible]
+    letters = {byte: chr(byte) for byte in visible} | {byte: chr(256 + place) for place, byte in enumerate(hidden)}
+
+    def spelled(token: bytes) -> str:
+        return "".join(letters[byte] for byte in token)
+
+    ranks = {ENCODING.decode_single_token_bytes(rank): rank for rank in range(ENCODING.n_vocab)}
+    merges: list[tuple[str, str]] = []
+    for token in ranks:
+        pairs = [(token[:cut], token[cut:]) for cut in range(1, len(token))]
+        known = [(ranks[left], ranks[right]) for left, right in pairs if left in ranks and right in ranks]
+        merges += [
+            (spelled(ENCODING.decode_single_token_bytes(left)), spelled(ENCODING.decode_single_token_bytes(right)))
+            for left, right in sorted(known)
+        ]
+    vocabulary = {spelled(token): rank for token, rank in ranks.items()}
+    tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE(vocabulary, merges, ignore_merges=True))
+    split = tokenizers.pre_tokenizers.Split(tokenizers.Regex(ENCODING._pat_str), "isolated")  # pyright: ignore[reportPrivateUsage]
+    byte_level = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Sequence([split, byte_level])
+    return tokenizer
 
 
 def test_the_known_question_has_its_known_tokens() -> None:
@@ -51,33 +89,32 @@ def test_text_comes_apart_where_the_llama_3_pattern_says(text: str, tokens: list
 @pytest.mark.parametrize("name", ["<|begin_of_text|>", "<|end_of_text|>", "<|eot_id|>", "<|start_header_id|>"])
 def test_the_name_of_a_special_token_is_plain_text(name: str) -> None:
     assert LLAMA3.count(name) > 3
-    assert LLAMA3.head(name, 100) == (LLAMA3.count(name), name)
     assert "".join(pieces(f"a{name}b")) == f"a{name}b"
 
 
 def test_text_of_few_tokens_stays_whole() -> None:
-    assert LLAMA3.head("How much does this cost?", 7) == (6, "How much does this cost?")
-    assert LLAMA3.head("How much does this cost?", 6) == (6, "How much does this cost?")
+    assert head("How much does this cost?", 7) == "How much does this cost?"
+    assert head("How much does this cost?", 6) == "How much does this cost?"
 
 
-def test_text_of_more_tokens_is_cut_and_all_of_them_are_counted() -> None:
-    assert LLAMA3.head("How much does this cost?", 5) == (6, "How much does this cost")
-    assert LLAMA3.head("How much does this cost?", 1) == (6, "How")
+def test_text_of_more_tokens_is_cut() -> None:
+    assert head("How much does this cost?", 5) == "How much does this cost"
+    assert head("How much does this cost?", 1) == "How"
 
 
 def test_no_text_has_no_tokens() -> None:
     assert LLAMA3.count("") == 0
-    assert LLAMA3.head("", 1) == (0, "")
+    assert head("", 1) == ""
 
 
 @pytest.mark.parametrize(("character", "num_tokens"), [("🪆", 3), ("🦤", 3), ("𓀀", 4)])
 def test_what_is_left_of_a_cut_character_becomes_one_replacement_character(character: str, num_tokens: int) -> None:
     text = f"a{character}b"
     assert LLAMA3.count(text) == num_tokens + 2
-    assert LLAMA3.head(text, 1)[1] == "a"
+    assert head(text, 1) == "a"
     for max_tokens in range(2, num_tokens + 1):
-        assert LLAMA3.head(text, max_tokens)[1] == "a\ufffd"
-    assert LLAMA3.head(text, num_tokens + 1)[1] == f"a{character}"
+        assert head(text, max_tokens) == "a\ufffd"
+    assert head(text, num_tokens + 1) == f"a{character}"
 
 
 @examples(300)
@@ -89,8 +126,10 @@ def test_what_is_left_of_a_cut_character_becomes_one_replacement_character(chara
 )
 def test_any_text_is_counted_and_cut_as_tiktoken_does_it(text: str, max_tokens: int) -> None:
     tokens = ENCODING.encode(text, disallowed_special=())
+    assert LLAMA3.tokens(text).tolist() == tokens
     assert LLAMA3.count(text) == len(tokens)
-    assert LLAMA3.head(text, max_tokens) == (len(tokens), ENCODING.decode(tokens[:max_tokens]))
+    assert head(text, max_tokens) == ENCODING.decode(tokens[:max_tokens])
+    assert [found.tolist() for found in LLAMA3.all_tokens([text, "", text])] == [tokens, [], tokens]
 
 
 @pytest.mark.parametrize(
@@ -107,10 +146,60 @@ def test_any_text_is_counted_and_cut_as_tiktoken_does_it(text: str, max_tokens: 
     ids=["letters", "signs", "digits", "emoji", "mixed", "blanks", "newlines"],
 )
 def test_a_very_long_text_without_words_is_counted_and_cut(text: str, num_tokens: int) -> None:
-    counted, head = LLAMA3.head(text, 160)
-    assert counted == num_tokens
-    assert text.startswith(head)
-    assert LLAMA3.count(head) == 160
+    assert LLAMA3.count(text) == num_tokens
+    found = head(text, 160)
+    assert text.startswith(found)
+    assert LLAMA3.count(found) == 160
+
+
+@pytest.mark.seconds
+def test_every_character_has_the_tokens_that_tiktoken_gives() -> None:
+    """Among letters, digits, signs and white space. Both go by tables of Unicode of their own."""
+    for code in range(sys.maxunicode + 1):
+        if not 0xD800 <= code < 0xE000:
+            text = "a{0}b {0} 1{0}2 '{0} {0}{0}x.{0}\n{0}S'{0}".format(chr(code))
+            assert LLAMA3.tokens(text).tolist() == ENCODING.encode_ordinary(text), repr(text)
+
+
+# Texts whose only white space is single blanks and newlines
+
+
+@pytest.mark.seconds
+@pytest.mark.parametrize(
+    "num_texts", [NUM_TEXTS, pytest.param(NUM_TEXTS_SLOW, marks=pytest.mark.slow)], ids=["some", "many"]
+)
+def test_the_first_tokens_are_those_of_the_whole_text(num_texts: int) -> None:
+    draw = random.Random(1)
+    for text in (random_text(draw) for _ in range(num_texts)):
+        tokens = ENCODING.encode_ordinary(text)
+        assert LLAMA3.tokens(text).tolist() == tokens, repr(text)
+        enough = draw.randint(1, len(tokens) + 2)
+        found = LLAMA3.first_tokens(text, enough).tolist()
+        assert found == tokens[: len(found)], (text, enough)
+        assert len(found) >= min(enough, len(tokens)), (text, enough)
+
+
+@pytest.mark.seconds
+def test_only_the_last_word_changes_its_tokens_when_newlines_follow() -> None:
+    draw = random.Random(3)
+    for text in (f"{random_text(draw)} {random_word(draw)}" for _ in range(NUM_TEXTS)):
+        before = LLAMA3.before_last_word(LLAMA3.tokens(text))
+        last = text[text.rfind(" ") :] + "\n\n"
+        assert before + LLAMA3.count(last) == len(ENCODING.encode_ordinary(f"{text}\n\n")), repr(text)
+
+
+def test_a_text_without_blanks_has_no_word_before_its_last() -> None:
+    assert LLAMA3.before_last_word(LLAMA3.tokens("dishwasher\nbox")) == 0
+    assert LLAMA3.first_tokens("x" * 9_000 + "\nbox", 3).tolist() == LLAMA3.tokens("x" * 9_000 + "\nbox").tolist()
+
+
+@pytest.mark.seconds
+def test_hugging_face_has_the_same_tokens() -> None:
+    tokenizer = hugging_face_llama3()
+    draw = random.Random(4)
+    for text in (random_text(draw) for _ in range(NUM_TEXTS)):
+        ids = tokenizer.encode(text, add_special_tokens=False).ids
+        assert LLAMA3.tokens(text).tolist() == ids, repr(text)
 
 
 def test_another_vocabulary_is_refused_by_its_hash(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ row is touched; then each step is done for all remaining rows before the next on
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -21,14 +22,14 @@ from job.recipe.course_2024 import text as rules
 from job.recipe.course_2024.explain import explained
 from job.recipe.course_2024.prompt import OPENING, PRICE_PREFIX
 from job.recipe.course_2024.reasons import DropReason
+from job.recipe.course_2024.scrubbed import scrub_all
 from job.recipe.course_2024.settings import Course2024Settings
-from job.recipe.course_2024.words import Head, WordTokenizer
 from job.recipe.first_rows import first_finding
 from job.recipe.inputs import json_source_name
 from job.recipe.listing import INPUTS, first_verdicts
 from job.recipe.price import whole_dollars
 from job.recipe.protocol import Finding, FirstRows, Roles
-from job.recipe.tokenizer import LLAMA3_VOCABULARY_SHA256, Tokenizer, load_tokenizer
+from job.recipe.tokenizer import LLAMA3_VOCABULARY_SHA256, Tokenizer, Tokens, load_tokenizer
 from job.recipe.unicode import UNICODE_14
 from job.recipe.verdicts import KEPT
 
@@ -39,7 +40,8 @@ that is better counted once."""
 _CHARS_AT_ONCE = 4 << 20
 """Characters of titles and contents that are split into words together, at most; that takes up to 20 MB."""
 
-_EMPTY = Head("", 0)
+_NUM_ANSWERS = 1_024
+"""Answers whose tokens are remembered: there are 1,000 with the course's prices."""
 
 
 @dataclass(slots=True)
@@ -54,10 +56,6 @@ class _Draft:
     """Cut to the characters that count."""
     verdict: str = ""
     """Empty while there is none."""
-    first: Head = _EMPTY
-    """Line of the title."""
-    second: Head = _EMPTY
-    """Line of the contents."""
     prompt: str = ""
     num_tokens: int = 0
 
@@ -95,7 +93,7 @@ class Course2024:
     def __init__(self, settings: Course2024Settings, tokenizer: Tokenizer | None = None) -> None:
         self._settings = settings
         self._tokenizer = tokenizer or load_tokenizer(settings.tokenizer)
-        self._words = WordTokenizer(self._tokenizer)
+        self._count = functools.lru_cache(_NUM_ANSWERS)(self._tokenizer.count)
         self._max_chars = rules.CHARS_PER_TOKEN * settings.max_tokens
         # Tokens that decide all: whether there are enough, and which ones are kept.
         self._needed_tokens = max(settings.max_tokens, settings.min_tokens + 1)
@@ -158,73 +156,48 @@ class Course2024:
         texts = self._texts(rows, pa.array([index for index, _ in candidates], pa.int64()))
         for (index, price), (title, contents) in zip(candidates, texts, strict=True):
             draft = _Draft(index, price, title, contents[: self._max_chars])
-            drafts.append(draft)
             if len(contents) <= self._settings.min_chars:
                 draft.verdict = DropReason.TEXT_TOO_SHORT
-            elif len(title) > _LONG_TITLE_CHARS:
-                self._plainly(draft)
-        self._finish(self._fill(self._open([draft for draft in drafts if not draft.verdict])))
+            drafts.append(draft)
+        self._write([draft for draft in drafts if not draft.verdict])
         return drafts
 
-    def _open(self, drafts: Sequence[_Draft]) -> list[_Draft]:
-        """Writes the first lines. Returns the drafts that have room for a second one."""
-        titles = self._words.scrub([draft.title for draft in drafts])
-        heads = self._words.heads(titles, "\n")
-        for draft, num_tokens, draft.first in zip(drafts, titles.totals.tolist(), heads, strict=True):
-            if max(num_tokens, draft.first.num_tokens) >= self._settings.max_tokens:
-                self._plainly(draft)
-        return [draft for draft in drafts if not draft.verdict]
+    def _write(self, drafts: Sequence[_Draft]) -> None:
+        """Writes prompts, as far as there are enough tokens for them."""
+        kept: list[tuple[_Draft, str, Tokens]] = []
+        for draft, text in zip(drafts, self._scrubbed(drafts), strict=True):
+            tokens = self._tokenizer.first_tokens(text, self._needed_tokens)
+            draft.verdict = KEPT if len(tokens) > self._settings.min_tokens else DropReason.TOO_FEW_TOKENS
+            if draft.verdict == KEPT:
+                tokens = tokens[: self._settings.max_tokens]
+                kept.append((draft, self._tokenizer.cut(text, tokens), tokens))
+        are_untidy = rules.untidy([text for _, text, _ in kept])
+        for (draft, text, tokens), is_untidy in zip(kept, are_untidy, strict=True):
+            answer = f"{PRICE_PREFIX}{whole_dollars(draft.price)}"
+            if is_untidy and (tidy := rules.tidy(text)) != text:
+                text, tokens = tidy, None
+            draft.prompt = f"{OPENING}{text}\n\n{answer}"
+            draft.num_tokens = self._count_prompt(text, tokens, answer) or self._tokenizer.count(draft.prompt)
 
-    def _fill(self, drafts: Sequence[_Draft]) -> list[_Draft]:
-        """Writes the second lines. Returns the drafts that have enough tokens."""
-        contents = self._words.scrub([draft.contents for draft in drafts])
-        left = [self._settings.max_tokens - draft.first.num_tokens for draft in drafts]
-        heads = self._words.heads(contents, "\n\n", left)
-        for draft, num_tokens, draft.second in zip(drafts, contents.totals.tolist(), heads, strict=True):
-            enough = draft.first.num_tokens + num_tokens > self._settings.min_tokens
-            draft.verdict = KEPT if enough else DropReason.TOO_FEW_TOKENS
-        return [draft for draft in drafts if draft.verdict == KEPT]
+    def _count_prompt(self, text: str, tokens: Tokens | None, answer: str) -> int | None:
+        """Counts the tokens of a prompt, where only the last word of its text can have others than before."""
+        blank = text.rfind(" ")
+        if tokens is None or text.startswith("\n") or blank <= text.rfind("\n"):
+            return None
+        last = self._tokenizer.count(f"{text[blank:]}\n\n")
+        return self._count(OPENING) + self._tokenizer.before_last_word(tokens) + last + self._count(answer)
 
-    def _finish(self, drafts: Sequence[_Draft]) -> None:
-        """Tidies the lines and puts the prompts together."""
-        firsts = self._tidied([draft.first for draft in drafts], "\n")
-        seconds = self._tidied([draft.second for draft in drafts], "\n\n")
-        opening = self._words.count_one(OPENING)
-        for draft, first, second in zip(drafts, firsts, seconds, strict=True):
-            answer = _answer(draft.price)
-            draft.prompt = f"{OPENING}{first.text}\n{second.text}\n\n{answer}"
-            if first.text and second.text:
-                draft.num_tokens = opening + first.num_tokens + second.num_tokens + self._words.count_one(answer)
-            else:
-                draft.num_tokens = self._tokenizer.count(draft.prompt)
-
-    def _tidied(self, heads: Sequence[Head], end: str) -> list[Head]:
-        """Tidies lines that `end` follows."""
-        texts = [head.text for head in heads]
-        tidied = [
-            rules.tidy(text) if is_untidy else text for text, is_untidy in zip(texts, rules.untidy(texts), strict=True)
-        ]
-        changed = [text for text, before in zip(tidied, texts, strict=True) if text != before]
-        anew = iter(self._words.heads(self._words.split(changed), end))
-        return [head if text == head.text else next(anew) for text, head in zip(tidied, heads, strict=True)]
-
-    def _plainly(self, draft: _Draft) -> None:
-        """Writes a prompt rule by rule, for a title that fills it."""
-        text = rules.scrub(draft.title, self._needed_tokens + 1) + "\n" + rules.scrub(draft.contents)
-        num_tokens, text = self._tokenizer.head(text, self._settings.max_tokens)
-        if num_tokens <= self._settings.min_tokens:
-            draft.verdict = DropReason.TOO_FEW_TOKENS
-            return
-        draft.verdict = KEPT
-        draft.prompt = f"{OPENING}{rules.tidy(text)}\n\n{_answer(draft.price)}"
-        draft.num_tokens = self._tokenizer.count(draft.prompt)
+    def _scrubbed(self, drafts: Sequence[_Draft]) -> Iterator[str]:
+        """Yields titles and contents, scrubbed; of a long title the first words, which are enough."""
+        titles = scrub_all(["" if len(draft.title) > _LONG_TITLE_CHARS else draft.title for draft in drafts])
+        contents = scrub_all([draft.contents for draft in drafts])
+        for draft, title, text in zip(drafts, titles, contents, strict=True):
+            if len(draft.title) > _LONG_TITLE_CHARS:
+                title = rules.scrub(draft.title, self._needed_tokens + 1)
+            yield f"{title}\n{text}"
 
 
 _JUDGED_SCHEMA = pa.schema([("verdict", pa.string()), *Course2024.item_schema])
-
-
-def _answer(price: float) -> str:
-    return f"{PRICE_PREFIX}{whole_dollars(price)}"
 
 
 def _joined(lists: pa.ChunkedArray) -> pa.ChunkedArray:

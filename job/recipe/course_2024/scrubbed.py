@@ -1,4 +1,4 @@
-"""Scrubs many texts at once by the rules of `text.scrub`, as UTF-8 in one array of bytes.
+"""Scrubs many texts at once, as `text.scrub` does one, as UTF-8 in one array of bytes.
 
 Each text begins with 0xFF, a byte that UTF-8 never uses, so no rule matches across two texts. A blank is removed if the
 next character is a blank or a comma, or if the text ends there: three rules in one.
@@ -12,10 +12,14 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-WORD_BEGINS = ord(" ")
+from job.recipe.course_2024.text import PART_NUMBER_CHARS, is_part_number
+
+_BLANK = ord(" ")
 """The byte before each word of a line but the first."""
-LINE_BEGINS = 0xFF
+_LINE_BEGINS = 0xFF
 """The byte before each line, and after the last one."""
+_FIRST_WIDE_BYTE = 0x80
+"""The lowest byte of a character that is not ASCII, in UTF-8."""
 
 _COMMA = ord(",")
 _COMMAS = re.compile(b",,+")
@@ -34,26 +38,49 @@ def _code(character: str) -> int:
 _WIDE_CODES = np.array([_code(character) for character in _WIDE_REPLACED_BY_BLANKS])
 
 
-def joined(lines: Sequence[str]) -> bytes:
-    """Joins lines, with `LINE_BEGINS` before each and after the last."""
-    return b"\xff".join([b"", *map(str.encode, lines), b""])
-
-
-def scrubbed(texts: Sequence[str]) -> bytes:
-    """Scrubs texts, except that part numbers stay.
+def scrub_all(texts: Sequence[str]) -> list[str]:
+    """Scrubs texts.
 
     Args:
         texts: any texts.
 
     Returns:
-        One line per text, joined as by `joined`. Words are separated by single blanks; a line may begin with a blank.
+        For each text, what `text.scrub` returns.
     """
-    data = np.frombuffer(bytearray(joined(texts).translate(_TO_BLANKS)), np.uint8)
+    lines = b"".join([b"\xff%b" % text.encode() for text in texts]) + b"\xff"
+    parts = _without_part_numbers(_words_apart(lines)).split(b"\xff")[1:-1]
+    return [part.decode().lstrip(" ") for part in parts]
+
+
+def _words_apart(lines: bytes) -> bytes:
+    """Separates words by single blanks. A line may begin with a blank afterwards."""
+    data = np.frombuffer(bytearray(lines.translate(_TO_BLANKS)), np.uint8)
     _overwrite_wide(data)
-    is_blank = data == WORD_BEGINS
-    ends_blanks = is_blank | (data == _COMMA) | (data == LINE_BEGINS)
+    is_blank = data == _BLANK
+    ends_blanks = is_blank | (data == _COMMA) | (data == _LINE_BEGINS)
     is_blank[:-1] &= ends_blanks[1:]
     return _COMMAS.sub(lambda run: run[0].replace(b",,,", b",").replace(b",,", b","), data[~is_blank].tobytes())
+
+
+def _without_part_numbers(lines: bytes) -> bytes:
+    """Removes part numbers. Where the first word of a line was one, the line begins with a blank afterwards."""
+    data = np.frombuffer(lines, np.uint8)
+    begins = np.flatnonzero((data == _BLANK) | (data == _LINE_BEGINS))
+    sizes = np.diff(begins, append=len(data))
+    is_long = sizes > PART_NUMBER_CHARS
+
+    def long_words_with(is_wanted: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        found = np.zeros(len(begins), np.bool_)
+        found[np.searchsorted(begins, np.flatnonzero(is_wanted), "right") - 1] = True
+        return found & is_long
+
+    is_removed = long_words_with((data >= ord("0")) & (data <= ord("9")))
+    for index in np.flatnonzero(long_words_with((data >= _FIRST_WIDE_BYTE) & (data != _LINE_BEGINS))).tolist():
+        begin = begins[index] + 1
+        is_removed[index] = is_part_number(lines[begin : begin + sizes[index] - 1].decode())
+    is_kept = np.repeat(~is_removed, sizes)
+    is_kept[begins[data[begins] == _LINE_BEGINS]] = True
+    return data[is_kept].tobytes()
 
 
 def _overwrite_wide(data: npt.NDArray[np.uint8]) -> None:
@@ -64,4 +91,4 @@ def _overwrite_wide(data: npt.NDArray[np.uint8]) -> None:
     code = np.where(is_long, first << 16 | second << 8 | third, first << 8 | second)
     is_wide = np.isin(code, _WIDE_CODES)
     offsets, is_long = offsets[is_wide], is_long[is_wide]
-    data[offsets] = data[offsets + 1] = data[offsets[is_long] + 2] = WORD_BEGINS
+    data[offsets] = data[offsets + 1] = data[offsets[is_long] + 2] = _BLANK

@@ -40,7 +40,8 @@ _DETAIL_PHRASES = (
 
 _REPLACED_BY_BLANKS = (":", "[", "]", '"', "{", "}", "【", "】", "\n")
 _WORD_BEGINS = re.compile(r'[\s:\[\]"{}【】](?=[^\s:\[\]"{}【】,])')
-_PART_NUMBER_CHARS = 7
+PART_NUMBER_CHARS = 7
+"""Characters of the shortest word that may be a part number."""
 _PIECE_CHARS = 10_000
 """Characters scrubbed at a time. Of a title of 60 MB, only the pieces that hold the words needed are scrubbed."""
 
@@ -136,7 +137,7 @@ def words_of(text: str) -> list[str]:
 
 def is_part_number(word: str) -> bool:
     """Tells whether a word looks like a part number, which is dropped: it has 7 characters or more, and a digit."""
-    return len(word) >= _PART_NUMBER_CHARS and any(map(str.isdigit, UNICODE_14.stable(word)))
+    return len(word) >= PART_NUMBER_CHARS and any(map(str.isdigit, UNICODE_14.stable(word)))
 
 
 def scrub(text: str, max_words: int | None = None) -> str:
