@@ -34,8 +34,7 @@ from job.recipe.unicode import UNICODE_14
 from job.recipe.verdicts import KEPT
 
 _LONG_TITLE_CHARS = 2_000
-"""Characters above which a title is judged by itself: it fills the prompt with its first words, or with one long word
-that is better counted once."""
+"""Characters above which a title is scrubbed by itself, and only as far as its first words, which are enough."""
 
 _CHARS_AT_ONCE = 4 << 20
 """Characters of titles and contents that are split into words together, at most; that takes up to 20 MB."""
