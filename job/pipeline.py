@@ -18,7 +18,7 @@ import contextlib
 import functools
 import logging
 import warnings
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import pyarrow as pa
@@ -81,6 +81,7 @@ def curate_category(
     todo: Sequence[int],
     workers: Workers,
     counter: Counter | None = None,
+    check: Callable[[], None] | None = None,
 ) -> None:
     """Curates the partitions of one category that remain to be done, within `data_settings`.
 
@@ -91,12 +92,15 @@ def curate_category(
         todo: numbers of the partitions.
         workers: the CPUs that may work.
         counter: told how far each partition is; None if nobody looks.
+        check: given while the files arrive; see `ShardSink`. Partitions then begin in the order of their bytes.
     """
     partitions = {index: plan.partitions[index] for index in todo}
-    largest_first = sorted(todo, key=lambda index: partitions[index].start - partitions[index].end)
+    in_turn = sorted(todo)
+    if check is None:
+        in_turn.sort(key=lambda index: partitions[index].start - partitions[index].end)  # the largest first
     batch_size = min(run.config.batch_size, MAX_PARQUET_ROWS)  # hardly any partition has more
 
-    named = ray.data.from_blocks([pa.table({"partition": pa.array([index] * batch_size)}) for index in largest_first])
+    named = ray.data.from_blocks([pa.table({"partition": pa.array([index] * batch_size)}) for index in in_turn])
     rows = named.map_batches(
         functools.partial(
             read_partitions,
@@ -125,7 +129,7 @@ def curate_category(
         compute=TaskPoolStrategy(),
         **workers.ray_options,
     )
-    sink = ShardSink(run.output, plan, run.recipe, run.run_id)
+    sink = ShardSink(run.output, plan, run.recipe, run.run_id, check)
     judged.write_datasink(sink, ray_remote_args=workers.ray_options)
 
 

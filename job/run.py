@@ -15,6 +15,7 @@ from job.cluster.machine import begun_by, versions
 from job.cluster.ray_folder import end_orphaned_rays
 from job.config.addresses import located
 from job.config.models import JobConfig
+from job.copies import check_before_unpacking
 from job.errors import CurateError, RefusedError, quoted
 from job.output.folder import CARD, MANIFEST, PLAN, OutputFolder
 from job.output.full_card import cards
@@ -30,7 +31,7 @@ from job.plan.sources import find_sources, newer_commit
 from job.plan.unchanged import has_other_version
 from job.plan.work import CategoryWork, Run, plan_work
 from job.recipe.protocol import describe
-from job.schedule import check_before_unpacking, curate_categories
+from job.schedule import curate_categories
 from job.source.fetch.cache import check_cache_room, check_cache_writable, missing_bytes
 from job.source.files import CategorySource
 from job.source.find.passed_over import PassedOver

@@ -2,8 +2,8 @@
 
 A category ends with fewer partitions left than there are workers. So that these find work, the next category begins
 when little remains of those before it; its files are downloaded while they are worked on, and those of the first one
-while Ray starts. Each category is a Ray
-Dataset of its own, executed from a thread of its own.
+while Ray starts. On a Ray of our own, JSON Lines are worked on while they arrive; what comes of them counts once the
+hash of their files is right. Each category is a Ray Dataset of its own, executed from a thread of its own.
 """
 
 from __future__ import annotations
@@ -16,25 +16,21 @@ import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from job.cluster.counting import Counts, Inside, counted_rows
+from job.cluster.counting import Counter, Counts, Inside, counted_rows
 from job.cluster.few_words import in_few_words
 from job.cluster.stoppable import StoppableThread
+from job.copies import Coming, Copies, check_nodes, is_streamed_work, released_when_there
 from job.errors import CurateError, WorkersDiedError
-from job.output.folder import OutputFolder
 from job.output.limits import check_malformed
 from job.plan.work import CategoryWork, Run
 from job.progress.display import ShowProgress, progress_display
-from job.progress.snapshots import Download, Snapshot
+from job.progress.snapshots import Snapshot
 from job.progress.watched import watched
 from job.recipe.protocol import RecipeSettings
 from job.recipe.registry import make_recipe
-from job.source.fetch.download import MAX_CONNECTIONS
-from job.source.fetch.entries import cache_folder
-from job.source.fetch.local_copies import is_streamed, local_copies
-from job.source.files import CategorySource
+from job.source.fetch.arriving import GivenUpError, check_worth
 from job.source.location import FileLocation
 from job.storage.patience import end_patience
 
@@ -49,8 +45,6 @@ _STOP_S = 2.0
 """Seconds to wait for threads that were told to stop."""
 _SHOWN_S = 90.0
 """Seconds to wait until a shared disk shows the last records. NFS caches a folder for up to 60 s by default."""
-
-_UNPACKED = "where packed source files are unpacked (you can unpack them yourself)"
 
 
 def curate_categories(
@@ -77,12 +71,12 @@ def curate_categories(
     from job.cluster.start import is_ray_given, started_ray  # slow to import, and a complete output needs none
 
     works = [work for work in works if remaining[work.plan.category]]
-    config, tasks, copies = run.config, sum(map(len, remaining.values())), _Copies(run, say)
+    config, tasks, copies = run.config, sum(map(len, remaining.values())), Copies(run, say)
     prepare = functools.partial(_prepare, config.recipe)
     # The first bytes come while Ray starts.
-    first = None if is_ray_given() else copies.begin(works[0], has_other_nodes=False)
+    first = None if is_ray_given() else copies.begin(works[0], is_own_ray=True)
     with (
-        _stopped_at_end(first),
+        _stopped_at_end(first and first.there),
         started_ray(config.workers, say, prepare, _import_pipeline, tasks=tasks) as workers,
         JoinedWatch(workers, say, run.lost_nodes, run.output.has_running),
     ):
@@ -90,8 +84,8 @@ def curate_categories(
         from job.pipeline import data_settings
 
         if workers.has_other_nodes:
-            _check_nodes(run, works)
-        if any(_is_streamed(work, has_other_nodes=workers.has_other_nodes) for work in works):
+            check_nodes(run, works)
+        if any(is_streamed_work(work, has_other_nodes=workers.has_other_nodes) for work in works):
             workers = workers.at_most(config.source.max_hub_readers)
         settings_of_own_ray = contextlib.nullcontext() if workers.reserved else without_actors(say)
         with progress_display(quiet=quiet) as show, data_settings(), settings_of_own_ray:
@@ -152,81 +146,6 @@ def _prepare(settings: RecipeSettings) -> None:
     make_recipe(settings)
 
 
-def _is_streamed(work: CategoryWork, *, has_other_nodes: bool) -> bool:
-    """Tells whether a category is read from the Hub in place."""
-    config = work.config
-    return is_streamed(work.source, stream=config.source.stream, limit=config.limit, has_other_nodes=has_other_nodes)
-
-
-@dataclass(slots=True)
-class _Copies:
-    """Brings the files of categories to this machine, as far as they have to be here."""
-
-    run: Run
-    say: Callable[[str], None]
-    display: ShowProgress = lambda _: None
-
-    def begin(self, work: CategoryWork, *, has_other_nodes: bool) -> StoppableThread[Sequence[FileLocation]]:
-        """Begins to download and unpack the files of a category. Its thread returns where they are read."""
-        return StoppableThread(functools.partial(self._locations, work, has_other_nodes=has_other_nodes))
-
-    def _locations(self, work: CategoryWork, *, has_other_nodes: bool) -> Sequence[FileLocation]:
-        source = work.source
-        if _is_streamed(work, has_other_nodes=has_other_nodes):
-            return [file.location for file in source.files]
-
-        def report(done: int) -> None:
-            self.display(Download(source.category, source.size_bytes, done))
-
-        connections = min(MAX_CONNECTIONS, self.run.config.source.max_hub_readers)
-        return local_copies(
-            source, self.run.output.scratch, self.say, report, work.plan.damaged_files, connections=connections
-        )
-
-
-def _check_nodes(run: Run, works: Sequence[CategoryWork]) -> None:
-    """Checks that all nodes see what lies on a disk: the output, the source, and what is downloaded or unpacked.
-
-    Raises:
-        UsageError: when one of them does not.
-    """
-    from job.cluster.shared_paths import check_all_nodes_see
-
-    output = run.output
-    folders = {output.root: "the output"} if isinstance(output.root, Path) else {}
-    files = {
-        path: (file.size_bytes, file.fingerprint)
-        for work in works
-        for file in work.source.files
-        if (path := file.location.local_path) is not None and not work.source.is_packed
-    }
-    if any(work.source.is_packed for work in works):
-        folders[output.scratch] = _UNPACKED
-    if any(work.source.repository and not _is_streamed(work, has_other_nodes=True) for work in works):
-        folders[cache_folder()] = "the Hugging Face cache (source.stream=true reads without it)"
-    check_all_nodes_see(files, folders)
-
-
-def check_before_unpacking(output: OutputFolder, sources: Sequence[CategorySource], say: Callable[[str], None]) -> None:
-    """Checks that all nodes of a Ray that was given will see what is unpacked here, before that takes its time.
-
-    Args:
-        output: the output folder.
-        sources: categories that are not planned yet.
-        say: called with each line that a user should see.
-
-    Raises:
-        UsageError: when a node does not see it, or no Ray answers.
-    """
-    if not any(source.is_packed for source in sources):
-        return
-    from job.cluster.shared_paths import check_all_nodes_see
-    from job.cluster.start import is_ray_given, join_given_ray
-
-    if is_ray_given() and join_given_ray(say):
-        check_all_nodes_see({}, {output.scratch: _UNPACKED})
-
-
 class _ClusterGrewError(Exception):
     """A joined Ray has more CPUs by now than may read from the Hub at once."""
 
@@ -238,7 +157,7 @@ class _Round:
     run: Run
     workers: Workers
     display: ShowProgress
-    copies: _Copies
+    copies: Copies
     counts: Counts | None
     """How far the partitions are that are being worked on, as far as anybody wants to know."""
     _at_work: set[StoppableThread[None]] = field(default_factory=set["StoppableThread[None]"])
@@ -254,19 +173,24 @@ class _Round:
         self,
         works: Sequence[CategoryWork],
         remaining: Mapping[str, Sequence[int]],
-        first: StoppableThread[Sequence[FileLocation]] | None,
+        first: Coming | None,
     ) -> None:
         """Curates the categories, of which the first may be on its way. When one fails the others are stopped."""
-        begin = functools.partial(self.copies.begin, has_other_nodes=self.workers.has_other_nodes)
-        self._streams = any(_is_streamed(work, has_other_nodes=self.workers.has_other_nodes) for work in works)
+        has_other_nodes, is_own_ray = self.workers.has_other_nodes, not self.workers.reserved
+        begin = functools.partial(self.copies.begin, is_own_ray=is_own_ray, has_other_nodes=has_other_nodes)
+        self._streams = any(is_streamed_work(work, has_other_nodes=has_other_nodes) for work in works)
         ahead = first or begin(works[0])
         try:
             for work, later in itertools.zip_longest(works, works[1:]):
                 self._until(self._has_too_few)
-                self._until(ahead.done, ahead)
-                locations, todo = ahead.result(), remaining[work.plan.category]
+                if not ahead.meanwhile:
+                    self._until(ahead.there.done, ahead.there)
+                    ahead.there.result()
+                todo = remaining[work.plan.category]
                 self._left[work.plan.category] = len(todo)
-                self._at_work.add(StoppableThread(functools.partial(self._category, work, locations, todo)))
+                self._at_work.add(StoppableThread(functools.partial(self._category, work, ahead, todo)))
+                self._until(ahead.there.done, ahead.there)
+                ahead.there.result()
                 if later:
                     ahead = begin(later)
             self._until(lambda: not self._at_work)
@@ -275,7 +199,7 @@ class _Round:
                 end_patience()
             raise
         finally:
-            begun: set[StoppableThread[Any]] = {*self._at_work, ahead}
+            begun: set[StoppableThread[Any]] = {*self._at_work, ahead.there}
             for thread in begun:
                 thread.stop()
             wait(begun, _STOP_S)
@@ -296,29 +220,69 @@ class _Round:
             if by_now > max(self.workers.count, self.run.config.source.max_hub_readers) and self._streams:
                 raise _ClusterGrewError(f"this Ray has {by_now} CPUs by now")
 
-    def _category(self, work: CategoryWork, locations: Sequence[FileLocation], todo: Sequence[int]) -> None:
-        from job.pipeline import curate_category
-
+    def _category(self, work: CategoryWork, coming: Coming, todo: Sequence[int]) -> None:
         category = work.plan.category
+        if todo and coming.meanwhile:
+            self._work_meanwhile(work, coming, todo)
+            todo = [number for number in todo if number not in work.records]
+        locations = coming.wait()
         if todo:  # else an earlier round finished them all, and was stopped before it noticed
-            show = functools.partial(self._show, work)
-            counts, counter, inside = self.counts, None, dict[int, Inside]
-            if counts is not None:
-                counter, inside = counts.counter(category), functools.partial(counts.inside, category, work.records)
-            seen = watched(work, self.run.output, show, inside, self.display, self._failed.append)
-            with seen, in_few_words():
-                curate_category(
-                    run=self.run,
-                    plan=work.plan,
-                    reader=work.reader(locations),
-                    todo=todo,
-                    workers=self.workers,
-                    counter=counter,
-                )
+            with self._shown(work) as counter:
+                self._work(work, locations, todo, counter)
         self._left[category] = 0
         self._wait_for_records(work)
         work.check_unchanged(self.run.output.scratch, self.copies.say)
         check_malformed(self.run.output, category, work.in_order, self.run.config.max_malformed)
+
+    def _work_meanwhile(self, work: CategoryWork, coming: Coming, todo: Sequence[int]) -> None:
+        """Works on a category while its files arrive. Its records count from when their hashes are right."""
+        output, category = self.run.output, work.plan.category
+        check = functools.partial(check_worth, coming.meanwhile)
+        output.forget_held(category)
+        with self._shown(work) as counter:
+            try:
+                with released_when_there(output, category, coming):
+                    self._work(work, coming.meanwhile, todo, counter, check)
+            except Exception:
+                try:
+                    check()
+                except GivenUpError:
+                    coming.wait()  # until a file has been fetched again
+                    output.forget_held(category)
+                    return
+                raise
+            coming.wait()
+            output.release_held(category)
+
+    @contextlib.contextmanager
+    def _shown(self, work: CategoryWork) -> Generator[Counter | None]:
+        """Shows the progress of a category. Yields who counts its rows."""
+        category, counts, counter, inside = work.plan.category, self.counts, None, dict[int, Inside]
+        if counts is not None:
+            counter, inside = counts.counter(category), functools.partial(counts.inside, category, work.records)
+        show = functools.partial(self._show, work)
+        with watched(work, self.run.output, show, inside, self.display, self._failed.append), in_few_words():
+            yield counter
+
+    def _work(
+        self,
+        work: CategoryWork,
+        locations: Sequence[FileLocation],
+        todo: Sequence[int],
+        counter: Counter | None,
+        check: Callable[[], None] | None = None,
+    ) -> None:
+        from job.pipeline import curate_category
+
+        curate_category(
+            run=self.run,
+            plan=work.plan,
+            reader=work.reader(locations),
+            todo=todo,
+            workers=self.workers,
+            counter=counter,
+            check=check,
+        )
 
     def _wait_for_records(self, work: CategoryWork) -> None:
         """Waits until all records of a finished category are seen: a shared disk may show them a minute late."""

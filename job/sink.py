@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pyarrow as pa
@@ -24,7 +24,7 @@ from ray.data.datasource import Datasink
 from job.output.folder import OutputFolder
 from job.output.lock.ownership import check_owner
 from job.output.records import CategoryPlan, Record
-from job.output.section import record_name
+from job.output.section import held_name, record_name
 from job.output.shard import REJECTS_SCHEMA, content_digest, items_schema, parquet_bytes
 from job.output.totals import check_adds_up
 from job.recipe.examples import EXAMPLE, Example, examples_by_reason
@@ -41,9 +41,19 @@ class ShardSink(Datasink[None]):
         plan: the category's plan.
         recipe: the recipe that makes the items.
         run_id: the run that owns the output folder; a run that has lost it to another writes no more.
+        check: None, or raises when what was read is worth nothing. Records are then held back until it is known to be
+            right.
     """
 
-    def __init__(self, output: OutputFolder, plan: CategoryPlan, recipe: RecipeDescription, run_id: str):
+    def __init__(
+        self,
+        output: OutputFolder,
+        plan: CategoryPlan,
+        recipe: RecipeDescription,
+        run_id: str,
+        check: Callable[[], None] | None = None,
+    ):
+        self._check = check
         self._output = output
         self._plan = plan
         self._run_id = run_id
@@ -89,6 +99,8 @@ class ShardSink(Datasink[None]):
         check_adds_up(f"{category}: partition {partition}", expected, funnel)
 
         check_owner(self._output, self._run_id)
+        if self._check is not None:
+            self._check()
         examples = _examples(rows)
         items = self._items(rows.filter(pc.equal(rows["verdict"], KEPT)))
         malformed = rows.filter(pc.equal(rows["verdict"], MALFORMED))
@@ -125,7 +137,8 @@ class ShardSink(Datasink[None]):
             examples=examples or UNSET,
             elapsed_s=round(elapsed_s, 3),
         )
-        self._output.write_json(record_name(category, partition), record)
+        name = record_name(category, partition) if self._check is None else held_name(category, partition)
+        self._output.write_json(name, record)
         self._output.unmark_running(category, partition)
 
     def _items(self, rows: pa.Table) -> pa.Table:

@@ -24,6 +24,7 @@ ROOMS = (
     {"output"},
     {"plan", "cluster", "sink"},
     {"progress", "pipeline"},
+    {"copies"},
     {"gather", "schedule"},
     {"report"},
     {"run", "craft"},

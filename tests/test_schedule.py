@@ -17,7 +17,7 @@ import ray
 import ray.exceptions
 from ray.util import placement_group_table
 
-from job import pipeline, schedule
+from job import copies, pipeline, schedule
 from job.config.load import load_config
 from job.errors import CurateError
 from job.output.folder import OutputFolder
@@ -61,7 +61,7 @@ def run(source: Path, output: Path, **settings: object) -> None:
 def events(monkeypatch: pytest.MonkeyPatch) -> Events:
     """What begins and ends, as it does."""
     found: Events = []
-    curate_category, local_copies = pipeline.curate_category, schedule.local_copies
+    curate_category, local_copies = pipeline.curate_category, copies.local_copies
 
     def noted(**arguments: Any) -> None:
         found.append(("begins", arguments["plan"].category))
@@ -73,7 +73,7 @@ def events(monkeypatch: pytest.MonkeyPatch) -> Events:
         return local_copies(source, *arguments, **settings)
 
     monkeypatch.setattr(pipeline, "curate_category", noted)
-    monkeypatch.setattr(schedule, "local_copies", noted_copies)
+    monkeypatch.setattr(copies, "local_copies", noted_copies)
     return found
 
 

@@ -63,8 +63,8 @@ class Counter:
 
     def begin(self, partition: int) -> None:
         """Begins a partition, perhaps not for the first time."""
-        _counts[self._key(partition)] = 0
-        self._send(partition, Inside(0, 0))
+        at = _counts[self._key(partition)] = Inside(0, 0)
+        self._send(partition, at)
 
     def add(self, rows: pa.Table) -> None:
         """Counts rows that have been judged.
@@ -82,13 +82,16 @@ class Counter:
             if len(found):
                 self._count(partition, len(found), found[-1].as_py())
         for partition in partitions.filter(pc.equal(verdicts, END)).to_pylist():
-            _counts.pop(self._key(partition), None)
+            at = _counts.pop(self._key(partition), None)
+            if at is not None:
+                self._send(partition, at)  # its record may be held back for long
 
     def _count(self, partition: int, num_rows: int, position: int) -> None:
         key = self._key(partition)
-        _counts[key] = _counts.get(key, 0) + num_rows
+        before = _counts.get(key)
+        at = _counts[key] = Inside(num_rows + (before.num_rows if before else 0), position)
         if time.monotonic() >= _due[0]:
-            self._send(partition, Inside(_counts[key], position))
+            self._send(partition, at)
             _due[0] = time.monotonic() + _EVERY_S
 
     def _key(self, partition: int) -> tuple[str, str, int]:
@@ -100,8 +103,8 @@ class Counter:
             _socket(self.host).sendto(content, (self.host, self.port))
 
 
-_counts: dict[tuple[str, str, int], int] = {}
-"""Rows that this process has judged, by token, category and partition; of partitions that it has not finished."""
+_counts: dict[tuple[str, str, int], Inside] = {}
+"""What this process has judged, by token, category and partition; of partitions that it has not finished."""
 _due = [0.0]
 """When this process may send its next datagram, in seconds of its monotonic clock."""
 

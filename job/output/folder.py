@@ -23,7 +23,7 @@ from job.output.nearby import PLAN, REPORTS, outputs_around, similar_output
 from job.output.packed import PACKED_FROM, packed_name
 from job.output.records import VERSION, LastRun, Plan
 from job.output.sealed import intact, sealed, unsealed
-from job.output.section import Committed, Section, mark_name, record_name
+from job.output.section import Committed, Section, held_folder, mark_name, record_name
 from job.output.shard import table_in
 from job.output.totals import Manifest
 from job.output.training_set.plan import SET_VERSION, SetPlan
@@ -213,6 +213,20 @@ class OutputFolder:
     def clear_scratch(self) -> None:
         """Removes unpacked source files."""
         shutil.rmtree(self.scratch, ignore_errors=True)
+
+    def release_held(self, section: str) -> None:
+        """Lets the records of a section count that were held back."""
+        for name in sorted(self.store.inside(held_folder(section))):
+            held, content = f"{held_folder(section)}/{name}", None
+            if name.endswith(".json"):
+                content = self.store.read(held)
+            if content is not None:
+                self.write(record_name(section, int(name.removesuffix(".json"))), content)
+                self.store.remove([held])
+
+    def forget_held(self, section: str) -> None:
+        """Removes the records of a section that were held back."""
+        self.store.remove_folder(held_folder(section))
 
     def remove_records(self, section: str, numbers: Iterable[int]) -> None:
         """Removes records, so that their work is not finished any more."""

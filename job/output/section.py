@@ -82,3 +82,13 @@ def record_name(section: str, number: int) -> str:
 def mark_name(section: str, number: int) -> str:
     """Returns the path of the mark of work that was begun, relative to the output folder."""
     return f"_running/{section}/{number:05d}"
+
+
+def held_name(section: str, number: int) -> str:
+    """Returns the path of a record that is held back, relative to the output folder."""
+    return f"{held_folder(section)}/{number:05d}.json"
+
+
+def held_folder(section: str) -> str:
+    """Returns the folder of a section's records that are held back, relative to the output folder."""
+    return f"_tmp/held/{section}"

@@ -1,4 +1,4 @@
-"""A run of its own process over a Hub on loopback, which is killed in the middle of a download."""
+"""Runs of their own process over a Hub on loopback, which work while files arrive."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,11 +15,11 @@ import pytest
 from job.source.sample.catalogue import make_catalogue
 from tests.conftest import shards
 from tests.paths import ROOT
-from tests.servers.hub import Hub
+from tests.servers.hub import Hub, WrongBytes
 
 DATASET = "McAuley-Lab/Amazon-Reviews-2023"
 ROWS = 12_000
-"""36 MB of JSONL: nine partitions, and nine ranges."""
+"""36 MB of JSONL: eight partitions, and nine ranges."""
 
 pytestmark = pytest.mark.slow
 
@@ -61,6 +61,72 @@ def start(folder: Path, environment: dict[str, str], *arguments: str) -> subproc
 
 def sent(hub: Hub) -> int:
     return sum(size for path, size in hub.bytes_sent.items() if path.startswith("/repos/"))
+
+
+def wait_until(holds: Callable[[], object], run: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + 300
+    while not holds() and run.poll() is None and time.monotonic() < until:
+        time.sleep(0.02)
+    assert holds()
+
+
+def held(folder: Path) -> list[Path]:
+    return list((folder / "out/_tmp/held").rglob("*.json"))
+
+
+def records(folder: Path) -> list[Path]:
+    return list((folder / "out/_partitions").rglob("*.json"))
+
+
+def test_work_begins_while_a_file_arrives_and_counts_when_its_hash_is_right(
+    served: Hub, expected: dict[str, bytes], tmp_path: Path
+) -> None:
+    served.pace.line_bytes_per_s = 4_000_000
+    run = start(tmp_path, {"HF_ENDPOINT": served.endpoint})
+    wait_until(lambda: len(held(tmp_path)) > 3, run)
+    assert not records(tmp_path)
+    assert run.wait() == 0
+    assert shards(tmp_path / "out") == expected
+    assert len(records(tmp_path)) == len(expected)
+    assert not (tmp_path / "out/_tmp").exists()
+    assert not (tmp_path / "out/_scratch").exists()
+
+
+@pytest.mark.parametrize("moment", ["held", "there", "released"])
+def test_a_run_that_is_killed_after_it_has_begun_goes_on(
+    served: Hub, expected: dict[str, bytes], tmp_path: Path, moment: str
+) -> None:
+    """While records are held back, when the file has its name, and when the first of them count."""
+    served.pace.line_bytes_per_s = 8_000_000
+    run = start(tmp_path, {"HF_ENDPOINT": served.endpoint})
+    is_so = {
+        "held": lambda: held(tmp_path),
+        "there": lambda: list((tmp_path / "hf/hub").glob("*/snapshots/*/raw/*/*.jsonl")),
+        "released": lambda: records(tmp_path),
+    }
+    wait_until(is_so[moment], run)
+    run.kill()
+    run.wait()
+    assert bool(records(tmp_path)) == (moment == "released")
+    served.pace.line_bytes_per_s = None
+    assert start(tmp_path, {"HF_ENDPOINT": served.endpoint}).wait() == 0
+    assert shards(tmp_path / "out") == expected
+    assert len(records(tmp_path)) == len(expected)
+    assert not held(tmp_path)
+
+
+def test_what_was_made_of_wrong_bytes_never_counts_and_the_file_is_fetched_again(
+    served: Hub, expected: dict[str, bytes], tmp_path: Path
+) -> None:
+    served.pace.line_bytes_per_s = 4_000_000
+    served.fail(WrongBytes(), server="cdn", after=6)  # some are for the first rows
+    run = start(tmp_path, {"HF_ENDPOINT": served.endpoint})
+    wait_until(lambda: len(held(tmp_path)) > 3, run)
+    wait_until(lambda: not held(tmp_path), run)
+    served.pace.line_bytes_per_s = None
+    assert run.wait() == 0
+    assert shards(tmp_path / "out") == expected
+    assert len(records(tmp_path)) == len(expected)
 
 
 def test_a_killed_download_goes_on_with_what_it_has(

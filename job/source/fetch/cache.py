@@ -14,13 +14,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from job.errors import CurateError, write_failed
+from job.source.fetch.arriving import Arrival, ArrivingFile
 from job.source.fetch.download import MAX_CONNECTIONS, Downloads
 from job.source.fetch.entries import Entry, cache_folder, is_without_home, link, repository_folder
 from job.source.fetch.parts import bytes_there
 from job.source.fetch.verified import is_verified, note_verified
 from job.source.files import CategorySource, FileIdentity, Repository, SourceFile
 from job.source.hub_errors import REFUSALS, cache_refused, not_cached, without_home
-from job.source.location import LocalFile
+from job.source.location import FileLocation, LocalFile
 
 _ROOM_BYTES = 64 << 20
 """Bytes that have to stay free on the disk."""
@@ -70,6 +71,26 @@ def cached_file(repository: Repository, file: SourceFile) -> LocalFile | None:
     """Returns a file's copy in the cache; None if there is none, or not a complete one. Its hash is not checked."""
     path = Entry.of(repository, file).snapshot
     return LocalFile(path) if _size(path) == file.size_bytes else None
+
+
+def arriving_files(source: CategorySource, scratch: Path) -> list[FileLocation]:
+    """Returns where a category's files can be read while those that are missing are downloaded.
+
+    Args:
+        source: a category on the Hub, of JSONL that is not packed.
+        scratch: a folder for what the downloads tell, which stays while anybody reads.
+
+    Returns:
+        Copies in the cache, and files that arrive; nothing if none is missing, or several have the same content.
+    """
+    repository = source.repository
+    if repository is None or len({file.fingerprint for file in source.files}) < len(source.files):
+        return []
+    found = [
+        cached_file(repository, file) or ArrivingFile(Entry.of(repository, file), Arrival.new(scratch))
+        for file in source.files
+    ]
+    return [*found] if any(isinstance(location, ArrivingFile) for location in found) else []
 
 
 def missing_bytes(source: CategorySource) -> int:
@@ -128,6 +149,7 @@ def fetch_files(
     *,
     connections: int = MAX_CONNECTIONS,
     read_again: bool = False,
+    arriving: Sequence[ArrivingFile] = (),
 ) -> list[LocalFile]:
     """Downloads files that are not in the cache, and verifies the hash of every file that has changed since it was.
 
@@ -137,6 +159,7 @@ def fetch_files(
         report: called with the number of the files' bytes that are in the cache so far, from any thread.
         connections: how many ranges may be fetched at once, at most.
         read_again: verify the hash of every file.
+        arriving: those of the files that are read meanwhile.
 
     Returns:
         The files' copies in the cache, in order.
@@ -161,7 +184,8 @@ def fetch_files(
             at = missing[0].snapshot
             alone = {entry.blob: entry for entry in missing}  # several may have the same content
             done += sum(entry.file.size_bytes for entry in missing) - sum(e.file.size_bytes for e in alone.values())
-            Downloads([*alone.values()], connections, lambda size: report(done + size)).run()
+            arrivals = {each.entry.blob: each.arrival for each in arriving}
+            Downloads([*alone.values()], connections, lambda size: report(done + size), arrivals).run()
             for entry in missing:
                 if not entry.snapshot.exists():
                     entry.snapshot.parent.mkdir(parents=True, exist_ok=True)

@@ -13,15 +13,17 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import cast
 
 from filelock import FileLock, Timeout
 
 from job.errors import CurateError
+from job.source.fetch.arriving import Arrival, Range
 from job.source.fetch.entries import Entry, link
-from job.source.fetch.parts import Part, Range, bytes_there
+from job.source.fetch.parts import Part, bytes_there
 from job.source.fetch.verified import is_verified, new_digest
 from job.source.hub_file import HubFile, RangeIgnoredError, iter_range
 from job.source.hub_waits import slow_downs_heard
@@ -52,6 +54,8 @@ class _File:
 
     entry: Entry
     lock: FileLock
+    arrival: Arrival | None = None
+    """Tells those who read the file meanwhile; None if nobody does."""
     part: Part | None = None
     """Where its bytes go; None before it is its turn, and after its end."""
     todo: deque[Range] = field(default_factory=deque[Range])
@@ -90,10 +94,18 @@ class Downloads:
         entries: the files, in the order in which they are wanted.
         connections: how many ranges may be fetched at once.
         report: called with the number of bytes of these files that are there, from any thread, one at a time.
+        arrivals: tell those who read a file meanwhile, by the path of its blob.
     """
 
-    def __init__(self, entries: Sequence[Entry], connections: int, report: Callable[[int], None]) -> None:
-        self._files = [_File(entry, FileLock(entry.lock, thread_local=False)) for entry in entries]
+    def __init__(
+        self,
+        entries: Sequence[Entry],
+        connections: int,
+        report: Callable[[int], None],
+        arrivals: Mapping[Path, Arrival] | None = None,
+    ) -> None:
+        told = arrivals or {}
+        self._files = [_File(each, FileLock(each.lock, thread_local=False), told.get(each.blob)) for each in entries]
         there = {file: bytes_there(file.entry) for file in self._files}
         missing = sum(file.entry.file.size_bytes - size for file, size in there.items())
         self._wanted = max(1, min(connections, math.ceil(missing / _LEAST_RANGE_BYTES)))
@@ -130,7 +142,7 @@ class Downloads:
                 self._has_ended = True
                 for file in self._files:
                     if file.part is not None:
-                        file.part.close()
+                        file.part.leave()
                 self._changed.notify_all()
             until = time.monotonic() + _END_S
             for thread in self._threads:
@@ -181,6 +193,7 @@ class Downloads:
             if file.part is not None:
                 file.part.close()
                 entry.part.replace(entry.blob)
+                file.part.end()
             else:  # somebody else has fetched it
                 entry.part.unlink(missing_ok=True)
             link(entry.blob, entry.snapshot)
@@ -283,7 +296,7 @@ class Downloads:
                 file.is_there = True
                 self._count(file, entry.file.size_bytes)
             else:
-                file.part = Part(entry)
+                file.part = Part(entry, file.arrival)
                 self._count(file, file.part.num_bytes)
                 file.cut()
             self._changed.notify_all()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 
-from job.source.fetch.cache import cached_file, fetch_files, missing_bytes
+from job.source.fetch.arriving import ArrivingFile
+from job.source.fetch.cache import arriving_files, cached_file, fetch_files, missing_bytes
 from job.source.fetch.download import MAX_CONNECTIONS
 from job.source.fetch.packing import is_packed
 from job.source.fetch.unpack import unpack
@@ -42,6 +43,21 @@ def shown_as(file: SourceFile) -> str:
     return f"the file packed in {file.location}" if is_packed(file.name) else str(file.location)
 
 
+def arriving_copies(source: CategorySource, scratch: Path) -> list[FileLocation]:
+    """Returns where a category's files can be read while they are downloaded: by lines, from the first byte on.
+
+    Args:
+        source: the category's files.
+        scratch: a folder for what the downloads tell, which stays while anybody reads.
+
+    Returns:
+        The location of each file; nothing when the category has to be there before it is read.
+    """
+    if source.repository is None or source.is_packed or source.file_format != "jsonl":
+        return []
+    return arriving_files(source, scratch)
+
+
 def local_copies(
     source: CategorySource,
     scratch: Path,
@@ -51,6 +67,7 @@ def local_copies(
     *,
     connections: int = MAX_CONNECTIONS,
     read_again: bool = False,
+    arriving: Sequence[FileLocation] = (),
 ) -> list[FileLocation]:
     """Downloads a category's files if they are on the Hub, and unpacks those that are packed.
 
@@ -62,6 +79,7 @@ def local_copies(
         left_out: names of files that the plan leaves out, which stay packed.
         connections: how many ranges may be downloaded at once, at most.
         read_again: read what is in the cache already, to verify its hash once more.
+        arriving: where `arriving_copies` lets the files be read meanwhile.
 
     Returns:
         The location of each file, in order. What lies in a folder or a bucket and is not packed stays where it is.
@@ -75,7 +93,14 @@ def local_copies(
         is_complete = missing_bytes(source) == 0
         told = _ignore if is_complete else report
         locations = [
-            *fetch_files(source.repository, source.files, told, connections=connections, read_again=read_again)
+            *fetch_files(
+                source.repository,
+                source.files,
+                told,
+                connections=connections,
+                read_again=read_again,
+                arriving=[location for location in arriving if isinstance(location, ArrivingFile)],
+            )
         ]
     return [
         location if file.name in left_out else _unpacked(source, file, location, scratch, say)

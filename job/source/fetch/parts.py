@@ -12,15 +12,13 @@ import contextlib
 import os
 from pathlib import Path
 
+from job.source.fetch.arriving import Arrival, Range
 from job.source.fetch.entries import Entry
 
 _NOTED_EVERY_BYTES = 1 << 20
 """Bytes that arrive between two lines; so many are fetched again after a kill, for each connection."""
 _LINE_BYTES = 4096
 """Bytes of a line, at most: one range for each connection, and each has up to 30 characters."""
-
-Range = tuple[int, int]
-"""The first byte, and the byte after the last."""
 
 
 def ranges_there(part: Path, ranges: Path) -> list[Range]:
@@ -59,10 +57,12 @@ class Part:
 
     Args:
         entry: its place in the cache.
+        arrival: tells those who read it meanwhile, if anybody does.
     """
 
-    def __init__(self, entry: Entry) -> None:
+    def __init__(self, entry: Entry, arrival: Arrival | None = None) -> None:
         self.entry = entry
+        self._arrival = arrival
         self.size_bytes = entry.file.size_bytes
         self._there = ranges_there(entry.part, entry.ranges)
         if any(end > self.size_bytes for _, end in self._there):
@@ -73,6 +73,8 @@ class Part:
                 path.unlink(missing_ok=True)
         self._file = os.open(entry.part, os.O_RDWR | os.O_CREAT, 0o666)
         self._unnoted = 0
+        if arrival is not None:
+            arrival.tell(self._there)
 
     @property
     def num_bytes(self) -> int:
@@ -131,6 +133,8 @@ class Part:
         self._unnoted = 0
         if self._has_ranges:
             self._note()
+        if self._arrival is not None:
+            self._arrival.tell(self._there)
 
     def _note(self) -> None:
         line = " ".join(map(str, [os.fstat(self._file).st_ino, *(bound for found in self._there for bound in found)]))
@@ -150,8 +154,21 @@ class Part:
         os.close(self._file)
         self._file = -1
 
+    def end(self) -> None:
+        """Tells those who read it meanwhile that it has its name, and nothing any more."""
+        if self._arrival is not None:
+            self._arrival.end()
+            self._arrival = None
+
+    def leave(self) -> None:
+        """Leaves it to a later download. Those who read it meanwhile are told that it is worth nothing to them."""
+        if self._arrival is not None:
+            self._arrival.give_up()
+            self._arrival = None
+        self.close()
+
     def discard(self) -> None:
         """Removes it."""
-        self.close()
+        self.leave()
         for path in (self.entry.part, self.entry.ranges):  # without the ranges it would be a part without holes
             path.unlink(missing_ok=True)

@@ -1,0 +1,223 @@
+"""A file of the Hub that is read while it is downloaded: whoever needs bytes waits until they are there.
+
+Its hash is known when all of it is there, so what is made of it counts only then. Whoever reads sees what this download
+has written and no other: of which bytes are there it tells in a file with a name of its own. When the hash is wrong,
+that file says so, and nobody reads on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import time
+import uuid
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+import pyarrow.parquet as pq
+from typing_extensions import override
+
+from job.errors import CurateError
+from job.source.fetch.entries import Entry
+from job.source.location import FileLocation, LocalFile
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+_LOOK_S = 0.02
+"""Seconds between two looks at what has arrived; a line of 25 MB/s brings half a megabyte meanwhile."""
+_BUFFER_BYTES = 1 << 20
+_GIVEN_UP = "given up"
+
+Range = tuple[int, int]
+"""The first byte, and the byte after the last."""
+
+
+class GivenUpError(CurateError):
+    """A download has ended without the right bytes, or begins again: what was read of it is worth nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What a download tells those who read its file meanwhile.
+
+    Args:
+        told: the file in which it does, of this download alone. What it says has to stay while anybody reads.
+    """
+
+    told: Path
+
+    @classmethod
+    def new(cls, folder: Path) -> Arrival:
+        """Makes one that tells in a folder."""
+        return cls(folder / f"arrives-{uuid.uuid4().hex}")
+
+    def tell(self, ranges: list[Range]) -> None:
+        """Tells which bytes are there."""
+        self._write(" ".join(f"{start} {end}" for start, end in ranges))
+
+    def give_up(self) -> None:
+        """Tells that they are worth nothing."""
+        self._write(_GIVEN_UP)
+
+    def end(self) -> None:
+        """Tells nothing any more, since the file has its name."""
+        self.told.unlink(missing_ok=True)
+
+    def ranges(self) -> list[Range]:
+        """Returns which bytes are there; none before it has begun, and after its end.
+
+        Raises:
+            GivenUpError: when they are worth nothing.
+        """
+        try:
+            text = self.told.read_text(encoding="ascii")
+        except FileNotFoundError:
+            return []
+        if text == _GIVEN_UP:
+            raise GivenUpError("the download begins again")
+        bounds = [int(word) for word in text.split()]
+        return list(zip(bounds[::2], bounds[1::2], strict=True))
+
+    def _write(self, text: str) -> None:
+        self.told.parent.mkdir(parents=True, exist_ok=True)
+        new = self.told.with_suffix(".new")
+        new.write_text(text, encoding="ascii")
+        new.replace(self.told)
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivingFile:
+    """A file that is on its way into the cache."""
+
+    entry: Entry
+    arrival: Arrival
+    """Of the one download by which it comes."""
+
+    @property
+    def name(self) -> str:
+        """Its path in the repository."""
+        return self.entry.file.name
+
+    @property
+    def local_path(self) -> Path | None:
+        """None, since it may not be there yet."""
+        return None
+
+    def open(self, start: int | None = None, end: int | None = None) -> BinaryIO:
+        """Opens it. A read waits for its bytes, so the range makes no difference."""
+        del start, end
+        return cast(BinaryIO, io.BufferedReader(_ArrivingStream(self), _BUFFER_BYTES))
+
+    def size_now(self) -> int:
+        """Returns the size in bytes that it will have."""
+        return self.entry.file.size_bytes
+
+    def version(self) -> str:
+        """Returns its hash as the commit has it."""
+        return self.entry.file.fingerprint
+
+    def fingerprint(self) -> tuple[int, str]:
+        """Returns its size in bytes and its hash as the commit has them."""
+        return self.entry.file.size_bytes, self.entry.file.fingerprint
+
+    def parquet_metadata(self) -> pq.FileMetaData:
+        """Returns its Parquet metadata, for which all of it has to be there."""
+        return LocalFile(self._whole()).parquet_metadata()
+
+    @contextlib.contextmanager
+    def open_parquet(
+        self, metadata: pq.FileMetaData | None = None, start: int | None = None, end: int | None = None
+    ) -> Generator[pq.ParquetFile]:
+        """Opens it as Parquet, for which all of it has to be there."""
+        with LocalFile(self._whole()).open_parquet(metadata, start, end) as file:
+            yield file
+
+    def wait_for(self, at: int) -> tuple[Path, Range]:
+        """Waits for a byte.
+
+        Returns:
+            The path of what has it, and the range around it that is there.
+
+        Raises:
+            GivenUpError: when what is there is worth nothing.
+        """
+        while True:
+            for start, end in self.arrival.ranges():
+                if start <= at < end:
+                    return self.entry.part, (start, end)
+            if self.entry.blob.exists():  # it gets this name when its hash is right
+                return self.entry.blob, (0, self.size_now())
+            time.sleep(_LOOK_S)
+
+    def _whole(self) -> Path:
+        while not self.entry.blob.exists():
+            self.wait_for(self.size_now() - 1)
+            time.sleep(_LOOK_S)
+        return self.entry.blob
+
+    def __str__(self) -> str:
+        return str(self.entry.snapshot)
+
+
+def check_worth(locations: Sequence[FileLocation]) -> None:
+    """Checks that what was read of files that arrive is still worth something, as far as is known by now.
+
+    Raises:
+        GivenUpError: when it is not.
+    """
+    for location in locations:
+        if isinstance(location, ArrivingFile):
+            location.arrival.ranges()
+
+
+class _ArrivingStream(io.RawIOBase):
+    """A stream over a file that arrives. It waits for a byte, and gives what is there from it on."""
+
+    def __init__(self, file: ArrivingFile) -> None:
+        super().__init__()
+        self._file = file
+        self._position = 0
+        self._there: Range = (0, 0)
+        self._stream: io.FileIO | None = None
+
+    @override
+    def readable(self) -> bool:
+        return True
+
+    @override
+    def seekable(self) -> bool:
+        return True
+
+    @override
+    def tell(self) -> int:
+        return self._position
+
+    @override
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._file.size_now()}[whence]
+        self._position = max(0, base + offset)
+        return self._position
+
+    @override
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        view = memoryview(buffer).cast("B")
+        if self._position >= self._file.size_now() or not view:
+            return 0
+        while self._stream is None or not self._there[0] <= self._position < self._there[1]:
+            path, self._there = self._file.wait_for(self._position)
+            if self._stream is None:
+                with contextlib.suppress(FileNotFoundError):  # it has got its name meanwhile
+                    self._stream = io.FileIO(path)
+        self._stream.seek(self._position)
+        size = self._stream.readinto(view[: self._there[1] - self._position])
+        self._position += size
+        return size
+
+    @override
+    def close(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
+        super().close()
