@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -12,9 +13,11 @@ from pathlib import Path
 from job.cluster.stoppable import StoppableThread
 from job.errors import CurateError
 from job.output.folder import OutputFolder
+from job.output.lock.ownership import check_owner
 from job.plan.work import CategoryWork, Run
 from job.progress.display import ShowProgress
 from job.progress.snapshots import Download
+from job.source.fetch.arriving import ArrivingFile, GivenUpError, check_not_given_up
 from job.source.fetch.download import MAX_CONNECTIONS
 from job.source.fetch.entries import cache_folder
 from job.source.fetch.local_copies import arriving_copies, is_streamed, local_copies
@@ -23,7 +26,7 @@ from job.source.location import FileLocation
 
 _LOOK_S = 0.1
 """Seconds between two looks at whether files are here."""
-_RELEASE_S = 0.2
+_SETTLE_S = 0.2
 """Seconds between two looks at records that were held back."""
 
 _UNPACKED = "where packed source files are unpacked (you can unpack them yourself)"
@@ -39,16 +42,31 @@ def is_streamed_work(work: CategoryWork, *, has_other_nodes: bool) -> bool:
 class Coming:
     """The files of a category, which are brought to this machine as far as they have to be here."""
 
-    there: StoppableThread[Sequence[FileLocation]]
+    download: StoppableThread[Sequence[FileLocation]]
     """Returns where they are read when they are here."""
-    meanwhile: Sequence[FileLocation]
+    early: Sequence[ArrivingFile]
     """Where they can be read until then; empty if they cannot."""
 
     def wait(self) -> Sequence[FileLocation]:
         """Waits until they are here, in a thread that may be stopped."""
-        while not self.there.done():
+        while not self.download.done():
             time.sleep(_LOOK_S)
-        return self.there.result()
+        return self.download.result()
+
+    def settle(self, run: Run, category: str) -> None:
+        """Lets the records count that were held back. They are forgotten if a download was given up.
+
+        Args:
+            run: the run that holds them back, and has to own its output still.
+            category: the category, whose files are here.
+        """
+        check_owner(run.output, run.run_id)
+        try:
+            check_not_given_up(self.early)
+        except GivenUpError:
+            run.output.forget_held(run.run_id, category)
+        else:
+            run.output.release_held(run.run_id, category)
 
 
 @dataclass(slots=True)
@@ -57,15 +75,17 @@ class Copies:
 
     run: Run
     say: Callable[[str], None]
+    told: Path
+    """A folder on this machine for what downloads tell those who read meanwhile."""
     display: ShowProgress = lambda _: None
 
     def begin(self, work: CategoryWork, *, is_own_ray: bool, has_other_nodes: bool = False) -> Coming:
         """Begins to download and unpack the files of a category."""
         source, output = work.source, self.run.output
-        meanwhile: Sequence[FileLocation] = []
+        early: Sequence[ArrivingFile] = []
         streams = is_streamed_work(work, has_other_nodes=has_other_nodes)
         if is_own_ray and not streams and isinstance(output.root, Path):
-            meanwhile = arriving_copies(source, output.scratch)
+            early = arriving_copies(source, Path(tempfile.mkdtemp(dir=self.told)))
 
         def report(done: int) -> None:
             self.display(Download(source.category, source.size_bytes, done))
@@ -81,24 +101,24 @@ class Copies:
                 report,
                 work.plan.damaged_files,
                 connections=connections,
-                arriving=meanwhile,
+                arriving=early,
             )
 
-        return Coming(there=StoppableThread(locations), meanwhile=meanwhile)
+        return Coming(download=StoppableThread(locations), early=early)
 
 
 @contextlib.contextmanager
-def released_when_there(output: OutputFolder, category: str, coming: Coming) -> Generator[None]:
-    """Lets records count that were held back, from when the files are here: a run that is killed then keeps them."""
+def settled_when_here(coming: Coming, run: Run, category: str) -> Generator[None]:
+    """Settles records that are held back from when the files are here: a run that is killed then keeps them."""
     is_over = threading.Event()
 
-    def release() -> None:
-        while not is_over.wait(_RELEASE_S):
-            if coming.there.done() and coming.there.exception() is None:
+    def settle() -> None:
+        while not is_over.wait(_SETTLE_S):
+            if coming.download.done() and coming.download.exception() is None:
                 with contextlib.suppress(CurateError, OSError):  # the next time may succeed
-                    output.release_held(category)
+                    coming.settle(run, category)
 
-    thread = threading.Thread(target=release, daemon=True)
+    thread = threading.Thread(target=settle, daemon=True)
     thread.start()
     try:
         yield

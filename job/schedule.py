@@ -12,16 +12,18 @@ import contextlib
 import functools
 import itertools
 import platform
+import tempfile
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from job.cluster.counting import Counter, Counts, Inside, counted_rows
 from job.cluster.few_words import in_few_words
 from job.cluster.stoppable import StoppableThread
-from job.copies import Coming, Copies, check_nodes, is_streamed_work, released_when_there
+from job.copies import Coming, Copies, check_nodes, is_streamed_work, settled_when_here
 from job.errors import CurateError, WorkersDiedError
 from job.output.limits import check_malformed
 from job.plan.work import CategoryWork, Run
@@ -30,7 +32,7 @@ from job.progress.snapshots import Snapshot
 from job.progress.watched import watched
 from job.recipe.protocol import RecipeSettings
 from job.recipe.registry import make_recipe
-from job.source.fetch.arriving import GivenUpError, check_worth
+from job.source.fetch.arriving import GivenUpError, check_not_given_up
 from job.source.location import FileLocation
 from job.storage.patience import end_patience
 
@@ -68,15 +70,14 @@ def curate_categories(
         CurateError: the first one that ended a category. What was finished is kept.
     """
     from job.cluster.joined import JoinedWatch
-    from job.cluster.start import is_ray_given, started_ray  # slow to import, and a complete output needs none
+    from job.cluster.start import started_ray  # slow to import, and a complete output needs none
 
     works = [work for work in works if remaining[work.plan.category]]
-    config, tasks, copies = run.config, sum(map(len, remaining.values())), Copies(run, say)
+    config, tasks = run.config, sum(map(len, remaining.values()))
     prepare = functools.partial(_prepare, config.recipe)
-    # The first bytes come while Ray starts.
-    first = None if is_ray_given() else copies.begin(works[0], is_own_ray=True)
     with (
-        _stopped_at_end(first and first.there),
+        tempfile.TemporaryDirectory(prefix="curate-", ignore_cleanup_errors=True) as told,
+        _first_files(copies := Copies(run, say, Path(told)), works[0]) as first,
         started_ray(config.workers, say, prepare, _import_pipeline, tasks=tasks) as workers,
         JoinedWatch(workers, say, run.lost_nodes, run.output.has_running),
     ):
@@ -109,13 +110,19 @@ def curate_categories(
 
 
 @contextlib.contextmanager
-def _stopped_at_end(download: StoppableThread[Any] | None) -> Generator[None]:
-    """Stops a download with what it is for, such as a Ray that does not start."""
+def _first_files(copies: Copies, work: CategoryWork) -> Generator[Coming | None]:
+    """Begins to bring the files of the first category here, while Ray starts: None if there may be other nodes.
+
+    It is stopped at the end with what it is for, such as a Ray that does not start.
+    """
+    from job.cluster.start import is_ray_given
+
+    first = None if is_ray_given() else copies.begin(work, is_own_ray=True)
     try:
-        yield
+        yield first
     finally:
-        if download is not None:
-            download.stop()
+        if first is not None:
+            first.download.stop()
 
 
 def _look_again(run: Run, works: Sequence[CategoryWork]) -> dict[str, list[int]]:
@@ -183,14 +190,14 @@ class _Round:
         try:
             for work, later in itertools.zip_longest(works, works[1:]):
                 self._until(self._has_too_few)
-                if not ahead.meanwhile:
-                    self._until(ahead.there.done, ahead.there)
-                    ahead.there.result()
+                if not ahead.early:
+                    self._until(ahead.download.done, ahead.download)
+                    ahead.download.result()
                 todo = remaining[work.plan.category]
                 self._left[work.plan.category] = len(todo)
                 self._at_work.add(StoppableThread(functools.partial(self._category, work, ahead, todo)))
-                self._until(ahead.there.done, ahead.there)
-                ahead.there.result()
+                self._until(ahead.download.done, ahead.download)
+                ahead.download.result()
                 if later:
                     ahead = begin(later)
             self._until(lambda: not self._at_work)
@@ -199,7 +206,7 @@ class _Round:
                 end_patience()
             raise
         finally:
-            begun: set[StoppableThread[Any]] = {*self._at_work, ahead.there}
+            begun: set[StoppableThread[Any]] = {*self._at_work, ahead.download}
             for thread in begun:
                 thread.stop()
             wait(begun, _STOP_S)
@@ -222,8 +229,8 @@ class _Round:
 
     def _category(self, work: CategoryWork, coming: Coming, todo: Sequence[int]) -> None:
         category = work.plan.category
-        if todo and coming.meanwhile:
-            self._work_meanwhile(work, coming, todo)
+        if todo and coming.early:
+            self._work_early(work, coming, todo)
             todo = [number for number in todo if number not in work.records]
         locations = coming.wait()
         if todo:  # else an earlier round finished them all, and was stopped before it noticed
@@ -234,25 +241,21 @@ class _Round:
         work.check_unchanged(self.run.output.scratch, self.copies.say)
         check_malformed(self.run.output, category, work.in_order, self.run.config.max_malformed)
 
-    def _work_meanwhile(self, work: CategoryWork, coming: Coming, todo: Sequence[int]) -> None:
+    def _work_early(self, work: CategoryWork, coming: Coming, todo: Sequence[int]) -> None:
         """Works on a category while its files arrive. Its records count from when their hashes are right."""
-        output, category = self.run.output, work.plan.category
-        check = functools.partial(check_worth, coming.meanwhile)
-        output.forget_held(category)
+        run, category = self.run, work.plan.category
+        check = functools.partial(check_not_given_up, coming.early)
+        run.output.forget_held(run.run_id, category)
         with self._shown(work) as counter:
             try:
-                with released_when_there(output, category, coming):
-                    self._work(work, coming.meanwhile, todo, counter, check)
+                with settled_when_here(coming, run, category):
+                    self._work(work, coming.early, todo, counter, check)
             except Exception:
-                try:
+                with contextlib.suppress(GivenUpError):  # then all of it is done again
                     check()
-                except GivenUpError:
-                    coming.wait()  # until a file has been fetched again
-                    output.forget_held(category)
-                    return
-                raise
+                    raise
             coming.wait()
-            output.release_held(category)
+            coming.settle(run, category)
 
     @contextlib.contextmanager
     def _shown(self, work: CategoryWork) -> Generator[Counter | None]:

@@ -2,7 +2,7 @@
 
 Ray may hand several small partitions to one task; they are told apart by the number that their rows carry. A partition
 that did not arrive whole is an error, never a shorter shard. A retry, or a duplicate that finishes late, writes the
-same bytes under the same names.
+same bytes under the same names; only of a file that still arrives may they be others, and then no record counts.
 """
 
 # pyarrow makes the functions of `pyarrow.compute` when it is imported.
@@ -41,8 +41,7 @@ class ShardSink(Datasink[None]):
         plan: the category's plan.
         recipe: the recipe that makes the items.
         run_id: the run that owns the output folder; a run that has lost it to another writes no more.
-        check: None, or raises when what was read is worth nothing. Records are then held back until it is known to be
-            right.
+        check: if given, records are held back, since what is read may turn out to be wrong; it raises once it has.
     """
 
     def __init__(
@@ -99,14 +98,14 @@ class ShardSink(Datasink[None]):
         check_adds_up(f"{category}: partition {partition}", expected, funnel)
 
         check_owner(self._output, self._run_id)
-        if self._check is not None:
-            self._check()
         examples = _examples(rows)
         items = self._items(rows.filter(pc.equal(rows["verdict"], KEPT)))
         malformed = rows.filter(pc.equal(rows["verdict"], MALFORMED))
         del rows  # writing needs memory too
         shard = self._plan.shard_name(partition)
         content = parquet_bytes(items)
+        if self._check is not None:  # as late as possible: the same shard may be made anew of other bytes
+            self._check()
         self._output.write(shard, content)
         planned = self._plan.partitions[partition]
         file = self._plan.identity.files[planned.file].name
@@ -137,7 +136,7 @@ class ShardSink(Datasink[None]):
             examples=examples or UNSET,
             elapsed_s=round(elapsed_s, 3),
         )
-        name = record_name(category, partition) if self._check is None else held_name(category, partition)
+        name = record_name(category, partition) if self._check is None else held_name(self._run_id, category, partition)
         self._output.write_json(name, record)
         self._output.unmark_running(category, partition)
 

@@ -214,19 +214,19 @@ class OutputFolder:
         """Removes unpacked source files."""
         shutil.rmtree(self.scratch, ignore_errors=True)
 
-    def release_held(self, section: str) -> None:
-        """Lets the records of a section count that were held back."""
-        for name in sorted(self.store.inside(held_folder(section))):
-            held, content = f"{held_folder(section)}/{name}", None
-            if name.endswith(".json"):
-                content = self.store.read(held)
+    def release_held(self, run_id: str, section: str) -> None:
+        """Lets the records of a section count that a run has held back."""
+        folder = held_folder(run_id, section)
+        for name in sorted(self.store.inside(folder)):
+            number, _, kind = name.partition(".")
+            content = self.store.read(f"{folder}/{name}") if kind == "json" else None
             if content is not None:
-                self.write(record_name(section, int(name.removesuffix(".json"))), content)
-                self.store.remove([held])
+                self.write(record_name(section, int(number)), content)
+                self.store.remove([f"{folder}/{name}"])
 
-    def forget_held(self, section: str) -> None:
-        """Removes the records of a section that were held back."""
-        self.store.remove_folder(held_folder(section))
+    def forget_held(self, run_id: str, section: str) -> None:
+        """Removes the records of a section that a run has held back."""
+        self.store.remove_folder(held_folder(run_id, section))
 
     def remove_records(self, section: str, numbers: Iterable[int]) -> None:
         """Removes records, so that their work is not finished any more."""

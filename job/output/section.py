@@ -84,11 +84,11 @@ def mark_name(section: str, number: int) -> str:
     return f"_running/{section}/{number:05d}"
 
 
-def held_name(section: str, number: int) -> str:
-    """Returns the path of a record that is held back, relative to the output folder."""
-    return f"{held_folder(section)}/{number:05d}.json"
+def held_name(run_id: str, section: str, number: int) -> str:
+    """Returns the path of a record that a run holds back, relative to the output folder."""
+    return f"{held_folder(run_id, section)}/{number:05d}.json"
 
 
-def held_folder(section: str) -> str:
-    """Returns the folder of a section's records that are held back, relative to the output folder."""
-    return f"_tmp/held/{section}"
+def held_folder(run_id: str, section: str) -> str:
+    """Returns the folder of a section's records that a run holds back, relative to the output folder."""
+    return f"_tmp/held/{run_id}/{section}"

@@ -26,8 +26,8 @@ _LLAMA3_PATTERN = (
     r"|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 
-_CHARS_PER_TOKEN = 4.5
-"""Characters of a text that are looked at first, for each token needed. Most texts have 4 or fewer in a token."""
+_HALVES_OF_CHARS_PER_TOKEN = 9
+"""Half characters of a text that are looked at first, for each token needed: 4.5. Most texts have 4 or fewer."""
 
 Tokens: TypeAlias = npt.NDArray[np.uint32]
 
@@ -43,7 +43,7 @@ class Tokenizer:
         self._encoding = splintr.Tokenizer.from_bytes(vocabulary, _LLAMA3_PATTERN, {})
         texts = [base64.b64decode(token) for token in vocabulary.split()[::2]]
         self._sizes = np.array([len(text) for text in texts])
-        self._begins_word = np.array([text.startswith(b" ") for text in texts])
+        self._begins_with_blank = np.array([text.startswith(b" ") for text in texts])
 
     def tokens(self, text: str) -> Tokens:
         """Returns the tokens of a text."""
@@ -62,14 +62,14 @@ class Tokenizer:
         """Returns the first tokens of a text, without looking at all of a long one.
 
         Args:
-            text: a text without white space except single blanks and newlines: tokens never join what two blanks
-                separate, so its parts have the tokens of the whole.
+            text: a text without white space except single blanks and newlines. Of such a text no token has a blank
+                but as its first byte, so what is before a blank has the tokens that it has in the whole.
             enough: the number of tokens that the caller needs.
 
         Returns:
             At least `enough` tokens; all of them if there are fewer.
         """
-        blank = text.rfind(" ", 0, int(enough * _CHARS_PER_TOKEN))
+        blank = text.rfind(" ", 0, min(enough * _HALVES_OF_CHARS_PER_TOKEN // 2, len(text)))
         if blank <= 0:
             return self.tokens(text)
         tokens = self.tokens(text[:blank])
@@ -84,9 +84,9 @@ class Tokenizer:
         """
         return text.encode()[: self._sizes[tokens].sum()].decode(errors="replace")
 
-    def before_last_word(self, tokens: Tokens) -> int:
+    def before_last_blank(self, tokens: Tokens) -> int:
         """Counts the tokens before the last one that begins with a blank; 0 if none does."""
-        begins = np.flatnonzero(self._begins_word[tokens])
+        begins = np.flatnonzero(self._begins_with_blank[tokens])
         return int(begins[-1]) if len(begins) else 0
 
 

@@ -89,7 +89,6 @@ def test_work_begins_while_a_file_arrives_and_counts_when_its_hash_is_right(
     assert shards(tmp_path / "out") == expected
     assert len(records(tmp_path)) == len(expected)
     assert not (tmp_path / "out/_tmp").exists()
-    assert not (tmp_path / "out/_scratch").exists()
 
 
 @pytest.mark.parametrize("moment", ["held", "there", "released"])

@@ -36,8 +36,8 @@ from job.recipe.verdicts import KEPT
 _LONG_TITLE_CHARS = 2_000
 """Characters above which a title is scrubbed by itself, and only as far as its first words, which are enough."""
 
-_CHARS_AT_ONCE = 4 << 20
-"""Characters of titles and contents that are split into words together, at most; that takes up to 20 MB."""
+_CHARS_AT_ONCE = 1 << 20
+"""Characters of titles and contents that are scrubbed together, at most; that takes up to 31 MB."""
 
 _NUM_ANSWERS = 1_024
 """Answers whose tokens are remembered: there are 1,000 with the course's prices."""
@@ -184,7 +184,7 @@ class Course2024:
         if tokens is None or text.startswith("\n") or blank <= text.rfind("\n"):
             return None
         last = self._tokenizer.count(f"{text[blank:]}\n\n")
-        return self._count(OPENING) + self._tokenizer.before_last_word(tokens) + last + self._count(answer)
+        return self._count(OPENING) + self._tokenizer.before_last_blank(tokens) + last + self._count(answer)
 
     def _scrubbed(self, drafts: Sequence[_Draft]) -> Iterator[str]:
         """Yields titles and contents, scrubbed; of a long title the first words, which are enough."""

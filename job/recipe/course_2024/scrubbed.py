@@ -6,6 +6,8 @@ next character is a blank or a comma, or if the text ends there: three rules in 
 
 from __future__ import annotations
 
+import functools
+import itertools
 import re
 from collections.abc import Sequence
 
@@ -69,18 +71,38 @@ def _without_part_numbers(lines: bytes) -> bytes:
     sizes = np.diff(begins, append=len(data))
     is_long = sizes > PART_NUMBER_CHARS
 
-    def long_words_with(is_wanted: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    def words_at(offsets: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
         found = np.zeros(len(begins), np.bool_)
-        found[np.searchsorted(begins, np.flatnonzero(is_wanted), "right") - 1] = True
-        return found & is_long
+        found[np.searchsorted(begins, offsets, "right") - 1] = True
+        return found
 
-    is_removed = long_words_with((data >= ord("0")) & (data <= ord("9")))
-    for index in np.flatnonzero(long_words_with((data >= _FIRST_WIDE_BYTE) & (data != _LINE_BEGINS))).tolist():
+    is_wide = data >= _FIRST_WIDE_BYTE
+    has_wide_digit = words_at(_wide_digits(data, np.flatnonzero(is_wide)))
+    is_removed = is_long & (has_wide_digit | words_at(np.flatnonzero((data >= ord("0")) & (data <= ord("9")))))
+    for index in np.flatnonzero(is_removed & words_at(np.flatnonzero(is_wide & (data != _LINE_BEGINS)))).tolist():
         begin = begins[index] + 1
         is_removed[index] = is_part_number(lines[begin : begin + sizes[index] - 1].decode())
     is_kept = np.repeat(~is_removed, sizes)
     is_kept[begins[data[begins] == _LINE_BEGINS]] = True
     return data[is_kept].tobytes()
+
+
+def _wide_digits(data: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Returns where digits begin that are not ASCII, of the offsets of bytes that are not."""
+    firsts, codes = _digit_codes()
+    offsets = offsets[np.isin(data[offsets], firsts)]
+    first, *others = (data[np.minimum(offsets + index, len(data) - 1)].astype(np.int64) for index in range(4))
+    _, two, three, four = itertools.accumulate(others, lambda code, byte: code << 8 | byte, initial=first)
+    code = np.where(first < 0xE0, two, np.where(first < 0xF0, three, four))
+    return offsets[np.isin(code, codes)]
+
+
+@functools.cache
+def _digit_codes() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """Returns the first bytes, and the codes, of digits that are not ASCII. No character after U+1FFFF is a digit."""
+    digits = [character for character in map(chr, range(_FIRST_WIDE_BYTE, 0x20000)) if character.isdigit()]
+    codes = np.array([_code(character) for character in digits])
+    return np.unique([character.encode()[0] for character in digits]).astype(np.uint8), np.sort(codes)
 
 
 def _overwrite_wide(data: npt.NDArray[np.uint8]) -> None:

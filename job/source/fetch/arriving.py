@@ -10,8 +10,8 @@ from __future__ import annotations
 import contextlib
 import io
 import time
-import uuid
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
@@ -21,7 +21,6 @@ from typing_extensions import override
 
 from job.errors import CurateError
 from job.source.fetch.entries import Entry
-from job.source.location import FileLocation, LocalFile
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -29,14 +28,14 @@ if TYPE_CHECKING:
 _LOOK_S = 0.02
 """Seconds between two looks at what has arrived; a line of 25 MB/s brings half a megabyte meanwhile."""
 _BUFFER_BYTES = 1 << 20
-_GIVEN_UP = "given up"
+_IS_HERE, _GIVEN_UP = "is here", "given up"
 
 Range = tuple[int, int]
 """The first byte, and the byte after the last."""
 
 
 class GivenUpError(CurateError):
-    """A download has ended without the right bytes, or begins again: what was read of it is worth nothing."""
+    """A download has failed, or begins again: what was read of it may be wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,48 +43,47 @@ class Arrival:
     """What a download tells those who read its file meanwhile.
 
     Args:
-        told: the file in which it does, of this download alone. What it says has to stay while anybody reads.
+        told: the file in which it does, of this download alone. Its folder has to stay while anybody reads.
     """
 
     told: Path
-
-    @classmethod
-    def new(cls, folder: Path) -> Arrival:
-        """Makes one that tells in a folder."""
-        return cls(folder / f"arrives-{uuid.uuid4().hex}")
 
     def tell(self, ranges: list[Range]) -> None:
         """Tells which bytes are there."""
         self._write(" ".join(f"{start} {end}" for start, end in ranges))
 
+    def end(self) -> None:
+        """Tells that all are there, and have the right hash."""
+        self._write(_IS_HERE)
+
     def give_up(self) -> None:
-        """Tells that they are worth nothing."""
+        """Tells that they may be wrong."""
         self._write(_GIVEN_UP)
 
-    def end(self) -> None:
-        """Tells nothing any more, since the file has its name."""
-        self.told.unlink(missing_ok=True)
-
-    def ranges(self) -> list[Range]:
-        """Returns which bytes are there; none before it has begun, and after its end.
+    def ranges(self) -> list[Range] | None:
+        """Returns which bytes are there; none before the download begins, and None when all are and the hash is right.
 
         Raises:
-            GivenUpError: when they are worth nothing.
+            GivenUpError: when they may be wrong.
         """
         try:
             text = self.told.read_text(encoding="ascii")
         except FileNotFoundError:
             return []
         if text == _GIVEN_UP:
-            raise GivenUpError("the download begins again")
+            raise GivenUpError("the download failed, or begins again")
+        if text == _IS_HERE:
+            return None
         bounds = [int(word) for word in text.split()]
         return list(zip(bounds[::2], bounds[1::2], strict=True))
 
     def _write(self, text: str) -> None:
-        self.told.parent.mkdir(parents=True, exist_ok=True)
         new = self.told.with_suffix(".new")
-        new.write_text(text, encoding="ascii")
-        new.replace(self.told)
+        try:
+            new.write_text(text, encoding="ascii")
+            new.replace(self.told)
+        except OSError as error:  # of a full disk, it does not say which one
+            raise OSError(error.errno, error.strerror, str(new)) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,16 +122,14 @@ class ArrivingFile:
         return self.entry.file.size_bytes, self.entry.file.fingerprint
 
     def parquet_metadata(self) -> pq.FileMetaData:
-        """Returns its Parquet metadata, for which all of it has to be there."""
-        return LocalFile(self._whole()).parquet_metadata()
+        """Only lines are read of a file that arrives."""
+        raise NotImplementedError
 
-    @contextlib.contextmanager
     def open_parquet(
         self, metadata: pq.FileMetaData | None = None, start: int | None = None, end: int | None = None
-    ) -> Generator[pq.ParquetFile]:
-        """Opens it as Parquet, for which all of it has to be there."""
-        with LocalFile(self._whole()).open_parquet(metadata, start, end) as file:
-            yield file
+    ) -> AbstractContextManager[pq.ParquetFile]:
+        """Only lines are read of a file that arrives."""
+        raise NotImplementedError
 
     def wait_for(self, at: int) -> tuple[Path, Range]:
         """Waits for a byte.
@@ -142,35 +138,27 @@ class ArrivingFile:
             The path of what has it, and the range around it that is there.
 
         Raises:
-            GivenUpError: when what is there is worth nothing.
+            GivenUpError: when what is there may be wrong.
         """
-        while True:
-            for start, end in self.arrival.ranges():
+        while (ranges := self.arrival.ranges()) is not None:
+            for start, end in ranges:
                 if start <= at < end:
                     return self.entry.part, (start, end)
-            if self.entry.blob.exists():  # it gets this name when its hash is right
-                return self.entry.blob, (0, self.size_now())
             time.sleep(_LOOK_S)
-
-    def _whole(self) -> Path:
-        while not self.entry.blob.exists():
-            self.wait_for(self.size_now() - 1)
-            time.sleep(_LOOK_S)
-        return self.entry.blob
+        return self.entry.blob, (0, self.size_now())
 
     def __str__(self) -> str:
         return str(self.entry.snapshot)
 
 
-def check_worth(locations: Sequence[FileLocation]) -> None:
-    """Checks that what was read of files that arrive is still worth something, as far as is known by now.
+def check_not_given_up(files: Sequence[ArrivingFile]) -> None:
+    """Checks that no download of these files was given up so far.
 
     Raises:
-        GivenUpError: when it is not.
+        GivenUpError: when one was.
     """
-    for location in locations:
-        if isinstance(location, ArrivingFile):
-            location.arrival.ranges()
+    for file in files:
+        file.arrival.ranges()
 
 
 class _ArrivingStream(io.RawIOBase):
@@ -213,6 +201,8 @@ class _ArrivingStream(io.RawIOBase):
                     self._stream = io.FileIO(path)
         self._stream.seek(self._position)
         size = self._stream.readinto(view[: self._there[1] - self._position])
+        if not size:  # a reader would take that for the end of the file
+            raise CurateError(f"{self._file}: byte {self._position:,} has arrived, and cannot be read")
         self._position += size
         return size
 

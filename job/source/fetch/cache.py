@@ -6,11 +6,12 @@ for one file of 18 GB. So `download.py` fetches the contents itself, and gives t
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 
 from job.errors import CurateError, write_failed
@@ -21,7 +22,7 @@ from job.source.fetch.parts import bytes_there
 from job.source.fetch.verified import is_verified, note_verified
 from job.source.files import CategorySource, FileIdentity, Repository, SourceFile
 from job.source.hub_errors import REFUSALS, cache_refused, not_cached, without_home
-from job.source.location import FileLocation, LocalFile
+from job.source.location import LocalFile
 
 _ROOM_BYTES = 64 << 20
 """Bytes that have to stay free on the disk."""
@@ -73,24 +74,22 @@ def cached_file(repository: Repository, file: SourceFile) -> LocalFile | None:
     return LocalFile(path) if _size(path) == file.size_bytes else None
 
 
-def arriving_files(source: CategorySource, scratch: Path) -> list[FileLocation]:
-    """Returns where a category's files can be read while those that are missing are downloaded.
+def arriving_files(repository: Repository, files: Sequence[SourceFile], told: Path) -> list[ArrivingFile]:
+    """Returns where files can be read while they are downloaded.
 
     Args:
-        source: a category on the Hub, of JSONL that is not packed.
-        scratch: a folder for what the downloads tell, which stays while anybody reads.
+        repository: the repository at one commit.
+        files: files of that repository.
+        told: a folder for what the downloads tell, on this machine, which stays while anybody reads.
 
     Returns:
-        Copies in the cache, and files that arrive; nothing if none is missing, or several have the same content.
+        The location of each file; nothing when the cache has one of them, or two have the same content.
     """
-    repository = source.repository
-    if repository is None or len({file.fingerprint for file in source.files}) < len(source.files):
+    entries = [Entry.of(repository, file) for file in files]
+    blobs = {entry.blob for entry in entries}
+    if len(blobs) < len(entries) or any(os.path.lexists(path) for e in entries for path in (e.blob, e.snapshot)):
         return []
-    found = [
-        cached_file(repository, file) or ArrivingFile(Entry.of(repository, file), Arrival.new(scratch))
-        for file in source.files
-    ]
-    return [*found] if any(isinstance(location, ArrivingFile) for location in found) else []
+    return [ArrivingFile(entry, Arrival(told / entry.blob.name)) for entry in entries]
 
 
 def missing_bytes(source: CategorySource) -> int:
@@ -184,18 +183,33 @@ def fetch_files(
             at = missing[0].snapshot
             alone = {entry.blob: entry for entry in missing}  # several may have the same content
             done += sum(entry.file.size_bytes for entry in missing) - sum(e.file.size_bytes for e in alone.values())
-            arrivals = {each.entry.blob: each.arrival for each in arriving}
-            Downloads([*alone.values()], connections, lambda size: report(done + size), arrivals).run()
+            told = {each.entry.blob: each.arrival for each in arriving}
+            with _given_up_on_failure(arriving):
+                Downloads([*alone.values()], connections, lambda size: report(done + size), told).run()
             for entry in missing:
                 if not entry.snapshot.exists():
                     entry.snapshot.parent.mkdir(parents=True, exist_ok=True)
                     link(entry.blob, entry.snapshot)
             note_verified([(path, entry) for entry in missing for path in (entry.blob, entry.snapshot)])
+        for each in arriving:
+            if each.entry not in missing:  # somebody else has fetched it meanwhile
+                each.arrival.end()
     except OSError as error:
         if error.errno in REFUSALS:
             raise CurateError(str(cache_refused(error, at))) from None
         raise write_failed(error, error.filename or at) from None
     return [LocalFile(entry.snapshot) for entry in entries]
+
+
+@contextlib.contextmanager
+def _given_up_on_failure(arriving: Sequence[ArrivingFile]) -> Generator[None]:
+    try:
+        yield
+    except BaseException:
+        for each in arriving:
+            with contextlib.suppress(OSError):
+                each.arrival.give_up()
+        raise
 
 
 def _check_may_fetch(entry: Entry) -> None:

@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import cast
 
 from filelock import FileLock, Timeout
@@ -94,7 +95,7 @@ class Downloads:
         entries: the files, in the order in which they are wanted.
         connections: how many ranges may be fetched at once.
         report: called with the number of bytes of these files that are there, from any thread, one at a time.
-        arrivals: tell those who read a file meanwhile, by the path of its blob.
+        told: tell those who read a file meanwhile, by the path of its blob.
     """
 
     def __init__(
@@ -102,17 +103,15 @@ class Downloads:
         entries: Sequence[Entry],
         connections: int,
         report: Callable[[int], None],
-        arrivals: Mapping[Path, Arrival] | None = None,
+        told: Mapping[Path, Arrival] = MappingProxyType({}),
     ) -> None:
-        told = arrivals or {}
         self._files = [_File(each, FileLock(each.lock, thread_local=False), told.get(each.blob)) for each in entries]
-        there = {file: bytes_there(file.entry) for file in self._files}
-        missing = sum(file.entry.file.size_bytes - size for file, size in there.items())
+        self._there = {file: bytes_there(file.entry) for file in self._files}
+        missing = sum(file.entry.file.size_bytes - size for file, size in self._there.items())
         self._wanted = max(1, min(connections, math.ceil(missing / _LEAST_RANGE_BYTES)))
         self._allowed = self._wanted
         self._report = report
-        self._there = there
-        self._done = sum(there.values())
+        self._done = sum(self._there.values())
         self._changed = threading.Condition()  # guards all that follows
         self._next_file = 0
         self._turn = threading.Lock()  # of who opens the next file
@@ -142,7 +141,7 @@ class Downloads:
                 self._has_ended = True
                 for file in self._files:
                     if file.part is not None:
-                        file.part.leave()
+                        file.part.close()
                 self._changed.notify_all()
             until = time.monotonic() + _END_S
             for thread in self._threads:
@@ -150,10 +149,8 @@ class Downloads:
             for file in self._files:
                 file.lock.release()
 
-    # What the thread does that asked for the files.
-
     def _finish(self, file: _File) -> None:
-        """Waits for a file, hashes it as it arrives, and gives it its name."""
+        """Waits for a file, hashes it as it arrives, and gives it its name, in the thread that asked for the files."""
         for tried in range(1, _TRIES + 1):
             self._until(lambda: file.part is not None or file.is_there)
             if file.is_there or self._hash(file) == file.entry.file.fingerprint:
@@ -196,6 +193,8 @@ class Downloads:
                 file.part.end()
             else:  # somebody else has fetched it
                 entry.part.unlink(missing_ok=True)
+                if file.arrival is not None:
+                    file.arrival.end()
             link(entry.blob, entry.snapshot)
             entry.ranges.unlink(missing_ok=True)
             file.part = None
@@ -231,9 +230,8 @@ class Downloads:
         for thread in new:
             thread.start()
 
-    # What each of the other threads does.
-
     def _work(self) -> None:
+        """What each of the other threads does."""
         try:
             while (job := self._next()) is not None:
                 file, part, (start, end) = job

@@ -43,19 +43,19 @@ def shown_as(file: SourceFile) -> str:
     return f"the file packed in {file.location}" if is_packed(file.name) else str(file.location)
 
 
-def arriving_copies(source: CategorySource, scratch: Path) -> list[FileLocation]:
+def arriving_copies(source: CategorySource, told: Path) -> list[ArrivingFile]:
     """Returns where a category's files can be read while they are downloaded: by lines, from the first byte on.
 
     Args:
         source: the category's files.
-        scratch: a folder for what the downloads tell, which stays while anybody reads.
+        told: a folder for what the downloads tell, on this machine, which stays while anybody reads.
 
     Returns:
         The location of each file; nothing when the category has to be there before it is read.
     """
     if source.repository is None or source.is_packed or source.file_format != "jsonl":
         return []
-    return arriving_files(source, scratch)
+    return arriving_files(source.repository, source.files, told)
 
 
 def local_copies(
@@ -67,7 +67,7 @@ def local_copies(
     *,
     connections: int = MAX_CONNECTIONS,
     read_again: bool = False,
-    arriving: Sequence[FileLocation] = (),
+    arriving: Sequence[ArrivingFile] = (),
 ) -> list[FileLocation]:
     """Downloads a category's files if they are on the Hub, and unpacks those that are packed.
 
@@ -99,7 +99,7 @@ def local_copies(
                 told,
                 connections=connections,
                 read_again=read_again,
-                arriving=[location for location in arriving if isinstance(location, ArrivingFile)],
+                arriving=arriving,
             )
         ]
     return [

@@ -155,20 +155,16 @@ class Part:
         self._file = -1
 
     def end(self) -> None:
-        """Tells those who read it meanwhile that it has its name, and nothing any more."""
+        """Tells those who read it meanwhile that it has its name."""
         if self._arrival is not None:
             self._arrival.end()
             self._arrival = None
 
-    def leave(self) -> None:
-        """Leaves it to a later download. Those who read it meanwhile are told that it is worth nothing to them."""
+    def discard(self) -> None:
+        """Removes it. Those who read it meanwhile are told that it may be wrong."""
         if self._arrival is not None:
             self._arrival.give_up()
             self._arrival = None
         self.close()
-
-    def discard(self) -> None:
-        """Removes it."""
-        self.leave()
         for path in (self.entry.part, self.entry.ranges):  # without the ranges it would be a part without holes
             path.unlink(missing_ok=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from job.source.fetch.arriving import Arrival, ArrivingFile, GivenUpError, check_worth
+from job.source.fetch.arriving import Arrival, ArrivingFile, GivenUpError, check_not_given_up
 from job.source.fetch.entries import Entry, link
 from job.source.fetch.parts import Part
 from job.source.files import SourceFile
@@ -36,7 +36,7 @@ class Arriving:
         self.entry = Entry(file, folder / "cache", "c" * 40)
         for path in (self.entry.blob, self.entry.snapshot):
             path.parent.mkdir(parents=True)
-        self.arrival = Arrival.new(folder / "scratch")
+        self.arrival = Arrival(folder / "told")
         self.location = ArrivingFile(self.entry, self.arrival)
         self.begin()
 
@@ -153,7 +153,7 @@ def test_a_file_that_gets_its_name_while_it_is_read_is_read_to_its_end(file: Arr
 def test_what_is_there_of_an_earlier_download_is_read_at_once(file: Arriving, tmp_path: Path) -> None:
     file.add(0, 70_000)
     file.part.close()
-    again = Arrival.new(tmp_path / "scratch")
+    again = Arrival(tmp_path / "again")
     part = Part(file.entry, again)
     with ArrivingFile(file.entry, again).open() as stream:
         assert stream.read(70_000) == LINES[:70_000]
@@ -162,8 +162,13 @@ def test_what_is_there_of_an_earlier_download_is_read_at_once(file: Arriving, tm
 
 def test_nothing_is_read_of_another_download_of_the_same_file(file: Arriving, tmp_path: Path) -> None:
     file.add(0, len(LINES))
-    other = ArrivingFile(file.entry, Arrival.new(tmp_path / "scratch"))
+    other = ArrivingFile(file.entry, Arrival(tmp_path / "other"))
     assert Reading(other.open().read).waits()
+
+
+def test_a_blob_that_another_program_made_is_not_read_before_its_hash_is_known(file: Arriving) -> None:
+    file.entry.blob.write_bytes(b"x" * len(LINES))
+    assert Reading(file.location.open().read).waits()
 
 
 def test_nobody_reads_on_when_a_download_is_given_up(file: Arriving) -> None:
@@ -177,17 +182,16 @@ def test_nobody_reads_on_when_a_download_is_given_up(file: Arriving) -> None:
     Part(file.entry).add(0, LINES)
     assert isinstance(reading.get(), GivenUpError)
     with pytest.raises(GivenUpError):
-        check_worth([file.location])
+        check_not_given_up([file.location])
     with pytest.raises(GivenUpError):
         file.location.open().read()
 
 
-def test_a_file_that_has_its_name_is_worth_something(file: Arriving, tmp_path: Path) -> None:
-    check_worth([file.location, LocalFile(tmp_path)])
+def test_a_file_that_has_its_name_is_not_given_up(file: Arriving) -> None:
+    check_not_given_up([file.location])
     file.add(0, len(LINES))
     file.name()
-    check_worth([file.location])
-    assert not list((tmp_path / "scratch").iterdir())
+    check_not_given_up([file.location])
 
 
 def test_a_file_that_arrives_is_cut_as_one_that_is_there(file: Arriving, tmp_path: Path) -> None:
