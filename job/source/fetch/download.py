@@ -27,6 +27,7 @@ from job.source.fetch.entries import Entry, link
 from job.source.fetch.parts import Part, bytes_there
 from job.source.fetch.verified import is_verified, new_digest
 from job.source.hub_file import HubFile, RangeIgnoredError, iter_range
+from job.source.hub_forks import hide_client_from_children
 from job.source.hub_waits import slow_downs_heard
 
 MAX_CONNECTIONS = 8
@@ -131,6 +132,7 @@ class Downloads:
             CurateError: if the Hub does not answer, or the bytes do not have the repository's hash.
             OSError: if the disk is full, or the cache refuses.
         """
+        hide_client_from_children()
         try:
             with slow_downs_heard(self._slow_down):
                 self._start_threads()
