@@ -199,6 +199,8 @@ class Hub(Content):
             if file is not None and isinstance(body, Slice):
                 file.seek(body.start)
                 stack.enter_context(self._counted())
+            left = stack.pop_all()  # left before the last piece is sent: who has it may ask for the next range at once
+            stack.push(left)
             done = 0
             wait_for = self.pace.of_answer() if file is not None else None
             while done < length:
@@ -217,6 +219,8 @@ class Hub(Content):
                 done += size
                 with self._lock:
                     self._bytes_sent[call.path] += size
+                if done == length:
+                    left.close()
                 yield piece
 
     @contextlib.contextmanager
