@@ -63,21 +63,29 @@ class RangedFile(ABC):
             yield file
 
 
-class RangeStream(io.RawIOBase):
-    """A stream over a file on the network. It fetches blocks on demand and holds the last few of them.
+class PositionedStream(io.RawIOBase, ABC):
+    """A seekable stream over something whose bytes are asked for by their position.
 
     Args:
-        file: the file.
-        start: the first byte of the range that will be read, fetched in large blocks.
-        end: the byte after that range; where it is empty, everything is fetched in small pieces.
+        size_bytes: its size.
     """
 
-    def __init__(self, file: RangedFile, start: int = 0, end: int = 0):
+    def __init__(self, size_bytes: int):
         super().__init__()
-        self._file = file
+        self._size_bytes = size_bytes
         self._position = 0
-        self._start, self._end = max(0, start), min(end, file.size_bytes)
-        self._blocks: OrderedDict[int, bytes] = OrderedDict()
+
+    @abstractmethod
+    def read_at(self, position: int, view: memoryview) -> int:
+        """Reads bytes from a position on.
+
+        Args:
+            position: the first byte; there is at least one from it on.
+            view: takes the bytes, and has room for no more than there are.
+
+        Returns:
+            How many bytes were read: at least one.
+        """
 
     @override
     def readable(self) -> bool:
@@ -93,19 +101,37 @@ class RangeStream(io.RawIOBase):
 
     @override
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._file.size_bytes}[whence]
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size_bytes}[whence]
         self._position = max(0, base + offset)
         return self._position
 
     @override
     def readinto(self, buffer: WriteableBuffer, /) -> int:
-        view = memoryview(buffer).cast("B")
-        wanted = min(len(view), self._file.size_bytes - self._position)
-        if wanted <= 0:
-            return 0
-        piece = self._piece(self._position, wanted)
+        view = memoryview(buffer).cast("B")[: max(0, self._size_bytes - self._position)]
+        size = self.read_at(self._position, view) if view else 0
+        self._position += size
+        return size
+
+
+class RangeStream(PositionedStream):
+    """A stream over a file on the network. It fetches blocks on demand and holds the last few of them.
+
+    Args:
+        file: the file.
+        start: the first byte of the range that will be read, fetched in large blocks.
+        end: the byte after that range; where it is empty, everything is fetched in small pieces.
+    """
+
+    def __init__(self, file: RangedFile, start: int = 0, end: int = 0):
+        super().__init__(file.size_bytes)
+        self._file = file
+        self._start, self._end = max(0, start), min(end, file.size_bytes)
+        self._blocks: OrderedDict[int, bytes] = OrderedDict()
+
+    @override
+    def read_at(self, position: int, view: memoryview) -> int:
+        piece = self._piece(position, len(view))
         view[: len(piece)] = piece
-        self._position += len(piece)
         return len(piece)
 
     def _piece(self, position: int, wanted: int) -> bytes:

@@ -11,19 +11,16 @@ import contextlib
 import io
 import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import BinaryIO, cast
 
 import pyarrow.parquet as pq
 from typing_extensions import override
 
 from job.errors import CurateError
 from job.source.fetch.entries import Entry
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
+from job.source.ranges import PositionedStream, RangedFile
 
 _LOOK_S = 0.02
 """Seconds between two looks at what has arrived; a line of 25 MB/s brings half a megabyte meanwhile."""
@@ -87,7 +84,7 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True)
-class ArrivingFile:
+class ArrivingFile(RangedFile):
     """A file that is on its way into the cache."""
 
     entry: Entry
@@ -100,10 +97,17 @@ class ArrivingFile:
         return self.entry.file.name
 
     @property
-    def local_path(self) -> Path | None:
-        """None, since it may not be there yet."""
-        return None
+    @override
+    def size_bytes(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return self.entry.file.size_bytes
 
+    @override
+    def fetch_range(self, start: int, end: int) -> bytes:
+        with self.open() as stream:
+            stream.seek(start)
+            return stream.read(end - start)
+
+    @override
     def open(self, start: int | None = None, end: int | None = None) -> BinaryIO:
         """Opens it. A read waits for its bytes, so the range makes no difference."""
         del start, end
@@ -111,7 +115,7 @@ class ArrivingFile:
 
     def size_now(self) -> int:
         """Returns the size in bytes that it will have."""
-        return self.entry.file.size_bytes
+        return self.size_bytes
 
     def version(self) -> str:
         """Returns its hash as the commit has it."""
@@ -119,17 +123,11 @@ class ArrivingFile:
 
     def fingerprint(self) -> tuple[int, str]:
         """Returns its size in bytes and its hash as the commit has them."""
-        return self.entry.file.size_bytes, self.entry.file.fingerprint
+        return self.size_bytes, self.version()
 
     def parquet_metadata(self) -> pq.FileMetaData:
-        """Only lines are read of a file that arrives."""
-        raise NotImplementedError
-
-    def open_parquet(
-        self, metadata: pq.FileMetaData | None = None, start: int | None = None, end: int | None = None
-    ) -> AbstractContextManager[pq.ParquetFile]:
-        """Only lines are read of a file that arrives."""
-        raise NotImplementedError
+        """Reads its Parquet metadata, once its end is there."""
+        return self.read_parquet_footer()
 
     def wait_for(self, at: int) -> tuple[Path, Range]:
         """Waits for a byte.
@@ -145,7 +143,7 @@ class ArrivingFile:
                 if start <= at < end:
                     return self.entry.part, (start, end)
             time.sleep(_LOOK_S)
-        return self.entry.blob, (0, self.size_now())
+        return self.entry.blob, (0, self.size_bytes)
 
     def __str__(self) -> str:
         return str(self.entry.snapshot)
@@ -161,49 +159,26 @@ def check_not_given_up(files: Sequence[ArrivingFile]) -> None:
         file.arrival.ranges()
 
 
-class _ArrivingStream(io.RawIOBase):
+class _ArrivingStream(PositionedStream):
     """A stream over a file that arrives. It waits for a byte, and gives what is there from it on."""
 
     def __init__(self, file: ArrivingFile) -> None:
-        super().__init__()
+        super().__init__(file.size_bytes)
         self._file = file
-        self._position = 0
         self._there: Range = (0, 0)
         self._stream: io.FileIO | None = None
 
     @override
-    def readable(self) -> bool:
-        return True
-
-    @override
-    def seekable(self) -> bool:
-        return True
-
-    @override
-    def tell(self) -> int:
-        return self._position
-
-    @override
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._file.size_now()}[whence]
-        self._position = max(0, base + offset)
-        return self._position
-
-    @override
-    def readinto(self, buffer: WriteableBuffer, /) -> int:
-        view = memoryview(buffer).cast("B")
-        if self._position >= self._file.size_now() or not view:
-            return 0
-        while self._stream is None or not self._there[0] <= self._position < self._there[1]:
-            path, self._there = self._file.wait_for(self._position)
+    def read_at(self, position: int, view: memoryview) -> int:
+        while self._stream is None or not self._there[0] <= position < self._there[1]:
+            path, self._there = self._file.wait_for(position)
             if self._stream is None:
                 with contextlib.suppress(FileNotFoundError):  # it has got its name meanwhile
                     self._stream = io.FileIO(path)
-        self._stream.seek(self._position)
-        size = self._stream.readinto(view[: self._there[1] - self._position])
+        self._stream.seek(position)
+        size = self._stream.readinto(view[: self._there[1] - position])
         if not size:  # a reader would take that for the end of the file
-            raise CurateError(f"{self._file}: byte {self._position:,} has arrived, and cannot be read")
-        self._position += size
+            raise CurateError(f"{self._file}: byte {position:,} has arrived, and cannot be read")
         return size
 
     @override
