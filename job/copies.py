@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -53,6 +52,14 @@ class Coming:
             time.sleep(_LOOK_S)
         return self.download.result()
 
+    def is_given_up(self) -> bool:
+        """Tells whether what was read early may be wrong, as far as is known by now."""
+        try:
+            check_not_given_up(self.early)
+        except GivenUpError:
+            return True
+        return False
+
     def settle(self, run: Run, category: str) -> None:
         """Lets the records count that were held back. They are forgotten if a download was given up.
 
@@ -61,12 +68,8 @@ class Coming:
             category: the category, whose files are here.
         """
         check_owner(run.output, run.run_id)
-        try:
-            check_not_given_up(self.early)
-        except GivenUpError:
-            run.output.forget_held(run.run_id, category)
-        else:
-            run.output.release_held(run.run_id, category)
+        settled = run.output.forget_held if self.is_given_up() else run.output.release_held
+        settled(run.run_id, category)
 
 
 @dataclass(slots=True)
@@ -85,7 +88,7 @@ class Copies:
         early: Sequence[ArrivingFile] = []
         streams = is_streamed_work(work, has_other_nodes=has_other_nodes)
         if is_own_ray and not streams and isinstance(output.root, Path):
-            early = arriving_copies(source, Path(tempfile.mkdtemp(dir=self.told)))
+            early = arriving_copies(source, self.told)
 
         def report(done: int) -> None:
             self.display(Download(source.category, source.size_bytes, done))

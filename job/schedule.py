@@ -32,7 +32,7 @@ from job.progress.snapshots import Snapshot
 from job.progress.watched import watched
 from job.recipe.protocol import RecipeSettings
 from job.recipe.registry import make_recipe
-from job.source.fetch.arriving import GivenUpError, check_not_given_up
+from job.source.fetch.arriving import check_not_given_up
 from job.source.location import FileLocation
 from job.storage.patience import end_patience
 
@@ -251,8 +251,7 @@ class _Round:
                 with settled_when_here(coming, run, category):
                     self._work(work, coming.early, todo, counter, check)
             except Exception:
-                with contextlib.suppress(GivenUpError):  # then all of it is done again
-                    check()
+                if not coming.is_given_up():  # else all of it is done again
                     raise
             coming.wait()
             coming.settle(run, category)

@@ -11,6 +11,7 @@ import errno
 import hashlib
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 
@@ -89,7 +90,8 @@ def arriving_files(repository: Repository, files: Sequence[SourceFile], told: Pa
     blobs = {entry.blob for entry in entries}
     if len(blobs) < len(entries) or any(os.path.lexists(path) for e in entries for path in (e.blob, e.snapshot)):
         return []
-    return [ArrivingFile(entry, Arrival(told / entry.blob.name)) for entry in entries]
+    folder = Path(tempfile.mkdtemp(dir=told))  # of these downloads alone
+    return [ArrivingFile(entry, Arrival(folder / entry.blob.name)) for entry in entries]
 
 
 def missing_bytes(source: CategorySource) -> int:
@@ -171,29 +173,29 @@ def fetch_files(
     missing: list[Entry] = []
     at = repository_folder(repository.dataset)
     try:
-        for entry in entries:
-            at = entry.snapshot
-            if entry.snapshot.exists() and is_verified(entry.snapshot, entry, read_again=read_again):
-                done += entry.file.size_bytes
-                report(done)
-            else:
-                missing.append(entry)
-        if missing:
-            _check_may_fetch(missing[0])
-            at = missing[0].snapshot
-            alone = {entry.blob: entry for entry in missing}  # several may have the same content
-            done += sum(entry.file.size_bytes for entry in missing) - sum(e.file.size_bytes for e in alone.values())
-            told = {each.entry.blob: each.arrival for each in arriving}
-            with _given_up_on_failure(arriving):
+        with _given_up_on_failure(arriving):
+            for entry in entries:
+                at = entry.snapshot
+                if entry.snapshot.exists() and is_verified(entry.snapshot, entry, read_again=read_again):
+                    done += entry.file.size_bytes
+                    report(done)
+                else:
+                    missing.append(entry)
+            if missing:
+                _check_may_fetch(missing[0])
+                at = missing[0].snapshot
+                alone = {entry.blob: entry for entry in missing}  # several may have the same content
+                done += sum(entry.file.size_bytes for entry in missing) - sum(e.file.size_bytes for e in alone.values())
+                told = {each.entry.blob: each.arrival for each in arriving}
                 Downloads([*alone.values()], connections, lambda size: report(done + size), told).run()
-            for entry in missing:
-                if not entry.snapshot.exists():
-                    entry.snapshot.parent.mkdir(parents=True, exist_ok=True)
-                    link(entry.blob, entry.snapshot)
-            note_verified([(path, entry) for entry in missing for path in (entry.blob, entry.snapshot)])
-        for each in arriving:
-            if each.entry not in missing:  # somebody else has fetched it meanwhile
-                each.arrival.end()
+                for entry in missing:
+                    if not entry.snapshot.exists():
+                        entry.snapshot.parent.mkdir(parents=True, exist_ok=True)
+                        link(entry.blob, entry.snapshot)
+                note_verified([(path, entry) for entry in missing for path in (entry.blob, entry.snapshot)])
+            for each in arriving:
+                if each.entry not in missing:  # somebody else has fetched it meanwhile
+                    each.arrival.end()
     except OSError as error:
         if error.errno in REFUSALS:
             raise CurateError(str(cache_refused(error, at))) from None

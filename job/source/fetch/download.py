@@ -192,11 +192,10 @@ class Downloads:
             if file.part is not None:
                 file.part.close()
                 entry.part.replace(entry.blob)
-                file.part.end()
             else:  # somebody else has fetched it
                 entry.part.unlink(missing_ok=True)
-                if file.arrival is not None:
-                    file.arrival.end()
+            if file.arrival is not None:
+                file.arrival.end()
             link(entry.blob, entry.snapshot)
             entry.ranges.unlink(missing_ok=True)
             file.part = None
@@ -207,7 +206,7 @@ class Downloads:
         with self._changed:
             part = cast(Part, file.part)
             part.discard()
-            file.part = Part(file.entry)
+            file.part, file.arrival = Part(file.entry), None
             self._count(file, 0)
             file.cut()
             self._changed.notify_all()

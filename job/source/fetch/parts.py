@@ -154,12 +154,6 @@ class Part:
         os.close(self._file)
         self._file = -1
 
-    def end(self) -> None:
-        """Tells those who read it meanwhile that it has its name."""
-        if self._arrival is not None:
-            self._arrival.end()
-            self._arrival = None
-
     def discard(self) -> None:
         """Removes it. Those who read it meanwhile are told that it may be wrong."""
         if self._arrival is not None:

@@ -53,7 +53,7 @@ class Arriving:
         self.entry.part.replace(self.entry.blob)
         link(self.entry.blob, self.entry.snapshot)
         self.entry.ranges.unlink()
-        self.part.end()
+        self.arrival.end()
 
 
 class Reading:
