@@ -10,6 +10,7 @@ import base64
 import functools
 import hashlib
 import importlib.resources
+import itertools
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -51,8 +52,9 @@ class Tokenizer:
 
     def all_tokens(self, texts: Sequence[str]) -> list[Tokens]:
         """Returns the tokens of many texts, on all cores."""
-        tokens, ends = self._encoding.encode_batch_flat(texts)
-        return np.split(np.frombuffer(tokens, "<u4"), np.frombuffer(ends, "<i8")[1:-1])
+        encoded, bounds = self._encoding.encode_batch_flat(texts)
+        tokens = np.frombuffer(encoded, "<u4")
+        return [tokens[begin:end] for begin, end in itertools.pairwise(np.frombuffer(bounds, "<i8"))]
 
     def count(self, text: str) -> int:
         """Counts the tokens of a text."""

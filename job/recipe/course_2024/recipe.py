@@ -176,13 +176,13 @@ class Course2024:
             if is_untidy and (tidy := rules.tidy(text)) != text:
                 text, tokens = tidy, None
             draft.prompt = f"{OPENING}{text}\n\n{answer}"
-            draft.num_tokens = self._count_prompt(text, tokens, answer) or self._tokenizer.count(draft.prompt)
+            draft.num_tokens = self._count_prompt(draft.prompt, text, tokens, answer)
 
-    def _count_prompt(self, text: str, tokens: Tokens | None, answer: str) -> int | None:
-        """Counts the tokens of a prompt, where only the last word of its text can have others than before."""
+    def _count_prompt(self, prompt: str, text: str, tokens: Tokens | None, answer: str) -> int:
+        """Counts the tokens of a prompt. Of a text whose tokens are known only the last word can get others in it."""
         blank = text.rfind(" ")
         if tokens is None or text.startswith("\n") or blank <= text.rfind("\n"):
-            return None
+            return self._tokenizer.count(prompt)
         last = self._tokenizer.count(f"{text[blank:]}\n\n")
         return self._count(OPENING) + self._tokenizer.before_last_blank(tokens) + last + self._count(answer)
 

@@ -91,10 +91,14 @@ def _wide_digits(data: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64]) ->
     """Returns where digits begin that are not ASCII, of the offsets of bytes that are not."""
     firsts, codes = _digit_codes()
     offsets = offsets[np.isin(data[offsets], firsts)]
+    return offsets[np.isin(_codes_at(data, offsets), codes)]
+
+
+def _codes_at(data: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Returns the codes of the characters that begin at some offsets, of two bytes or more each; see `_code`."""
     first, *others = (data[np.minimum(offsets + index, len(data) - 1)].astype(np.int64) for index in range(4))
     _, two, three, four = itertools.accumulate(others, lambda code, byte: code << 8 | byte, initial=first)
-    code = np.where(first < 0xE0, two, np.where(first < 0xF0, three, four))
-    return offsets[np.isin(code, codes)]
+    return np.where(first < 0xE0, two, np.where(first < 0xF0, three, four))
 
 
 @functools.cache
@@ -108,9 +112,7 @@ def _digit_codes() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
 def _overwrite_wide(data: npt.NDArray[np.uint8]) -> None:
     """Overwrites the characters of two or three bytes that blanks replace, in place."""
     offsets = np.flatnonzero((data >= 0xC2) & (data <= 0xE3))
-    first, second, third = (data[offsets + index].astype(np.int64) for index in range(3))
-    is_long = first >= 0xE0
-    code = np.where(is_long, first << 16 | second << 8 | third, first << 8 | second)
-    is_wide = np.isin(code, _WIDE_CODES)
-    offsets, is_long = offsets[is_wide], is_long[is_wide]
+    codes = _codes_at(data, offsets)
+    is_wide = np.isin(codes, _WIDE_CODES)
+    offsets, is_long = offsets[is_wide], codes[is_wide] > 0xFFFF
     data[offsets] = data[offsets + 1] = data[offsets[is_long] + 2] = _BLANK
