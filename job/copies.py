@@ -78,8 +78,8 @@ class Copies:
 
     run: Run
     say: Callable[[str], None]
-    told: Path
-    """A folder on this machine for what downloads tell those who read meanwhile."""
+    told: Path | None
+    """A folder on this machine for what downloads tell those who read meanwhile; None if nobody will."""
     display: ShowProgress = lambda _: None
 
     def begin(self, work: CategoryWork, *, is_own_ray: bool, has_other_nodes: bool = False) -> Coming:
@@ -87,7 +87,8 @@ class Copies:
         source, output = work.source, self.run.output
         early: Sequence[ArrivingFile] = []
         streams = is_streamed_work(work, has_other_nodes=has_other_nodes)
-        if is_own_ray and not streams and isinstance(output.root, Path):
+        may_be_early = is_own_ray and not streams and isinstance(output.root, Path)
+        if self.told is not None and may_be_early:
             early = arriving_copies(source, self.told)
 
         def report(done: int) -> None:

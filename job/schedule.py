@@ -12,7 +12,6 @@ import contextlib
 import functools
 import itertools
 import platform
-import tempfile
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from job.cluster.counting import Counter, Counts, Inside, counted_rows
 from job.cluster.few_words import in_few_words
+from job.cluster.ray_folder import owned_folder
 from job.cluster.stoppable import StoppableThread
 from job.copies import Coming, Copies, check_nodes, is_streamed_work, settled_when_here
 from job.errors import CurateError, WorkersDiedError
@@ -33,6 +33,7 @@ from job.progress.watched import watched
 from job.recipe.protocol import RecipeSettings
 from job.recipe.registry import make_recipe
 from job.source.fetch.arriving import check_not_given_up
+from job.source.fetch.local_copies import may_arrive
 from job.source.location import FileLocation
 from job.storage.patience import end_patience
 
@@ -76,8 +77,8 @@ def curate_categories(
     config, tasks = run.config, sum(map(len, remaining.values()))
     prepare = functools.partial(_prepare, config.recipe)
     with (
-        tempfile.TemporaryDirectory(prefix="curate-", ignore_cleanup_errors=True) as told,
-        _first_files(copies := Copies(run, say, Path(told)), works[0]) as first,
+        owned_folder() if any(may_arrive(work.source) for work in works) else contextlib.nullcontext() as told,
+        _first_files(copies := Copies(run, say, Path(told) if told else None), works[0]) as first,
         started_ray(config.workers, say, prepare, _import_pipeline, tasks=tasks) as workers,
         JoinedWatch(workers, say, run.lost_nodes, run.output.has_running),
     ):

@@ -13,7 +13,7 @@ from pathlib import Path
 from job.cluster.environment import own_environment
 from job.cluster.guard import guarded_start, not_started
 from job.cluster.processes import end_all, end_workers
-from job.cluster.ray_folder import ray_folder, why_not_writable
+from job.cluster.ray_folder import owned_folder, why_not_writable
 from job.cluster.ray_internals import folder_options, killed_at_once, without_helpers, without_uv_run
 from job.cluster.watch import Watch
 from job.errors import UsageError, plain_reason
@@ -85,7 +85,7 @@ def own_ray(cpus: int, meanwhile: Callable[[], object], *, has_exchange: bool = 
     Raises:
         CurateError: if Ray does not start, or one of its own processes dies.
     """
-    with ray_folder() as folder, own_environment(), Watch(folder) as watch:
+    with owned_folder() as folder, own_environment(), Watch(folder) as watch:
         try:
             with guarded_start(folder):
                 _start(cpus, folder, meanwhile, _exchange_store_bytes() if has_exchange else OBJECT_STORE_BYTES)

@@ -1,4 +1,4 @@
-"""The folder of our own Ray's sockets and logs, and how the next run cleans up after a run that was killed.
+"""Folders of a run for our own Ray's sockets and logs and the like, and how the next run cleans up after a killed one.
 
 A killed run cannot clean up, so every run first looks for such folders, whichever run made them. The owner of a folder
 holds a lock on a file in it; the operating system releases the lock when the owner dies.
@@ -70,8 +70,8 @@ def _no_folder(folder: object, why: str) -> UsageError:
 
 
 @contextlib.contextmanager
-def ray_folder() -> Generator[str]:
-    """Makes the folder of a Ray of our own, and removes it at the end."""
+def owned_folder() -> Generator[str]:
+    """Makes a folder for temporary files, and removes it at the end; the next run does if this one is killed."""
     folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=_parent()))
     with (folder / f"{_OWNED}-soon").open("x") as owned:
         fcntl.flock(owned, fcntl.LOCK_EX)

@@ -43,8 +43,13 @@ def shown_as(file: SourceFile) -> str:
     return f"the file packed in {file.location}" if is_packed(file.name) else str(file.location)
 
 
+def may_arrive(source: CategorySource) -> bool:
+    """Tells whether a category can be read while it is downloaded: by lines, from the first byte on."""
+    return source.repository is not None and not source.is_packed and source.file_format == "jsonl"
+
+
 def arriving_copies(source: CategorySource, told: Path) -> list[ArrivingFile]:
-    """Returns where a category's files can be read while they are downloaded: by lines, from the first byte on.
+    """Returns where a category's files can be read while they are downloaded.
 
     Args:
         source: the category's files.
@@ -53,7 +58,7 @@ def arriving_copies(source: CategorySource, told: Path) -> list[ArrivingFile]:
     Returns:
         The location of each file; nothing when the category has to be there before it is read.
     """
-    if source.repository is None or source.is_packed or source.file_format != "jsonl":
+    if source.repository is None or not may_arrive(source):
         return []
     return arriving_files(source.repository, source.files, told)
 
