@@ -6,7 +6,9 @@ of its own for both of its halves, and takes CPUs beside those that are reserved
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+import contextlib
+import itertools
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -19,11 +21,25 @@ GROUPS = 64
 """Number of tasks that pack, at most: so that parcels stay large enough for the object store."""
 _LOOK_S = 0.1
 """Seconds between two looks at what is done."""
+_BEGUN_PER_WORKER = 2
+"""Tasks that are handed out for each worker: one to work on, and one to begin with next."""
+_STOP_S = 10.0
+"""Seconds to wait for tasks that have begun when another one has failed."""
 _RETRIES = 3
 """Times that a task is begun again when its worker dies."""
 _COMPRESSED = pa.ipc.IpcWriteOptions(compression=pa.Codec("zstd", 1))
 
 Target = TypeVar("Target", bound=Hashable)
+
+
+@dataclass(frozen=True, slots=True)
+class _Packing(Generic[Target]):
+    """A task that packs, before it begins."""
+
+    function: Callable[..., list[Any]]
+    arguments: Sequence[Any]
+    targets: Sequence[Target]
+    size: int
 
 
 @dataclass(kw_only=True, slots=True)
@@ -32,15 +48,15 @@ class Exchange(Generic[Target]):
 
     workers: Workers
     """The CPUs that may work."""
-    _parcels: dict[Target, list[Any]] = field(default_factory=dict[Any, list[Any]])
-    _packing: dict[Any, int] = field(default_factory=dict[Any, int])
+    _packing: list[_Packing[Target]] = field(default_factory=list["_Packing[Target]"])
     _functions: dict[Callable[..., Any], Any] = field(default_factory=dict[Callable[..., Any], Any])
 
-    def _remote(self, function: Callable[..., Any]) -> Any:
-        """Returns a function as a task. Ray sends it to each worker once for each time that it becomes one."""
+    def _begin(self, function: Callable[..., Any], arguments: Sequence[Any], num_returns: int = 1) -> Any:
+        """Begins a task. Ray sends its function to each worker once for each time that it becomes one."""
         if function not in self._functions:
             self._functions[function] = ray.remote(function)
-        return self._functions[function]
+        options = {"num_returns": num_returns, "max_retries": _RETRIES, **self.workers.ray_options}
+        return self._functions[function].options(**options).remote(*arguments)
 
     def pack(
         self, function: Callable[..., list[Any]], arguments: Sequence[Any], targets: Sequence[Target], size: int
@@ -53,13 +69,8 @@ class Exchange(Generic[Target]):
             targets: whom the parcels are for.
             size: how much it packs, for the display.
         """
-        if not targets:
-            return
-        options = {"num_returns": len(targets) + 1, "max_retries": _RETRIES, **self.workers.ray_options}
-        packed: Any = self._remote(function).options(**options).remote(*arguments)
-        self._packing[packed[0]] = size
-        for target, parcel in zip(targets, packed[1:], strict=True):
-            self._parcels.setdefault(target, []).append(parcel)
+        if targets:
+            self._packing.append(_Packing(function, arguments, targets, size))
 
     def run(
         self,
@@ -69,7 +80,11 @@ class Exchange(Generic[Target]):
         take: Callable[[Target, Any], object] = lambda _target, _value: None,
         show: Callable[[int, int], object] = lambda _packed, _taken: None,
     ) -> None:
-        """Lets a task for each target take its parcels, and waits for them. When one fails the others are stopped.
+        """Does all tasks: those that pack, and one for each target, which takes its parcels.
+
+        When one fails, no others begin. Those that have begun are not cancelled: Ray 2.60 ends the whole process if
+        the answer of a task that is being cancelled is on its way (github.com/ray-project/ray, #54260 and #54798).
+        So only a few tasks are handed out ahead of those that work.
 
         Args:
             function: takes the arguments of its target, and then its parcels.
@@ -81,26 +96,40 @@ class Exchange(Generic[Target]):
         Raises:
             RayError: the first one that ended a task.
         """
-        task = self._remote(function).options(max_retries=_RETRIES, **self.workers.ray_options)
-        taking: dict[Any, Target] = {}
-        for target, given in arguments.items():
-            taking[task.remote(*given, *self._parcels.pop(target, []))] = target
+        parcels: dict[Target, list[Any]] = {}
         packed = taken = 0
+
+        def tasks() -> Iterator[tuple[Any, _Packing[Target] | Target]]:
+            for packing in self._packing:
+                done, *its_parcels = self._begin(packing.function, packing.arguments, len(packing.targets) + 1)
+                for target, parcel in zip(packing.targets, its_parcels, strict=True):
+                    parcels.setdefault(target, []).append(parcel)
+                yield done, packing
+            for target, given in arguments.items():
+                yield self._begin(function, [*given, *parcels.pop(target, [])]), target
+
+        left, begun = tasks(), dict[Any, _Packing[Target] | Target]()
         try:
-            while taking:
-                done, _ = ray.wait([*self._packing, *taking], num_returns=1, timeout=_LOOK_S)
+            while True:
+                room = _BEGUN_PER_WORKER * self.workers.by_now() - len(begun)
+                begun.update(itertools.islice(left, max(0, room)))
+                if not begun:
+                    break
+                done, _ = ray.wait([*begun], num_returns=1, timeout=_LOOK_S)
                 for ref in done:
-                    value = ray.get(ref)
-                    packed += self._packing.pop(ref, 0)
-                    if ref in taking:
-                        target = taking.pop(ref)
-                        take(target, value)
-                        taken += sizes[target]
+                    value, of = ray.get(ref), begun.pop(ref)
+                    if isinstance(of, _Packing):
+                        packed += of.size
+                    else:
+                        take(of, value)
+                        taken += sizes[of]
                 show(packed, taken)
         finally:
-            for ref in (*self._packing, *taking):
-                ray.cancel(ref)
-            self._packing.clear()
+            if begun:  # a Ray of our own ends with all of its tasks
+                patience = 0 if self.workers.reserved is None else _STOP_S
+                for ref in ray.wait([*begun], num_returns=len(begun), timeout=patience)[0]:
+                    with contextlib.suppress(Exception):  # Ray would print an error that nobody has asked for
+                        ray.get(ref)
 
 
 def sealed(table: pa.Table) -> pa.Buffer:
