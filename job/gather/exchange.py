@@ -136,7 +136,8 @@ def sealed(table: pa.Table) -> pa.Buffer:
     """Writes a table as an Arrow stream with Zstandard at its fastest level.
 
     Parcels that do not fit into the object store are spilled. Of a listing's 900 bytes 400 are left, by LZ4 600: with
-    2.8 million of them the exchange is a fifth faster.
+    2.8 million of them the exchange is a fifth faster. Where all fit, no compression was a little slower or faster,
+    and took 0.3 to 0.6 GB more.
     """
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema, options=_COMPRESSED) as writer:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
+import itertools
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -118,7 +119,7 @@ def _indexed(rows: pa.Table, recipe: RecipeDescription, wanted: Wanted, shard: I
     if ids is not None:
         columns["id"] = ids
     titles = rows[str(roles.title)].cast(pa.string()) if wanted.titles else None
-    bodies = pa.array(texts(recipe, rows) if wanted.texts else [], pa.string())
+    bodies = texts(recipe, rows) if wanted.texts else pa.chunked_array([], pa.string())
     if wanted.folded:
         for use, keys in item_keys(wanted.seed, ids, bodies).items():
             columns[f"key:{use}"] = pa.array(keys)
@@ -134,7 +135,7 @@ def _indexed(rows: pa.Table, recipe: RecipeDescription, wanted: Wanted, shard: I
 
 def hashes(texts: pa.Array | pa.ChunkedArray) -> np.ndarray:
     """Returns the XXH3 hashes of Arrow strings, 128 bits each; uint64 of shape (texts, 2). A null counts as empty."""
-    return _hashes(texts.cast(pa.large_binary()).fill_null(b"").to_pylist())
+    return _hashes(_in_utf8(texts))
 
 
 def folded_hashes(texts: pa.Array | pa.ChunkedArray) -> np.ndarray:
@@ -142,7 +143,18 @@ def folded_hashes(texts: pa.Array | pa.ChunkedArray) -> np.ndarray:
     return without_empty(_hashes(folded_in_utf8(texts)))
 
 
-def _hashes(texts: Iterable[bytes]) -> np.ndarray:
+def _in_utf8(texts: pa.Array | pa.ChunkedArray) -> Iterator[memoryview]:
+    """Yields each of some Arrow strings in UTF-8, without a copy."""
+    column = pa.chunked_array([texts]) if isinstance(texts, pa.Array) else texts
+    for chunk in column.cast(pa.large_binary()).fill_null(b"").chunks:
+        _, offsets, buffer = chunk.buffers()
+        bounds = np.frombuffer(offsets, np.int64)[chunk.offset : chunk.offset + len(chunk) + 1].tolist()
+        content = memoryview(buffer or b"")
+        for begin, end in itertools.pairwise(bounds):
+            yield content[begin:end]
+
+
+def _hashes(texts: Iterable[bytes | memoryview]) -> np.ndarray:
     joined = b"".join(map(xxhash.xxh3_128_digest, texts))
     return np.frombuffer(joined, ">u8").reshape(-1, 2).astype(np.uint64)
 

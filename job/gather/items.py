@@ -72,13 +72,17 @@ class Items:
             raise CurateError(f"{self.folder.where(shard.path)} {why}\nto see what else is wrong: curate verify {root}")
         return table_in(content, list(columns))
 
-    def titles_and_texts(self, shard: ItemShard) -> tuple[list[str | None], list[str | None]]:
-        """Reads the titles and texts of a shard's items; titles are None where the recipe has none."""
+    def titles_and_texts(self, shard: ItemShard) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
+        """Reads the titles and texts of a shard's items; titles are null where the recipe has none."""
         title = self.recipe.roles.title
         names = [*text_columns(self.recipe), *([title] if title is not None else [])]
         rows = self.table(shard, list(dict.fromkeys(names)))
-        titles = [None] * rows.num_rows if title is None else rows[title].to_pylist()
-        return titles, texts(self.recipe, rows)
+        return rows[title] if title is not None else nulls(rows.num_rows), texts(self.recipe, rows)
+
+
+def nulls(count: int) -> pa.ChunkedArray:
+    """Returns so many strings that are null."""
+    return pa.chunked_array([pa.nulls(count, pa.string())])
 
 
 def grouped(shards: Sequence[ItemShard], count: int = GROUPS) -> list[list[ItemShard]]:

@@ -25,7 +25,7 @@ from job.output.section import record_name
 from job.output.shard import parquet_bytes
 from job.output.training_set.decided import Decided
 from job.output.training_set.plan import Part, SetPlan, SetRecord
-from job.output.training_set.shard import ordered_digest, removed_schema, set_schema
+from job.output.training_set.shard import ordered_digest
 from job.storage.patience import outlast_outages
 
 
@@ -105,9 +105,7 @@ def _write_shard(
     began = time.perf_counter()
     output.mark_running(part.name, number, this_node())
     num_rows = part.rows_of(number)
-    rows = unpack(parcels, num_rows)
-    schema = set_schema(plan.recipe) if part.is_split else removed_schema(plan.recipe)
-    rows = rows.replace_schema_metadata(schema.metadata)
+    rows = unpack(parcels, num_rows, plan.recipe, is_split=part.is_split)
     content = parquet_bytes(rows)
     check_owner(output, run_id)
     shard = part.shard_name(number)

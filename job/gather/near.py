@@ -36,8 +36,8 @@ class Texts(Protocol):
         """The shards, in the order of their rows."""
         ...
 
-    def titles_and_texts(self, shard: ItemShard) -> tuple[list[str | None], list[str | None]]:
-        """Reads the titles and texts of a shard's rows."""
+    def titles_and_texts(self, shard: ItemShard) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
+        """Reads the titles and texts of a shard's rows; a null counts as empty."""
         ...
 
 
@@ -119,7 +119,7 @@ def _pack_texts(
         here = slice(*np.searchsorted(place, [shard.place, shard.place + shard.num_rows]))
         if here.start == here.stop:
             continue
-        titles, texts = (pa.array(values, pa.large_string()) for values in rows.titles_and_texts(shard))
+        titles, texts = (values.cast(pa.large_string()) for values in rows.titles_and_texts(shard))
         at = pa.array(place[here] - shard.place)
         table = pa.table({"place": place[here], "title": titles.take(at), "text": texts.take(at)})
         for target in np.unique(batch[here]).tolist():

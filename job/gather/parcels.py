@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,6 +19,7 @@ from job.output.training_set.decided import Decided
 from job.output.training_set.plan import REMOVED_PART, ROWS_PER_SHARD
 from job.output.training_set.shard import (
     COMPLETION,
+    FATE,
     PROMPT,
     other_columns,
     removed_schema,
@@ -29,8 +30,10 @@ from job.recipe.protocol import CATEGORY, RecipeDescription
 from job.recipe.training import completion_columns, completions, prompt_columns, prompts
 from job.selection.decision import FATES, SPLITS
 
-ROW = ":row"
-"""Name of a parcel's column with the row of each item in its shard; no item column has a colon in its name."""
+_OWN = ":"
+"""What the names of a parcel's own columns begin with; no item column has a colon in its name."""
+_ROW, _CATEGORY = f"{_OWN}row", f"{_OWN}category"
+"""Parcel columns with the row of each item in its shard, and its category."""
 _PARTS = (*SPLITS, REMOVED_PART)
 _ROWS_AT_ONCE = 20_000
 """Number of rows that are packed together, at most."""
@@ -116,11 +119,10 @@ def pack(
         rows = items.table(shard, _columns_of_examples(items.recipe) if len(examples) else shown)
         category = items.categories[shard.category]
         if len(examples):
-            table = _examples(rows.take(pa.array(examples)), items.recipe, category)
-            to_splits.add(table, rows_there[examples], goes_to[examples])
+            to_splits.add(rows.take(pa.array(examples)), category, rows_there[examples], goes_to[examples])
         if len(removed):
-            table = _removed(rows.select(shown).take(pa.array(removed)), items.recipe, category, here, removed)
-            to_removed.add(table, rows_there[removed], goes_to[removed])
+            table = _with_fate(rows.select(shown).take(pa.array(removed)), here, removed)
+            to_removed.add(table, category, rows_there[removed], goes_to[removed])
     to_splits.seal()
     to_removed.seal()
     return packed
@@ -137,11 +139,12 @@ class _Packer:
     _num_rows: int = 0
     _num_bytes: int = 0
 
-    def add(self, table: pa.Table, rows: np.ndarray, numbers: np.ndarray) -> None:
-        """Adds rows, with the row of each in its shard, and the number of that in `targets_of`."""
+    def add(self, table: pa.Table, category: str, rows: np.ndarray, numbers: np.ndarray) -> None:
+        """Adds rows, with their category, the row of each in its shard, and the number of that in `targets_of`."""
         if self._num_bytes + table.nbytes > _BYTES_AT_ONCE:
             self.seal()
-        self._tables.append(table.append_column(ROW, pa.array(rows, pa.uint32())))
+        table = table.append_column(_CATEGORY, pa.repeat(pa.scalar(category, pa.string()), table.num_rows))
+        self._tables.append(table.append_column(_ROW, pa.array(rows, pa.uint32())))
         self._numbers.append(numbers)
         self._num_rows += table.num_rows
         self._num_bytes += table.nbytes
@@ -161,22 +164,39 @@ class _Packer:
         self._tables, self._numbers, self._num_rows, self._num_bytes = [], [], 0, 0
 
 
-def unpack(parcels: Sequence[Sequence[pa.Buffer]], num_rows: int) -> pa.Table:
+def unpack(
+    parcels: Sequence[Sequence[pa.Buffer]], num_rows: int, recipe: RecipeDescription, *, is_split: bool
+) -> pa.Table:
     """Returns the rows of a shard in their order.
+
+    Prompts and completions are made here, of the items' columns: a prompt holds most of these once more.
 
     Args:
         parcels: everything that was sent to it.
         num_rows: number of its rows.
+        recipe: the recipe that made the items.
+        is_split: whether it is a shard of a split, and not of the removed items.
 
     Raises:
         RuntimeError: when a row is missing, or came twice.
     """
     table = unsealed(parcels)
-    rows = table[ROW].to_numpy()
+    rows = table[_ROW].to_numpy()
     order = np.argsort(rows, kind="stable")
     if not np.array_equal(rows[order], np.arange(num_rows)):
         raise RuntimeError(f"a shard of {num_rows} rows got {len(rows)}, or some of them twice")
-    return table.drop_columns([ROW]).take(pa.array(order))
+    items = table.drop_columns([_ROW]).take(pa.array(order))
+    del table  # both are large
+    columns: dict[str, pa.ChunkedArray | pa.Array] = {CATEGORY: items[_CATEGORY]}
+    columns |= {name: items[column] for name, column in shown_columns(recipe).items()}
+    if is_split:
+        columns |= {PROMPT: prompts(recipe, items), COMPLETION: completions(recipe, items)}
+        columns |= {name: items[name] for name in other_columns(recipe)}
+        schema = set_schema(recipe)
+    else:
+        columns |= {name: items[_OWN + name] for name in FATE}
+        schema = removed_schema(recipe)
+    return pa.table([columns[name] for name in schema.names], schema=schema)
 
 
 def _columns_of_examples(recipe: RecipeDescription) -> list[str]:
@@ -184,30 +204,14 @@ def _columns_of_examples(recipe: RecipeDescription) -> list[str]:
     return list(dict.fromkeys([*names, *prompt_columns(recipe), *completion_columns(recipe)]))
 
 
-def _examples(rows: pa.Table, recipe: RecipeDescription, category: str) -> pa.Table:
-    """Returns the rows of the splits."""
-    columns = dict(_shown(rows, recipe, category))
-    columns[PROMPT] = pa.array(prompts(recipe, rows), pa.string())
-    columns[COMPLETION] = pa.array(completions(recipe, rows), pa.string())
-    columns |= {name: rows[name] for name in other_columns(recipe)}
-    return _cast(columns, set_schema(recipe))
-
-
-def _removed(rows: pa.Table, recipe: RecipeDescription, category: str, fates: Fates, places: np.ndarray) -> pa.Table:
-    """Returns the rows of items that are in no split, each with the reason."""
-    columns = dict(_shown(rows, recipe, category))
-    columns["reason"] = pa.array(FATES, pa.string()).take(pa.array(fates.fate[places]))
-    columns["kept_id"] = fates.kept_ids.take(pa.array(places))
+def _with_fate(rows: pa.Table, fates: Fates, places: np.ndarray) -> pa.Table:
+    """Adds to items that are in no split what became of each."""
     similarity = pa.array(fates.similarity[places])
-    columns["similarity"] = pc.if_else(pc.is_nan(similarity), pa.scalar(None, pa.float64()), similarity)
-    return _cast(columns, removed_schema(recipe))
-
-
-def _shown(rows: pa.Table, recipe: RecipeDescription, category: str) -> Iterator[tuple[str, pa.Array]]:
-    yield CATEGORY, pa.repeat(pa.scalar(category, pa.string()), rows.num_rows)
-    for name, column in shown_columns(recipe).items():
-        yield name, rows[column]
-
-
-def _cast(columns: Mapping[str, pa.Array | pa.ChunkedArray], schema: pa.Schema) -> pa.Table:
-    return pa.table([columns[name] for name in schema.names], schema=schema.remove_metadata())
+    fate = {
+        "reason": pa.array(FATES, pa.string()).take(pa.array(fates.fate[places])),
+        "kept_id": fates.kept_ids.take(pa.array(places)),
+        "similarity": pc.if_else(pc.is_nan(similarity), pa.scalar(None, pa.float64()), similarity),
+    }
+    for name, column in fate.items():
+        rows = rows.append_column(_OWN + name, column)
+    return rows

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from job.cluster.workers import Workers
 from job.gather.index import folded_hashes, hashes, without_empty
-from job.gather.items import ItemShard
+from job.gather.items import ItemShard, nulls
 from job.gather.narrow import PLACE, Narrow, places_of, read_narrow, wide
 from job.output.folder import OutputFolder
 from job.output.training_set.plan import SetPlan
@@ -55,12 +55,12 @@ class SetRows:
         """Number of rows."""
         return sum(shard.num_rows for shard in self.shards)
 
-    def titles_and_texts(self, shard: ItemShard) -> tuple[list[str | None], list[str | None]]:
-        """Reads the titles and texts of a shard's rows; titles are None where the recipe has none."""
+    def titles_and_texts(self, shard: ItemShard) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
+        """Reads the titles and texts of a shard's rows; titles are null where the recipe has none."""
         text = text_column(self.recipe)
         has_title = self.recipe.roles.title is not None
         rows = self.output.table(shard.path, list(dict.fromkeys([text, *([TITLE] if has_title else [])])))
-        return rows[TITLE].to_pylist() if has_title else [None] * rows.num_rows, rows[text].to_pylist()
+        return rows[TITLE] if has_title else nulls(rows.num_rows), rows[text]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

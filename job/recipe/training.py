@@ -4,11 +4,16 @@ A recipe of a user's own has templates for the last two. The course's recipes ha
 the nearest dollar, as their training sets are.
 """
 
+# pyarrow makes the functions of `pyarrow.compute` when it is imported.
+# pyright: reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 import string
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from job.errors import UsageError
 from job.recipe.course_2024.prompt import PRICE_PREFIX, test_prompt
@@ -16,14 +21,28 @@ from job.recipe.price import whole_dollars
 from job.recipe.protocol import RecipeDescription
 from job.recipe.registry import current_name
 
-if TYPE_CHECKING:
-    import pyarrow as pa
+_BEFORE_2025, _AFTER_2025 = "What does this cost to the nearest dollar?\n\n", f"\n\n{PRICE_PREFIX}"
+_ROWS_AT_ONCE = 5_000
+"""Number of rows that are Python objects at the same time: they take several times the memory of Arrow's."""
 
-_QUESTION_2025 = "What does this cost to the nearest dollar?\n\n{}\n\n" + PRICE_PREFIX
 
-_PROMPTS: dict[str, tuple[str, Callable[[str], str]]] = {
-    "course-2024": ("prompt", test_prompt),
-    "course-2025": ("full", _QUESTION_2025.format),
+def _some_at_a_time(make: Callable[[pa.Table], list[str]], items: pa.Table) -> pa.ChunkedArray:
+    """Returns strings that Python makes of rows."""
+    some = [items.slice(start, _ROWS_AT_ONCE) for start in range(0, items.num_rows, _ROWS_AT_ONCE)]
+    return pa.chunked_array([pa.array(make(each), pa.string()) for each in some], pa.string())
+
+
+def _prompts_2024(items: pa.Table) -> pa.ChunkedArray:
+    return _some_at_a_time(lambda some: list(map(test_prompt, some["prompt"].to_pylist())), items.select(["prompt"]))
+
+
+def _prompts_2025(items: pa.Table) -> pa.ChunkedArray:
+    return pc.binary_join_element_wise(_BEFORE_2025, items["full"], _AFTER_2025, "")
+
+
+_PROMPTS: dict[str, tuple[str, Callable[[pa.Table], pa.ChunkedArray]]] = {
+    "course-2024": ("prompt", _prompts_2024),
+    "course-2025": ("full", _prompts_2025),
 }
 """Of recipes whose prompts are made by code: the column that they are made of, and how."""
 
@@ -42,8 +61,8 @@ def why_no_examples(described: RecipeDescription) -> str | None:
     return f"the recipe {described.name} has no template for the {' and the '.join(missing)}"
 
 
-def prompts(described: RecipeDescription, items: pa.Table) -> list[str]:
-    """Returns the prompt of each item: what a model is asked.
+def prompts(described: RecipeDescription, items: pa.Table) -> pa.ChunkedArray:
+    """Returns the prompt of each item, what a model is asked, as Arrow strings.
 
     Args:
         described: description of the recipe that made them.
@@ -51,15 +70,15 @@ def prompts(described: RecipeDescription, items: pa.Table) -> list[str]:
     """
     made = _PROMPTS.get(current_name(described.name))
     if made is not None and described.prompt is None:
-        column, make = made
-        return list(map(make, items[column].to_pylist()))
+        return made[1](items)
     return _filled(str(described.prompt), items)
 
 
-def completions(described: RecipeDescription, items: pa.Table) -> list[str]:
-    """Returns the completion of each item: what a model is to answer. Arguments are as for `prompts`."""
+def completions(described: RecipeDescription, items: pa.Table) -> pa.ChunkedArray:
+    """Returns the completion of each item, what a model is to answer, as Arrow strings. Arguments: as for `prompts`."""
     if described.completion is None:
-        return list(map(whole_dollars, items[str(described.roles.price)].to_pylist()))
+        price = str(described.roles.price)
+        return _some_at_a_time(lambda some: list(map(whole_dollars, some[price].to_pylist())), items.select([price]))
     return _filled(described.completion, items)
 
 
@@ -76,8 +95,8 @@ def completion_columns(described: RecipeDescription) -> list[str]:
     return [str(described.roles.price)] if described.completion is None else _columns_in(described.completion)
 
 
-def texts(described: RecipeDescription, items: pa.Table) -> list[str | None]:
-    """Returns the text of each item, by which it is compared with others.
+def texts(described: RecipeDescription, items: pa.Table) -> pa.ChunkedArray:
+    """Returns the text of each item, by which it is compared with others, as Arrow strings.
 
     It is the text that the recipe has written, without the answer where it holds that.
 
@@ -87,8 +106,8 @@ def texts(described: RecipeDescription, items: pa.Table) -> list[str | None]:
     """
     text = described.roles.text
     if text is None or (text == "prompt" and current_name(described.name) == "course-2024"):
-        return list(prompts(described, items))
-    return items[text].to_pylist()
+        return prompts(described, items)
+    return items[text].cast(pa.string())
 
 
 def text_columns(described: RecipeDescription) -> list[str]:
@@ -97,18 +116,19 @@ def text_columns(described: RecipeDescription) -> list[str]:
     return prompt_columns(described) if text is None else [text]
 
 
-def _filled(template: str, items: pa.Table) -> list[str]:
+def _filled(template: str, items: pa.Table) -> pa.ChunkedArray:
     columns = _columns_in(template)
-    if not columns:
-        return [template.format()] * items.num_rows
-    values = [items[name].to_pylist() for name in columns]
-    for name, column in zip(columns, values, strict=True):
-        if None in column:
+    for name in columns:
+        if missing := items[name].null_count:
             raise UsageError(
-                f"the template {template!r} needs {name}, and {column.count(None):,} items of one shard have none\n"
+                f"the template {template!r} needs {name}, and {missing:,} items of one shard have none\n"
                 "let the recipe drop such rows, or fill them in, and make the items again"
             )
-    return [template.format(**dict(zip(columns, row, strict=True))) for row in zip(*values, strict=True)]
+
+    def fill(some: pa.Table) -> list[str]:
+        return [template.format(**row) for row in some.to_pylist()]
+
+    return _some_at_a_time(fill, items.select(columns))
 
 
 def _columns_in(template: str | None) -> list[str]:

@@ -25,7 +25,7 @@ from job.output.training_set.card import set_cards
 from job.output.training_set.decided import Decided, decided_bytes, kept_ids
 from job.output.training_set.findings import Findings
 from job.output.training_set.plan import DECISION, SetPlan, SetRecord
-from job.output.training_set.shard import ordered_digest, removed_schema, set_schema
+from job.output.training_set.shard import ordered_digest
 from job.output.training_set.totals import complete_set
 from job.recipe.course_2024.recipe import Course2024
 from job.recipe.course_2025.recipe import Course2025
@@ -130,9 +130,8 @@ def make_set(
         records[part.name] = []
         for number in range(part.count):
             parcels = pack(opened, opened.shards, fates, [(part.name, number)])
-            rows = unpack(list(parcels.values()), part.rows_of(number))
-            schema = set_schema(recipe) if part.is_split else removed_schema(recipe)
-            shard_bytes = parquet_bytes(rows.replace_schema_metadata(schema.metadata))
+            rows = unpack(list(parcels.values()), part.rows_of(number), recipe, is_split=part.is_split)
+            shard_bytes = parquet_bytes(rows)
             folder.write(part.shard_name(number), shard_bytes)
             record = SetRecord(
                 part=part.name,

@@ -18,6 +18,8 @@ from job.recipe.protocol import CATEGORY, RecipeDescription, arrow_type, type_na
 ID, TITLE, PRICE, PROMPT, COMPLETION = "id", "title", "price", "prompt", "completion"
 _SHOWN = (ID, CATEGORY, TITLE, PRICE)
 """Columns that a set and its removed items both have, in their order."""
+FATE = {"reason": pa.string(), "kept_id": pa.string(), "similarity": pa.float64()}
+"""Columns that only removed items have, in their order."""
 
 
 def set_schema(recipe: RecipeDescription) -> pa.Schema:
@@ -33,8 +35,7 @@ def set_schema(recipe: RecipeDescription) -> pa.Schema:
 
 def removed_schema(recipe: RecipeDescription) -> pa.Schema:
     """Returns the schema of the shards with the items that are in no split."""
-    more = [("reason", pa.string()), ("kept_id", pa.string()), ("similarity", pa.float64())]
-    return with_features([*_shown_fields(recipe), *[pa.field(name, kind) for name, kind in more]])
+    return with_features([*_shown_fields(recipe), *[pa.field(name, kind) for name, kind in FATE.items()]])
 
 
 def shown_columns(recipe: RecipeDescription) -> dict[str, str]:

@@ -108,6 +108,6 @@ def _texts(opened: Items, items: Sequence[int]) -> dict[int, str]:
         shard = opened.shards[number]
         table = opened.table(shard, text_columns(opened.recipe))
         for item in some:
-            (text,) = texts(opened.recipe, table.slice(item - shard.place, 1))
+            (text,) = texts(opened.recipe, table.slice(item - shard.place, 1)).to_pylist()
             found[item] = (text or "")[:_TEXT_CHARS]
     return found
