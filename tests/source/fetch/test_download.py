@@ -216,8 +216,8 @@ def test_ranges_are_small_at_both_ends_of_a_file_and_large_within(
 def test_when_the_hub_asks_to_slow_down_no_connection_begins_anything_for_so_long(
     hub: Hub, repository: Repository, file: SourceFile
 ) -> None:
-    hub.pace.connection_bytes_per_s = 300_000  # so that the others end their ranges in the third of a second after it
-    hub.fail(TooManyRequests(retry_after=1), server="cdn", after=8)
+    hub.pace.connection_bytes_per_s = RANGE_BYTES  # so the others, which have begun by then, end when 1 s is over
+    hub.fail(TooManyRequests(retry_after=1), server="cdn", after=1)
     assert fetched(repository, file) == CONTENT
     refused = next(request for request in hub.requests if request.status == 429)
     after_s = [request.at_s - refused.at_s for request in hub.requests if request.server == "cdn"]
