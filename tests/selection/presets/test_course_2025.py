@@ -10,7 +10,7 @@ import pytest
 from job.errors import UsageError
 from job.selection.decision import FATES
 from job.selection.decision import SPLITS as SPLIT_NAMES
-from job.selection.presets.course_2025 import chances_of, decide
+from job.selection.presets.course_2025 import chances_of, decide, firsts
 from tests.selection.presets import made, plain
 
 ITEMS = made.items(30_000)
@@ -33,6 +33,21 @@ def test_it_is_the_set_of_the_plain_way_whatever_the_seed(seed: int) -> None:
 def test_duplicates_are_removed_by_the_kinds_named_in_their_order(kinds: tuple[str, ...]) -> None:
     expected = plain.course_2025(ITEMS, deduplicate=kinds, **AS_PLAIN)
     made.assert_same(decide, ITEMS, config(deduplicate=kinds), expected)
+
+
+@pytest.mark.parametrize(("halves", "others"), [(1, 1), (1, 500), (40, 40), (1 << 60, 1), (1 << 60, 1 << 60)])
+def test_hashes_of_which_only_one_half_is_the_same_are_different(halves: int, others: int) -> None:
+    """Such hashes occur once in 4 million sets, so that only made ones show it."""
+    draw = np.random.default_rng(5)
+    hashes = np.stack([draw.integers(0, end, 2_000, np.uint64) for end in (halves, others)], axis=1)
+    order = draw.permutation(2_000)
+    kept = np.full(2_000, -1)
+    is_first = firsts(order, hashes, kept)
+    seen: dict[tuple[int, int], int] = {}
+    for place, first in zip(order.tolist(), is_first.tolist(), strict=True):
+        known = seen.setdefault(tuple(hashes[place].tolist()), place)
+        assert first == (known == place)
+        assert kept[place] == (-1 if first else known)
 
 
 def test_texts_are_compared_among_the_items_that_titles_have_left() -> None:
