@@ -102,7 +102,7 @@ def test_one_file_alone_knows_private_names_of_ray(path: Path) -> None:
 
 def test_the_recipe_knows_no_ray_and_a_complete_output_starts_none() -> None:
     code = (
-        "import sys, job.recipe.course_2024.recipe, job.run, job.output.verify, job.cli.app\n"
+        "import sys, job.recipe.course_2024.recipe, job.run, job.craft, job.output.verify, job.cli.app\n"
         "sys.exit(', '.join(sorted(set(sys.modules) & {'ray', 'datasets', 'torch'})) or 0)"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

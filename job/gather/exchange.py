@@ -15,16 +15,16 @@ from typing import Any, Generic, TypeVar
 import pyarrow as pa
 import ray
 
+from job.cluster.few_words import in_few_words
 from job.cluster.workers import Workers
+from job.errors import WorkersDiedError
 
-GROUPS = 64
-"""Number of tasks that pack, at most: so that parcels stay large enough for the object store."""
 _LOOK_S = 0.1
 """Seconds between two looks at what is done."""
 _BEGUN_PER_WORKER = 2
-"""Tasks that are handed out for each worker: one to work on, and one to begin with next."""
-_STOP_S = 10.0
-"""Seconds to wait for tasks that have begun when another one has failed."""
+"""Tasks that are handed out for each worker: one to work on, and the next."""
+_STOP_S = 2.0
+"""Seconds to wait for tasks that were handed out when another one has failed."""
 _RETRIES = 3
 """Times that a task is begun again when its worker dies."""
 _COMPRESSED = pa.ipc.IpcWriteOptions(compression=pa.Codec("zstd", 1))
@@ -82,9 +82,10 @@ class Exchange(Generic[Target]):
     ) -> None:
         """Does all tasks: those that pack, and one for each target, which takes its parcels.
 
-        When one fails, no others begin. Those that have begun are not cancelled: Ray 2.60 ends the whole process if
-        the answer of a task that is being cancelled is on its way (github.com/ray-project/ray, #54260 and #54798).
-        So only a few tasks are handed out ahead of those that work.
+        When one fails, no more are handed out. Those that were are not cancelled: Ray 2.60 ends the whole process if
+        the answer of a task that is being cancelled is on its way (github.com/ray-project/ray, #54260 and #54798). So
+        only a few are handed out ahead of those that work. They are waited for: shortly, or to their end if memory has
+        run out, since the same work then begins again with fewer at once.
 
         Args:
             function: takes the arguments of its target, and then its parcels.
@@ -94,50 +95,76 @@ class Exchange(Generic[Target]):
             show: called with how much was packed and taken.
 
         Raises:
-            RayError: the first one that ended a task.
+            WorkersDiedError: when a worker has died for want of memory.
+            CurateError: the first one that ended a task.
         """
-        parcels: dict[Target, list[Any]] = {}
-        packed = taken = 0
-
-        def tasks() -> Iterator[tuple[Any, _Packing[Target] | Target]]:
-            for packing in self._packing:
-                done, *its_parcels = self._begin(packing.function, packing.arguments, len(packing.targets) + 1)
-                for target, parcel in zip(packing.targets, its_parcels, strict=True):
-                    parcels.setdefault(target, []).append(parcel)
-                yield done, packing
-            for target, given in arguments.items():
-                yield self._begin(function, [*given, *parcels.pop(target, [])]), target
-
-        left, begun = tasks(), dict[Any, _Packing[Target] | Target]()
+        begun: dict[Any, _Packing[Target] | Target] = {}
         try:
-            while True:
-                room = _BEGUN_PER_WORKER * self.workers.by_now() - len(begun)
-                begun.update(itertools.islice(left, max(0, room)))
-                if not begun:
-                    break
-                done, _ = ray.wait([*begun], num_returns=1, timeout=_LOOK_S)
-                for ref in done:
-                    value, of = ray.get(ref), begun.pop(ref)
-                    if isinstance(of, _Packing):
-                        packed += of.size
-                    else:
-                        take(of, value)
-                        taken += sizes[of]
-                show(packed, taken)
-        finally:
-            if begun:  # a Ray of our own ends with all of its tasks
-                patience = 0 if self.workers.reserved is None else _STOP_S
-                for ref in ray.wait([*begun], num_returns=len(begun), timeout=patience)[0]:
-                    with contextlib.suppress(Exception):  # Ray would print an error that nobody has asked for
-                        ray.get(ref)
+            with in_few_words():
+                self._work(begun, self._tasks(function, arguments), sizes, take, show)
+        except WorkersDiedError:
+            _wait(begun, None)
+            raise
+        except Exception:
+            _wait(begun, _STOP_S)
+            raise
+
+    def _tasks(
+        self, function: Callable[..., Any], arguments: Mapping[Target, Sequence[Any]]
+    ) -> Iterator[tuple[Any, _Packing[Target] | Target]]:
+        """Begins one task after the other. Yields what it returns, and what it packs or which target it is for."""
+        parcels: dict[Target, list[Any]] = {}
+        for packing in self._packing:
+            yield self._pack(packing, parcels), packing
+        for target, given in arguments.items():
+            yield self._begin(function, [*given, *parcels.pop(target, [])]), target
+
+    def _pack(self, packing: _Packing[Target], parcels: dict[Target, list[Any]]) -> Any:
+        done, *its_parcels = self._begin(packing.function, packing.arguments, len(packing.targets) + 1)
+        for target, parcel in zip(packing.targets, its_parcels, strict=True):
+            parcels.setdefault(target, []).append(parcel)
+        return done
+
+    def _work(
+        self,
+        begun: dict[Any, _Packing[Target] | Target],
+        left: Iterator[tuple[Any, _Packing[Target] | Target]],
+        sizes: Mapping[Target, int],
+        take: Callable[[Target, Any], object],
+        show: Callable[[int, int], object],
+    ) -> None:
+        """Hands out tasks as long as there are any left. `begun` holds those that are not done."""
+        packed = taken = 0
+        while True:
+            room = _BEGUN_PER_WORKER * self.workers.by_now() - len(begun)
+            begun.update(itertools.islice(left, max(0, room)))
+            if not begun:
+                return
+            done, _ = ray.wait([*begun], num_returns=1, timeout=_LOOK_S)
+            for ref in done:
+                value, of = ray.get(ref), begun.pop(ref)
+                if isinstance(of, _Packing):
+                    packed += of.size
+                else:
+                    take(of, value)
+                    taken += sizes[of]
+            show(packed, taken)
+
+
+def _wait(begun: Mapping[Any, object], seconds: float | None) -> None:
+    """Waits for tasks of which the results are not wanted."""
+    done = ray.wait([*begun], num_returns=len(begun), timeout=seconds)[0] if begun else []
+    for ref in done:
+        with contextlib.suppress(Exception):  # Ray would print an error that nobody has asked for
+            ray.get(ref)
 
 
 def sealed(table: pa.Table) -> pa.Buffer:
     """Writes a table as an Arrow stream with Zstandard at its fastest level.
 
     Parcels that do not fit into the object store are spilled. Of a listing's 900 bytes 400 are left, by LZ4 600: with
-    2.8 million of them the exchange is a fifth faster. Where all fit, no compression was a little slower or faster,
-    and took 0.3 to 0.6 GB more.
+    2.8 million of them the exchange is a fifth faster. Where all fit, leaving out the compression changes the time
+    little and takes 0.3 to 0.6 GB more.
     """
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema, options=_COMPRESSED) as writer:

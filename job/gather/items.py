@@ -11,7 +11,6 @@ import pyarrow as pa
 
 from job.config.command import run_command
 from job.errors import CurateError, UsageError, printable, quoted
-from job.gather.exchange import GROUPS
 from job.output.folder import OutputFolder, open_output
 from job.output.full_card import commands
 from job.output.records import Plan
@@ -20,6 +19,9 @@ from job.output.totals import Manifest
 from job.output.training_set.plan import Origin
 from job.recipe.protocol import RecipeDescription
 from job.recipe.training import text_columns, texts, why_no_examples
+
+GROUPS = 64
+"""Number of tasks that pack, at most: so that parcels stay large enough for the object store."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

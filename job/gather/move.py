@@ -103,6 +103,7 @@ def _write_shard(
     """Writes a shard, and its record. Returns the narrow columns of its rows if these have a place in a split."""
     outlast_outages()
     began = time.perf_counter()
+    check_owner(output, run_id)  # a run that has failed no longer owns it, while its last tasks may still begin
     output.mark_running(part.name, number, this_node())
     num_rows = part.rows_of(number)
     rows = unpack(parcels, num_rows, plan.recipe, is_split=part.is_split)

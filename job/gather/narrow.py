@@ -9,8 +9,8 @@ import pyarrow as pa
 import ray
 
 from job.cluster.workers import Workers
-from job.gather.exchange import GROUPS, Exchange
-from job.gather.items import ItemShard, grouped
+from job.gather.exchange import Exchange
+from job.gather.items import GROUPS, ItemShard, grouped
 
 PLACE = "place"
 """Name of the column with the place of each row, which every shard's columns have."""

@@ -27,7 +27,7 @@ from job.output.training_set.shard import (
     shown_columns,
 )
 from job.recipe.protocol import CATEGORY, RecipeDescription
-from job.recipe.training import completion_columns, completions, prompt_columns, prompts
+from job.recipe.training import check_examples, completion_columns, completions, prompt_columns, prompts
 from job.selection.decision import FATES, SPLITS
 
 _OWN = ":"
@@ -101,6 +101,9 @@ def pack(
 
     Returns:
         The parcels.
+
+    Raises:
+        UsageError: when an item lacks what its prompt or completion is made of.
     """
     numbers = targets_of(fates)
     is_wanted = np.isin(numbers, np.array(list(map(_number_of, wanted)), np.int64))
@@ -119,10 +122,11 @@ def pack(
         rows = items.table(shard, _columns_of_examples(items.recipe) if len(examples) else shown)
         category = items.categories[shard.category]
         if len(examples):
-            to_splits.add(rows.take(pa.array(examples)), category, rows_there[examples], goes_to[examples])
+            chosen_rows = rows.take(pa.array(examples))
+            check_examples(items.recipe, chosen_rows)
+            to_splits.add(chosen_rows, category, rows_there[examples], goes_to[examples])
         if len(removed):
-            table = _with_fate(rows.select(shown).take(pa.array(removed)), here, removed)
-            to_removed.add(table, category, rows_there[removed], goes_to[removed])
+            to_removed.add(_with_fate(rows, shown, here, removed), category, rows_there[removed], goes_to[removed])
     to_splits.seal()
     to_removed.seal()
     return packed
@@ -204,14 +208,14 @@ def _columns_of_examples(recipe: RecipeDescription) -> list[str]:
     return list(dict.fromkeys([*names, *prompt_columns(recipe), *completion_columns(recipe)]))
 
 
-def _with_fate(rows: pa.Table, fates: Fates, places: np.ndarray) -> pa.Table:
-    """Adds to items that are in no split what became of each."""
+def _with_fate(rows: pa.Table, shown: Sequence[str], fates: Fates, places: np.ndarray) -> pa.Table:
+    """Returns columns of the items at some places, which are in no split, and what became of each."""
+    at = pa.array(places)
     similarity = pa.array(fates.similarity[places])
     fate = {
         "reason": pa.array(FATES, pa.string()).take(pa.array(fates.fate[places])),
-        "kept_id": fates.kept_ids.take(pa.array(places)),
+        "kept_id": fates.kept_ids.take(at),
         "similarity": pc.if_else(pc.is_nan(similarity), pa.scalar(None, pa.float64()), similarity),
     }
-    for name, column in fate.items():
-        rows = rows.append_column(_OWN + name, column)
-    return rows
+    # A recipe may name no id, title and price, and a table without columns forgets how many rows it has.
+    return pa.table({name: rows[name].take(at) for name in shown} | {_OWN + name: fate[name] for name in FATE})

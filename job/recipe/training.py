@@ -33,7 +33,7 @@ def _some_at_a_time(make: Callable[[pa.Table], list[str]], items: pa.Table) -> p
 
 
 def _prompts_2024(items: pa.Table) -> pa.ChunkedArray:
-    return _some_at_a_time(lambda some: list(map(test_prompt, some["prompt"].to_pylist())), items.select(["prompt"]))
+    return _some_at_a_time(lambda some: list(map(test_prompt, some["prompt"].to_pylist())), items)
 
 
 def _prompts_2025(items: pa.Table) -> pa.ChunkedArray:
@@ -67,7 +67,11 @@ def prompts(described: RecipeDescription, items: pa.Table) -> pa.ChunkedArray:
     Args:
         described: description of the recipe that made them.
         items: a table with the columns of `prompt_columns`.
+
+    Raises:
+        UsageError: when a value is missing.
     """
+    _check("prompt", prompt_columns(described), items)
     made = _PROMPTS.get(current_name(described.name))
     if made is not None and described.prompt is None:
         return made[1](items)
@@ -75,10 +79,11 @@ def prompts(described: RecipeDescription, items: pa.Table) -> pa.ChunkedArray:
 
 
 def completions(described: RecipeDescription, items: pa.Table) -> pa.ChunkedArray:
-    """Returns the completion of each item, what a model is to answer, as Arrow strings. Arguments: as for `prompts`."""
+    """Returns the completion of each item, what a model is to answer, as Arrow strings. All is as for `prompts`."""
+    _check("completion", completion_columns(described), items)
     if described.completion is None:
         price = str(described.roles.price)
-        return _some_at_a_time(lambda some: list(map(whole_dollars, some[price].to_pylist())), items.select([price]))
+        return _some_at_a_time(lambda some: list(map(whole_dollars, some[price].to_pylist())), items)
     return _filled(described.completion, items)
 
 
@@ -93,6 +98,25 @@ def prompt_columns(described: RecipeDescription) -> list[str]:
 def completion_columns(described: RecipeDescription) -> list[str]:
     """Returns the item columns that completions are made of."""
     return [str(described.roles.price)] if described.completion is None else _columns_in(described.completion)
+
+
+def check_examples(described: RecipeDescription, items: pa.Table) -> None:
+    """Checks that items have what their prompts and completions are made of. Arguments are as for `prompts`.
+
+    Raises:
+        UsageError: when a value is missing.
+    """
+    _check("prompt", prompt_columns(described), items)
+    _check("completion", completion_columns(described), items)
+
+
+def _check(what: str, columns: Sequence[str], items: pa.Table) -> None:
+    for name in columns:
+        if missing := items[name].null_count:
+            raise UsageError(
+                f"the {what} of an item needs {name}, and {missing:,} items of one shard have none\n"
+                "let the recipe drop such rows, or fill them in, and make the items again"
+            )
 
 
 def texts(described: RecipeDescription, items: pa.Table) -> pa.ChunkedArray:
@@ -118,17 +142,7 @@ def text_columns(described: RecipeDescription) -> list[str]:
 
 def _filled(template: str, items: pa.Table) -> pa.ChunkedArray:
     columns = _columns_in(template)
-    for name in columns:
-        if missing := items[name].null_count:
-            raise UsageError(
-                f"the template {template!r} needs {name}, and {missing:,} items of one shard have none\n"
-                "let the recipe drop such rows, or fill them in, and make the items again"
-            )
-
-    def fill(some: pa.Table) -> list[str]:
-        return [template.format(**row) for row in some.to_pylist()]
-
-    return _some_at_a_time(fill, items.select(columns))
+    return _some_at_a_time(lambda some: [template.format(**row) for row in some.select(columns).to_pylist()], items)
 
 
 def _columns_in(template: str | None) -> list[str]:

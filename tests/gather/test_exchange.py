@@ -1,4 +1,4 @@
-"""An exchange of which a task fails: no other begins, those that have begun come to their end, and Ray stays."""
+"""An exchange of which a task fails: few others begin, nothing is left behind, and Ray stays."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 import ray
-from ray.exceptions import RayTaskError
+from ray.exceptions import OutOfMemoryError, RayTaskError
 
 from job.cluster.workers import Reserved, Workers
+from job.errors import WorkersDiedError
 from job.gather.exchange import Exchange
 
 pytestmark = pytest.mark.seconds
@@ -35,8 +36,8 @@ def fail_at(moment: float, count: int) -> list[Any]:
 def pack_slowly(begun: Path, ended: Path, number: int) -> list[Any]:
     (begun / str(number)).touch()
     if number == 1:
-        raise ValueError("no parcels")
-    time.sleep(0.5)
+        raise OutOfMemoryError("no memory") if begun.name == "memory" else ValueError("no parcels")
+    time.sleep(0.3)
     (ended / str(number)).touch()
     return [None, number]
 
@@ -55,18 +56,45 @@ def test_tasks_that_fail_at_the_same_moment(shared_ray: int) -> None:
             some.run(add, dict.fromkeys(range(TARGETS), ()), dict.fromkeys(range(TARGETS), 1))
 
 
-def test_no_task_begins_after_one_has_failed_and_none_is_left(shared_ray: int, tmp_path: Path) -> None:
-    begun, ended, some = tmp_path / "begun", tmp_path / "ended", exchange()
+@pytest.mark.parametrize("name", ["other", "memory"])
+def test_no_more_is_handed_out_after_a_failure_and_what_was_is_waited_for(
+    name: str, shared_ray: int, tmp_path: Path
+) -> None:
+    begun, ended, some = tmp_path / name, tmp_path / "ended", exchange()
     begun.mkdir()
     ended.mkdir()
     for number in range(50):
         some.pack(pack_slowly, (begun, ended, number), [0], 1)
-    with pytest.raises(RayTaskError, match="no parcels"):
+    with pytest.raises((RayTaskError, WorkersDiedError), match=r"no parcels|memory ran out"):
         some.run(add, {0: ()}, {0: 50})
-    assert len(list(begun.iterdir())) <= 2 * WORKERS + 1
-    assert len(list(ended.iterdir())) == len(list(begun.iterdir())) - 1
+    has_begun = len(list(begun.iterdir()))
+    assert has_begun <= 2 * WORKERS + 1
+    assert len(list(ended.iterdir())) == has_begun - 1
     time.sleep(1)
-    assert len(list(begun.iterdir())) <= 2 * WORKERS + 1
+    assert len(list(begun.iterdir())) == has_begun
+
+
+def pack_for_long(begun: Path, number: int) -> list[Any]:
+    (begun / str(number)).touch()
+    if number == 1:
+        raise OutOfMemoryError("no memory") if begun.name == "memory" else ValueError("no parcels")
+    time.sleep(4)
+    return [None, number]
+
+
+@pytest.mark.parametrize(("name", "least_s", "most_s"), [("other", 0, 3.5), ("memory", 3.5, 20)])
+def test_only_for_want_of_memory_are_long_tasks_waited_for_to_their_end(
+    name: str, least_s: float, most_s: float, shared_ray: int, tmp_path: Path
+) -> None:
+    """Else the same work would begin again with fewer at once while the others still take memory."""
+    begun, some = tmp_path / name, exchange()
+    begun.mkdir()
+    for number in range(2):
+        some.pack(pack_for_long, (begun, number), [0], 1)
+    began = time.monotonic()
+    with pytest.raises((RayTaskError, WorkersDiedError)):
+        some.run(add, {0: ()}, {0: 2})
+    assert least_s <= time.monotonic() - began <= most_s
 
 
 def test_every_target_gets_its_parcels_in_the_order_in_which_they_were_packed(shared_ray: int) -> None:
