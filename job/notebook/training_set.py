@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     import datasets
     import ray.data
 
+    from job.report.notebook import Plots
+
 _for_python = partial(for_python, training_set=True)
 _say: Callable[[str], None] = partial(say, training_set=True)
 _SECTIONS = {str(path[0]) for path in SECTIONS if path}
@@ -191,6 +193,25 @@ class TrainingSet:
             done = export(str(self.output), form, str(folder), max_length=max_length, too_long=too_long, say=_say)
         names = [file.path for file in done.export.files or () if file.num_rows is not None]
         return [folder / name if isinstance(folder, Path) else f"{folder}/{name}" for name in names]
+
+    def plots(self) -> Plots:
+        """Returns the course's plots of the set: prices and categories of each stage, from all items to the splits.
+
+        Returns:
+            Matplotlib figures by name, which a notebook shows.
+
+        Raises:
+            UsageError: if matplotlib is not installed, or the set is not made yet.
+        """
+        with _for_python():
+            from job.report.notebook import set_plots
+
+            return set_plots(self.output)
+
+    def _repr_html_(self) -> str:
+        from job.report.notebook import short_set_html
+
+        return short_set_html(self.output)
 
     def __repr__(self) -> str:
         if self._manifest is None:

@@ -23,6 +23,7 @@ from job.report.items.gather import counts_by_ray, counts_here
 from job.report.items.page import items_page
 from job.report.page.parts import Page
 from job.report.page.render import html
+from job.report.sets.figures import SetFigures
 from job.report.sets.gather import figures_of_set
 from job.report.sets.page import set_page
 
@@ -92,6 +93,14 @@ def reported_figures(output: OutputFolder) -> ItemsFigures | None:
     if manifest is None or content is None or digest_in(FIGURES, content) != manifest.content_digest:
         return None
     return intact(content, ItemsFigures)
+
+
+def reported_set_figures(output: OutputFolder) -> SetFigures | None:
+    """Returns the same of a training set."""
+    manifest, content = output.set_manifest(), output.store.read(FIGURES)
+    if manifest is None or content is None or digest_in(FIGURES, content) != manifest.content_digest:
+        return None
+    return intact(content, SetFigures)
 
 
 def figures_of(output: OutputFolder, say: Callable[[str], None], in_process_items: int = 0) -> ItemsFigures:
