@@ -12,10 +12,10 @@ import typer
 from job.cli import completion
 from job.cli.options import (
     AsJson,
-    Assign,
+    AssignOfSet,
     Fresh,
-    Output,
     Quiet,
+    SetOutput,
     Workers,
     check_one_form,
     given_overrides,
@@ -25,7 +25,7 @@ from job.cli.printing import print_notice, screen_width
 from job.config.craft import CraftConfig
 from job.config.load import load_craft_config
 from job.config.yaml_file import read_settings
-from job.errors import UsageError
+from job.errors import UsageError, printable, quoted
 
 CraftConfigArgument = Annotated[
     Path | None,
@@ -46,10 +46,10 @@ Preset = Annotated[
 def craft(
     config: CraftConfigArgument = None,
     items: Items = None,
-    output: Output = None,
+    output: SetOutput = None,
     preset: Preset = None,
     workers: Workers = None,
-    assign: Assign = None,
+    assign: AssignOfSet = None,
     fresh: Fresh = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", metavar="", help="Show what would be drawn, and change nothing.")
@@ -104,6 +104,11 @@ def read_craft(
     Raises:
         UsageError: when no items are named, or a value is wrong.
     """
+    if config is not None and config.is_dir():
+        raise UsageError(
+            f"{printable(str(config))} is a folder, not a config\n"
+            f"to make a training set of the items in it: --items {quoted(config)}"
+        )
     overrides = given_overrides({"items": items, "output": output, "preset": preset}, assign, workers)
     if config is None and "items" not in overrides:
         raise UsageError(

@@ -37,6 +37,12 @@ Output = Annotated[
     str | None,
     typer.Option(metavar="PATH", help="Folder or address to write to; out/items unless the config names one."),
 ]
+SetOutput = Annotated[
+    str | None,
+    typer.Option(
+        "--output", metavar="PATH", help="Folder or address to write to; out/set unless the config names one."
+    ),
+]
 Workers = Annotated[str | None, typer.Option(metavar="N", help="Number of CPU cores to use, or `all`.")]
 Limit = Annotated[int | None, typer.Option(metavar="N", help="Read only the first N rows of each category.")]
 Assign = Annotated[
@@ -45,6 +51,15 @@ Assign = Annotated[
         "--set",
         metavar="KEY=VALUE",
         help="Set any key of the config, such as recipe.max_price=50.",
+        autocompletion=completion.keys,
+    ),
+]
+AssignOfSet = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Set any key of the config, such as sample.size=5000.",
         autocompletion=completion.keys,
     ),
 ]

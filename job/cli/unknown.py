@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import typer
@@ -16,6 +16,8 @@ from job.errors import UsageError, printable, quoted
 
 _OWN_OPTIONS = {"categories": "--category", "source.path": "--source"}
 """Options of config keys that have another name than the key."""
+_ALSO_MEANT = {"source": "items"}
+"""Options that a command does not have, with the key that is meant if its config has that."""
 _CUTOFF = 0.75
 """Least similarity, from 0 to 1, of an option and a key."""
 
@@ -82,14 +84,18 @@ def _words(key: str, value: str | None, keys: dict[str, bool], options: set[str]
     return f"--set {quoted(f'{key}={value}') if value is not None else f'{key}=VALUE'}"
 
 
-def _meant(name: str, keys: Iterable[str], options: Iterable[str]) -> list[str]:
+def _meant(name: str, keys: Collection[str], options: Iterable[str]) -> list[str]:
     """Returns the keys that an option may mean; none when an option of the command is more similar."""
     spelled: dict[str, list[str]] = {}
     for key in keys:
         for form in {_plain(key), _plain(key.rpartition(".")[2])}:
             spelled.setdefault(form, []).append(key)
     for key, option in _OWN_OPTIONS.items():
-        spelled.setdefault(_plain(option), []).append(key)
+        if key in keys:
+            spelled.setdefault(_plain(option), []).append(key)
+    for option, key in _ALSO_MEANT.items():
+        if key in keys:
+            spelled.setdefault(option, []).append(key)
     plain = _plain(name)
     if plain in spelled:
         return [*dict.fromkeys(spelled[plain])]

@@ -136,7 +136,7 @@ def parse_assignment(assignment: str) -> tuple[str, Any]:
     """
     key, equals, text = assignment.partition("=")
     if not equals or not key:
-        raise UsageError(f"--set {assignment}: write it as KEY=VALUE, such as --set recipe.max_price=500")
+        raise UsageError(f"--set {assignment}: write it as KEY=VALUE, such as --set workers=2")
     try:
         return key, parse_yaml(text)
     except YAML_MISTAKES as error:

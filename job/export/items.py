@@ -16,8 +16,8 @@ def whole_items(_: str, rows: pa.Table) -> Rows:
     return rows.to_pylist()
 
 
-def _load(root: Path | str, categories: Sequence[str]) -> str:
-    return load_dataset_files("json", root, {"train": f"{categories[0]}.jsonl"})
+def _load(root: Path | str, _: Sequence[str]) -> str:
+    return load_dataset_files("json", root, {"train": "*.jsonl"})
 
 
 JSONL = Form(name="jsonl", summary="items as JSON Lines", columns=(), lines=whole_items, loading=_load)

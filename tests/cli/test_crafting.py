@@ -19,6 +19,8 @@ from tests.conftest import Curate
         ("--size=7", "--set sample.size=7"),
         ("--train rest", "--set splits.train=rest"),
         ("--lite", "--set lite=true"),
+        ("--source out/sample", "--items out/sample"),
+        ("--source.path=x", "--items x"),
     ],
 )
 def test_a_key_that_is_written_as_an_option(typed: str, instead: str, curate: Curate) -> None:
@@ -29,6 +31,19 @@ def test_a_key_that_is_written_as_an_option(typed: str, instead: str, curate: Cu
         f"error: no such option: {option}\nwrite in its place: {instead}\n"
         "all keys of the config: curate config --craft\n"
     )
+
+
+@pytest.mark.parametrize("typed", ["--category Toys", "--categories Toys", "--limit 3", "--recipe x"])
+def test_an_option_of_another_command_is_none_of_this_one(typed: str, curate: Curate) -> None:
+    result = curate("craft", "--items", "out/first", *typed.split(" "))
+    assert (result.exit_code, result.out) == (2, "")
+    assert f"No such option: {typed.partition(' ')[0]}" in result.err
+
+
+def test_a_folder_in_place_of_a_config_is_answered_with_what_to_type(curate: Curate, tmp_path: Path) -> None:
+    result = curate("craft", tmp_path)
+    assert result.exit_code == 2
+    assert f"to make a training set of the items in it: --items {tmp_path}\n" in result.err
 
 
 def test_the_config_with_every_key_is_printed(curate: Curate, tmp_path: Path) -> None:

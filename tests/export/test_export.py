@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import datasets
 import pyarrow.parquet as pq
 import pytest
 
@@ -126,7 +127,10 @@ def test_items_have_one_form_and_a_set_does_not_have_it(sets: dict[str, Path], t
     items = make_items(tmp_path / "items", "course-2024", rows)
     wrong = curate("export", items, "--to", "trl", "--output", tmp_path / "out")
     assert (wrong.exit_code, "curate craft --items" in wrong.err) == (2, True)
-    assert curate("export", items, "--to", "jsonl", "--output", tmp_path / "out").exit_code == 0
+    done = curate("export", items, "--to", "jsonl", "--output", tmp_path / "out")
+    assert done.exit_code == 0
+    loaded = eval(done.out.splitlines()[-1], {"load_dataset": datasets.load_dataset})
+    assert {split: rows.num_rows for split, rows in loaded.items()} == {"train": 91}
     for name, expected in rows.items():
         written = (tmp_path / f"out/{name}.jsonl").read_bytes().removesuffix(b"\n").split(b"\n")
         assert [json.loads(line) for line in written] == [{"category": name, **row} for row in expected]
