@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -10,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from job.errors import cannot_be_written
+from job.errors import CurateError, cannot_be_written
 from job.output.folder import LOCK, OutputFolder
 from job.output.lock.owner import (
     LEASE_S,
@@ -58,6 +59,8 @@ class FileLock:
         try:
             return cls(stream, me)
         except OSError as error:
+            with contextlib.suppress(OSError, CurateError):  # else an empty lock is left behind on a full disk
+                output.store.remove([LOCK])
             stream.close()
             raise cannot_be_written(error, output.root) from None
 

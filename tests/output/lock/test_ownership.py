@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from job.errors import CurateError, RefusedError
-from job.output.folder import OutputFolder
+from job.errors import CurateError, RefusedError, UsageError
+from job.output.folder import LOCK, OutputFolder
 from job.output.lock import owner
 from job.output.lock.ownership import check_owner, live_owner, sole_owner
 from tests.conftest import is_root
@@ -26,7 +26,7 @@ HOLDER = """
 import sys, time
 from pathlib import Path
 from job.output.lock import ownership as lock
-from job.output.folder import OutputFolder
+from job.output.folder import LOCK, OutputFolder
 lock.BEAT_S = float(sys.argv[3]) if len(sys.argv) > 3 else 0.05
 if len(sys.argv) > 2:
     lock.machine_id = lambda: sys.argv[2]
@@ -202,3 +202,13 @@ def test_a_container_with_process_numbers_of_its_own_is_another_machine() -> Non
     there = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     assert there != owner.machine_id()
     assert there.rpartition("/")[0] == owner.machine_id().rpartition("/")[0]
+
+
+def test_on_a_full_disk_no_lock_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("job.output.lock.disk.os.pwrite", full)
+    with pytest.raises(UsageError, match="the disk is full"), sole_owner(OutputFolder(tmp_path)):
+        pass
+    assert not (tmp_path / LOCK).exists()
