@@ -14,7 +14,7 @@ import msgspec
 
 from job.errors import UsageError
 from job.export.form import Form
-from job.export.lengths import Lengths, lengths
+from job.export.lengths import Lengths, lengths, rows_apart
 from job.export.registry import form_for
 from job.export.source import Source, open_source
 from job.export.target import NOTE, Export, ExportedFile, check_apart, earlier_export
@@ -22,6 +22,7 @@ from job.export.write import write_split
 from job.output.folder import OutputFolder, output_at
 from job.output.lock.ownership import sole_owner
 from job.output.training_set.plan import SetPlan
+from job.output.training_set.shard import COMPLETION, PROMPT
 from job.progress.display import progress_display
 from job.progress.snapshots import Step
 from job.storage.patience import outages_said
@@ -45,6 +46,8 @@ class Exported:
     """Whether it was there before, so that there was nothing to do."""
     lengths: Lengths | None
     """What was found out about tokens; None when that was not asked for, or there was nothing to do."""
+    apart: int | None
+    """See `Lengths.apart`; None when nothing was looked at."""
 
 
 def export(
@@ -90,15 +93,26 @@ def export(
         before = earlier_export(folder, wanted)
         if before is not None and (max_length is None or too_long == "drop"):
             return _outcome(made, before, was_complete=True)
-        found = None
+        found, apart = None, None
         with progress_display(quiet=quiet) as show:
+            total = sum(opened.num_rows.values())
             if max_length is not None:
-                total = sum(opened.num_rows.values())
                 with _step(show, "counting tokens", total) as at:
                     found = lengths(opened, max_length, at)
+                apart = found.apart
+            elif {PROMPT, COMPLETION} <= {*made.columns}:
+                with _step(show, "comparing tokens", total) as at:
+                    apart = rows_apart(opened, at)
+            if apart:
+                say(
+                    f"mind: in {apart:,} of {total:,} rows the prompt's tokens are not the first tokens of prompt and "
+                    "completion together, so a trainer may learn from a part of the prompt, or not from all of the "
+                    "completion"
+                )
+            if found is not None and max_length is not None:
                 _check_lengths(found, max_length, too_long, opened.num_rows, say)
             if before is not None:
-                return _outcome(made, before, was_complete=True, found=found)
+                return _outcome(made, before, was_complete=True, found=found, apart=apart)
             size = sum(shard.size_bytes for shards in opened.parts.values() for shard in shards)
             folder.store.check_room(size * _BYTES_PER_BYTE)
             with sole_owner(folder, say):
@@ -108,7 +122,7 @@ def export(
                 done = msgspec.structs.replace(wanted, files=_written(made, opened, folder, found, wanted, show))
                 folder.write_json(NOTE, done)
                 folder.clear_temporary()
-        return _outcome(made, done, was_complete=False, found=found)
+        return _outcome(made, done, was_complete=False, found=found, apart=apart)
 
 
 def _target(text: str) -> OutputFolder:
@@ -116,10 +130,12 @@ def _target(text: str) -> OutputFolder:
     return OutputFolder(folder.root.absolute()) if isinstance(folder.root, Path) else folder
 
 
-def _outcome(form: Form, done: Export, *, was_complete: bool, found: Lengths | None = None) -> Exported:
+def _outcome(
+    form: Form, done: Export, *, was_complete: bool, found: Lengths | None = None, apart: int | None = None
+) -> Exported:
     suffix = form.file_name("")
     splits = tuple(file.path.removesuffix(suffix) for file in done.files or () if file.num_rows is not None)
-    return Exported(export=done, form=form, splits=splits, was_complete=was_complete, lengths=found)
+    return Exported(export=done, form=form, splits=splits, was_complete=was_complete, lengths=found, apart=apart)
 
 
 @contextlib.contextmanager
@@ -133,11 +149,6 @@ def _check_lengths(
 ) -> None:
     """Says what was found, and raises UsageError when there are rows that are too long and may not be left out."""
     total = sum(num_rows.values())
-    if found.apart:
-        say(
-            f"mind: in {found.apart:,} of {total:,} rows the prompt's tokens are not the first tokens of prompt and "
-            "completion together, so a trainer may learn from a part of the prompt, or not from all of the completion"
-        )
     if not found.too_long:
         say(f"no row has more than {max_length:,} tokens; the longest has {found.longest:,}")
         return

@@ -6,6 +6,7 @@ in the whole by the number of its tokens is wrong where these are not the first 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -62,3 +63,37 @@ def lengths(source: Source, max_length: int, show: Callable[[int], object] = lam
             show(done := done + rows.num_rows)
         is_too_long[name] = np.concatenate(found)
     return Lengths(is_too_long=is_too_long, longest=longest, apart=apart)
+
+
+def rows_apart(source: Source, show: Callable[[int], object] = lambda _: None) -> int:
+    """Counts the rows that `Lengths.apart` counts, in a fraction of the time that it takes to count tokens.
+
+    Args:
+        source: a training set.
+        show: called with the number of rows that are looked at.
+
+    Raises:
+        CurateError: when a shard cannot be read.
+    """
+    apart = done = 0
+    for name in source.parts:
+        for rows in source.batches(name, [PROMPT, COMPLETION]):
+            pairs = zip(rows[PROMPT].to_pylist(), rows[COMPLETION].to_pylist(), strict=True)
+            apart += sum(_is_apart(_end(prompt), completion) for prompt, completion in pairs)
+            show(done := done + rows.num_rows)
+    return apart
+
+
+def _end(prompt: str) -> str:
+    """Returns a prompt from its last blank between two words. What is before has the same tokens whatever follows."""
+    blank = prompt.rfind(" ")
+    while blank > 0 and (prompt[blank - 1].isspace() or not prompt[blank + 1 :] or prompt[blank + 1].isspace()):
+        blank = prompt.rfind(" ", 0, blank)
+    return prompt[blank:] if blank > 0 else prompt
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def _is_apart(end: str, completion: str) -> bool:
+    tokens_of = load_tokenizer("llama3").tokens
+    tokens = tokens_of(end)
+    return not np.array_equal(tokens, tokens_of(end + completion)[: len(tokens)])

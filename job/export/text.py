@@ -41,7 +41,7 @@ def exported_json(output: str, done: Exported) -> dict[str, Any]:
         "was_complete": done.was_complete,
         "too_long": None if found is None else {name: found.too_long.get(name, 0) for name in found.is_too_long},
         "longest": None if found is None else found.longest,
-        "prompts_apart": None if found is None else found.apart,
+        "prompts_apart": done.apart,
         "load": done.form.loading(_root(output), done.splits),
     }
 

@@ -10,10 +10,13 @@ from typing import Any
 import datasets
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from job.errors import CurateError, RefusedError, UsageError
 from job.export import write
 from job.export.export import export
+from job.export.lengths import _end, _is_apart  # pyright: ignore[reportPrivateUsage]
 from job.recipe.tokenizer import load_tokenizer
 from tests.conftest import Curate, tree
 from tests.export.made import item_2024, make_items, make_set, rows_of
@@ -101,14 +104,20 @@ def test_nothing_is_written_into_the_set_or_around_it(sets: dict[str, Path], cur
     assert not (own / "x").exists()
 
 
-def test_a_shard_that_has_changed_is_not_exported(sets: dict[str, Path], tmp_path: Path) -> None:
-    changed = shutil.copytree(sets["own"], tmp_path / "changed")
+@pytest.mark.parametrize(
+    ("recipe", "form", "left"), [("own", "trl", []), ("course-2024", "openai-2024", ["_export.json"])]
+)
+def test_a_shard_that_has_changed_is_not_exported(
+    recipe: str, form: str, left: list[str], sets: dict[str, Path], tmp_path: Path
+) -> None:
+    """In a form with prompts and completions it is found before anything is written."""
+    changed = shutil.copytree(sets[recipe], tmp_path / "changed")
     shard = next((changed / "data").glob("train-*"))
     other = next((changed / "data").glob("test-*"))
     shard.write_bytes(other.read_bytes())
     with pytest.raises(CurateError, match=r"train-00000.* has changed since it was written\nto see .*curate verify"):
-        export(str(changed), "trl", str(tmp_path / "out"))
-    assert sorted(tree(tmp_path / "out")) == ["_export.json"]
+        export(str(changed), form, str(tmp_path / "out"))
+    assert sorted(tree(tmp_path / "out")) == left
 
 
 def test_a_set_that_is_not_complete_is_refused(sets: dict[str, Path], tmp_path: Path) -> None:
@@ -179,6 +188,26 @@ def test_a_completion_that_is_read_together_with_the_end_of_the_prompt_is_said(
     said = curate("export", glued, "--to", "trl", "--output", tmp_path / "b", "--max-length", 5_000)
     assert said.exit_code == 0
     assert "in 30 of 30 rows the prompt's tokens are not the first tokens of prompt and completion" in said.err
+    without = curate("export", glued, "--to", "axolotl", "--output", tmp_path / "c")
+    assert without.exit_code == 0
+    assert "in 30 of 30 rows the prompt's tokens are not the first tokens of prompt and completion" in without.err
+    assert (
+        json.loads(curate("export", glued, "--to", "trl", "--output", tmp_path / "d", "--json").out)["prompts_apart"]
+        == 30
+    )
+
+
+TEXT = st.text(st.sampled_from("ab1. \n\t'S$é中"), max_size=12)
+
+
+@given(prompt=TEXT, completion=TEXT)
+def test_the_end_of_a_prompt_tells_whether_the_tokens_of_the_whole_begin_with_its_own(
+    prompt: str, completion: str
+) -> None:
+    tokens_of = load_tokenizer("llama3").tokens
+    tokens = tokens_of(prompt)
+    expected = tokens.tolist() != tokens_of(prompt + completion)[: len(tokens)].tolist()
+    assert _is_apart(_end(prompt), completion) == expected
 
 
 @pytest.mark.parametrize(
