@@ -78,7 +78,7 @@ class SplitsConfig(Section, frozen=True):
         shares = [Fraction(str(amount)) for amount in amounts.values() if isinstance(amount, float)]
         total = sum(shares)
         if total > 1:
-            raise ValueError(f"the shares add up to {float(total):g}, more than 1: {said}")
+            raise ValueError(f"the shares add up to {float(total):g}, more than 1: {said}; let one be `rest`")
         if len(shares) == len(amounts) and total != 1:
             raise ValueError(f"the shares add up to {float(total):g}, not 1: {said}; let one be `rest`")
         if not any(amount for amount in amounts.values()):

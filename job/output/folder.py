@@ -315,6 +315,11 @@ def open_any(root: Path | str) -> tuple[OutputFolder, Plan | SetPlan]:
     plan = output.any_plan()
     if plan is None and not output.store.exists():
         raise UsageError(f"there is no such folder: {output.root}{similar_output(output.root)}")
+    if plan is None and LAST_RUN in output.store.top():
+        raise UsageError(
+            f"{output.root} has no plan yet: its first run ended before it was made\n"
+            "to go on, run the same command again"
+        )
     if plan is None:
         raise UsageError(
             f"{output.root} is no output of this program: it has no plan.json{outputs_around(output.root)}\n"

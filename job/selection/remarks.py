@@ -38,8 +38,9 @@ def remarks(index: Index, config: CraftConfig, decision: Decision) -> list[str]:
             f"nothing is left for any split: of {len(index):,} items, {said}\n"
             "look at what removes them: deduplicate, sample, splits; all keys: curate config --craft"
         )
-    empty = [name for name, amount in config.splits.amounts.items() if amount and not counts[name]]
-    without = [f"{name} has no row: splits.{name} is {config.splits.amounts[name]}" for name in empty]
+    amounts = config.splits.amounts
+    empty = [name for name in SPLITS if not counts[name] and (amounts[name] or name == SPLITS[0])]
+    without = [f"{name} has no row: splits.{name} is {amounts[name]}" for name in empty]
     return [*_alike(index, config), *_removed(counts, len(index)), *without]
 
 

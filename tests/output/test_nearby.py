@@ -59,6 +59,14 @@ def test_a_path_that_is_no_output_names_those_in_it_or_around_it(tmp_path: Path,
     assert advice == "to make one: curate run --source FOLDER --output DIR"
 
 
+def test_an_output_whose_first_run_has_not_come_to_its_plan_is_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "begun").mkdir()
+    (tmp_path / "begun/_run.json").write_text("{}")
+    first, advice = message("begun").splitlines()
+    assert first == "begun has no plan yet: its first run ended before it was made"
+    assert advice == "to go on, run the same command again"
+
+
 def test_an_address_that_is_not_there_names_the_nearest_one(s3: S3) -> None:
     MadeOutput("s3://bucket/items").add("Toys", [[item("x")]]).close()
     assert message("s3://bucket/itmes") == "there is no such folder: s3://bucket/itmes; did you mean items?"

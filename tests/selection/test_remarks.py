@@ -28,6 +28,24 @@ def test_a_split_that_was_to_have_rows_and_has_none_is_told() -> None:
     assert remarks(index, config, decide(index, config)) == ["test has no row: splits.test is 1e-09"]
 
 
+def test_a_train_without_a_row_is_told_even_if_none_was_asked_for() -> None:
+    index = index_of(others(5))
+    config = CraftConfig(items="out/items", splits=SplitsConfig(train=0, validation=0, test="rest"))
+    assert remarks(index, config, decide(index, config)) == ["train has no row: splits.train is 0"]
+
+
+@pytest.mark.parametrize(
+    ("splits", "told"),
+    [
+        ({"train": 0.8, "test": 0.2}, "the shares add up to 1.01, more than 1: train 0.8, validation 0.01, test 0.2"),
+        ({"train": 0.8, "validation": 0.1, "test": 0.05}, "the shares add up to 0.95, not 1: train 0.8"),
+    ],
+)
+def test_shares_that_do_not_add_up_are_told_with_a_way_out(splits: dict[str, float], told: str) -> None:
+    with pytest.raises(ValueError, match=rf"{told}.*; let one be `rest`"):
+        SplitsConfig.model_validate(splits)
+
+
 def others(size: int) -> list[Item]:
     return [Item(id=f"B{number}", title=f"title {number}", text=f"text {number}") for number in range(size)]
 
