@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from job.cluster.last import stop_standing
 from job.cluster.machine import begun_by, versions
 from job.cluster.ray_folder import end_orphaned_rays
@@ -216,6 +218,7 @@ def _decide(job: _Job, workers: Workers) -> Verdict:
         )
     for remark in verdict.remarks:
         job.say(f"mind: {remark}")
+    pa.default_memory_pool().release_unused()  # what the index took, 130 MB of 2.8 million items
     return verdict
 
 
