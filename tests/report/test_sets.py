@@ -36,8 +36,11 @@ def test_the_sums_are_those_that_duckdb_counts_from_the_shards(
     def counted(where: str, *names: str) -> tuple[Any, ...]:
         rows = " union all by name ".join(f"select * from read_parquet('{made}/{name}-*.parquet')" for name in names)
         (found,) = duckdb.execute(f"select {cents} from ({rows}) where {where}").fetchall()
+        in_categories = duckdb.execute(f"select category, {cents} from ({rows}) where {where} group by category")
+        by_category[names, where] = {category: tuple(each) for category, *each in in_categories.fetchall()}
         return found
 
+    by_category: dict[tuple[tuple[str, ...], str], dict[str, tuple[Any, ...]]] = {}
     splits = tuple(f"data/{name}" for name in ("train", "validation", "test"))
     everything = (*splits, "_removed/removed")
     expected = {
@@ -52,6 +55,11 @@ def test_the_sums_are_those_that_duckdb_counts_from_the_shards(
     }
     assert stages.keys() == expected.keys() - ({"without duplicates"} if settings else {"sample"})
     assert stages == {name: expected[name] for name in stages}
+    counted_by_category = dict(zip(expected, by_category.values(), strict=True))
+    for each in figures["stages"]:
+        found = {name: (of["num"], of["sum"], of["highest"]) for name, of in each["category_prices"].items()}
+        assert found == counted_by_category[each["name"]]
+    assert len(figures["stages"][0]["category_prices"]) > 1
     ((error, hits),) = duckdb.execute(
         f"with guess as (select avg(price) as mean from read_parquet('{made}/data/train-*.parquet')) "
         "select avg(abs(price - mean)), count(*) filter (abs(price - mean) < 40 or abs(price - mean) < 0.2 * price) "

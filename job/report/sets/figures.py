@@ -22,6 +22,8 @@ from job.selection.mix import Mix
 
 DUPLICATES = tuple(name for name in REMOVED if name.startswith("duplicate_"))
 """Why an item is not in a set that another one is in for it."""
+MOST_CATEGORIES = 40
+"""Number of categories of a stage that are shown, at most."""
 
 
 class StageFigures(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +35,8 @@ class StageFigures(msgspec.Struct, frozen=True, kw_only=True):
     """In cents; None where items have no price, or it is no number."""
     categories: dict[str, int]
     """Items of each category."""
+    category_prices: dict[str, ColumnFigures] = {}
+    """In cents, of the categories with most items; empty where there are no prices, or one category."""
 
 
 class GroupFigures(msgspec.Struct, frozen=True, kw_only=True):
@@ -189,9 +193,18 @@ def _stage(name: str, of_fates: Iterable[Mapping[str, Counted]], manifest: SetMa
     }
     tally = Tally.sum(each.prices for of_fate in found for each in of_fate.values())
     num_items = sum(categories.values())
+    largest = sorted(categories, key=lambda name: -categories[name])[:MOST_CATEGORIES] if len(categories) > 1 else []
+
+    def prices_in(category: str) -> ColumnFigures:
+        of_category = Tally.sum(each[category].prices for each in found if category in each)
+        return column_figures(of_category, categories[category], "cents", PRICE_BINS)
+
     return StageFigures(
         name=name,
         num_items=num_items,
         prices=column_figures(tally, num_items, "cents", PRICE_BINS) if has_price(manifest.recipe) else None,
         categories={category: count for category, count in categories.items() if count},
+        category_prices={name: prices_in(name) for name in categories if name in largest and categories[name]}
+        if has_price(manifest.recipe)
+        else {},
     )

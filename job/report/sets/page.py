@@ -79,6 +79,12 @@ def _sections(figures: SetFigures) -> Iterator[Section]:
         heading="Prices, stage by stage",
         parts=[*_stage_table(figures), *[part for part in shown if part is not None]],
     )
+    of_categories = [pictures.category_prices(stage) for stage in figures.stages]
+    yield Section(
+        name="category-prices",
+        heading="Price by category, stage by stage",
+        parts=[part for part in of_categories if part is not None],
+    )
     yield Section(name="duplicates", heading="Duplicates", parts=[*_duplicates(figures)])
     yield Section(
         name="categories",

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 
-from job.report.items.pictures import items_per_category, price_histogram
+from job.report.items.pictures import items_per_category, price_by_category, price_histogram
 from job.report.items.words import MINUS, how_many, of_width, share, words
 from job.report.page.parts import Bar, Bars, Histogram, Segment, Table
-from job.report.sets.figures import DUPLICATES, DuplicateFigures, SetFigures, StageFigures
+from job.report.sets.figures import DUPLICATES, MOST_CATEGORIES, DuplicateFigures, SetFigures, StageFigures
 from job.selection.decision import REMOVED, SPLITS
 
-_CATEGORIES_SHOWN = 40
-"""Categories of a stage that the page shows, at most, so that it stays small."""
 _SIZES_SHOWN = 12
 """Sizes of groups that have a bar of their own, at most."""
 
@@ -68,7 +66,7 @@ def prices(stage: StageFigures) -> Histogram | None:
 
 def categories(stage: StageFigures) -> Bars:
     """Returns how many items of a stage each category has; of very many, the largest."""
-    by_items = sorted(stage.categories, key=lambda name: -stage.categories[name])[:_CATEGORIES_SHOWN]
+    by_items = sorted(stage.categories, key=lambda name: -stage.categories[name])[:MOST_CATEGORIES]
     made = items_per_category({name: count for name, count in stage.categories.items() if name in by_items})
     more = len(stage.categories) - len(by_items)
     return dataclasses.replace(
@@ -77,6 +75,13 @@ def categories(stage: StageFigures) -> Bars:
         spoken=f"{_beginning(stage)}, items per category. {made.spoken}",
         note=f"{more:,} smaller categories are not shown; all are in report.json." if more else "",
     )
+
+
+def category_prices(stage: StageFigures) -> Bars | None:
+    """Returns the quantiles of the prices of each category in a stage; None where no category has any."""
+    made = price_by_category(stage.category_prices)
+    title, spoken = _beginning(stage), f"{_beginning(stage)}. {made.spoken}"
+    return dataclasses.replace(made, title=title, spoken=spoken) if made.bars else None
 
 
 def _beginning(stage: StageFigures) -> str:

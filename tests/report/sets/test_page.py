@@ -172,3 +172,25 @@ def test_what_a_recipe_does_not_have_is_left_out(tmp_path: Path, recipe: str) ->
     assert bool(parts(page, Histogram)) == (recipe != "own")
     assert "categories" not in [section.name for section in page.sections]  # there is one alone
     assert html(page).startswith("<!doctype html>\n")
+
+
+def test_prices_by_category_are_shown_for_each_stage(tmp_path: Path) -> None:
+    rows = {
+        "Books": [item_2024(number, 10) for number in range(60)],
+        "Games": [item_2024(60 + n, 20) for n in range(30)],
+    }
+    items = make_items(tmp_path / "items", "course-2024", rows)
+    made = make_set(
+        items, tmp_path / "set", sample={"size": 50}, splits={"train": "rest", "validation": 0, "test": 0.2}
+    )
+    found = figures_in(made)
+    sections = {section.name: section for section in set_page(found).sections}
+    shown = sections["category-prices"].parts
+    assert [part.title.partition(",")[0] for part in shown] == [  # pyright: ignore[reportAttributeAccessIssue]
+        "All items",
+        "Sample",
+        "Train",
+        "Test",
+    ]
+    for part in shown:
+        assert [(bar.name, bar.number) for bar in part.bars] == [("Books", "$10"), ("Games", "$20")]  # pyright: ignore[reportAttributeAccessIssue]
