@@ -152,11 +152,13 @@ class Exchange(Generic[Target]):
 
 
 def _wait(begun: Mapping[Any, object], seconds: float | None) -> None:
-    """Waits for tasks of which the results are not wanted."""
-    done = ray.wait([*begun], num_returns=len(begun), timeout=seconds)[0] if begun else []
-    for ref in done:
-        with contextlib.suppress(Exception):  # Ray would print an error that nobody has asked for
-            ray.get(ref)
+    """Waits for tasks of which nobody wants the results, nor the errors: another one has ended the exchange."""
+    if not begun:
+        return
+    with contextlib.suppress(Exception):
+        for ref in ray.wait([*begun], num_returns=len(begun), timeout=seconds)[0]:
+            with contextlib.suppress(Exception):  # Ray would print an error that nobody has asked for
+                ray.get(ref)
 
 
 def sealed(table: pa.Table) -> pa.Buffer:
