@@ -14,7 +14,7 @@ import msgspec
 
 from job.errors import UsageError
 from job.export.form import Form
-from job.export.lengths import Lengths, lengths, rows_apart
+from job.export.lengths import Lengths, lengths
 from job.export.registry import form_for
 from job.export.source import Source, open_source
 from job.export.target import NOTE, Export, ExportedFile, check_apart, earlier_export
@@ -45,9 +45,7 @@ class Exported:
     was_complete: bool
     """Whether it was there before, so that there was nothing to do."""
     lengths: Lengths | None
-    """What was found out about tokens; None when that was not asked for, or there was nothing to do."""
-    apart: int | None
-    """See `Lengths.apart`; None when nothing was looked at."""
+    """What was found out about tokens; None when nothing was looked at, as when there was nothing to do."""
 
 
 def export(
@@ -93,26 +91,15 @@ def export(
         before = earlier_export(folder, wanted)
         if before is not None and (max_length is None or too_long == "drop"):
             return _outcome(made, before, was_complete=True)
-        found, apart = None, None
+        found = None
         with progress_display(quiet=quiet) as show:
-            total = sum(opened.num_rows.values())
-            if max_length is not None:
-                with _step(show, "counting tokens", total) as at:
+            if max_length is not None or {PROMPT, COMPLETION} <= {*made.columns}:
+                title = "comparing tokens" if max_length is None else "counting tokens"
+                with _step(show, title, sum(opened.num_rows.values())) as at:
                     found = lengths(opened, max_length, at)
-                apart = found.apart
-            elif {PROMPT, COMPLETION} <= {*made.columns}:
-                with _step(show, "comparing tokens", total) as at:
-                    apart = rows_apart(opened, at)
-            if apart:
-                say(
-                    f"mind: in {apart:,} of {total:,} rows the prompt's tokens are not the first tokens of prompt and "
-                    "completion together, so a trainer may learn from a part of the prompt, or not from all of the "
-                    "completion"
-                )
-            if found is not None and max_length is not None:
                 _check_lengths(found, max_length, too_long, opened.num_rows, say)
             if before is not None:
-                return _outcome(made, before, was_complete=True, found=found, apart=apart)
+                return _outcome(made, before, was_complete=True, found=found)
             size = sum(shard.size_bytes for shards in opened.parts.values() for shard in shards)
             folder.store.check_room(size * _BYTES_PER_BYTE)
             with sole_owner(folder, say):
@@ -122,7 +109,7 @@ def export(
                 done = msgspec.structs.replace(wanted, files=_written(made, opened, folder, found, wanted, show))
                 folder.write_json(NOTE, done)
                 folder.clear_temporary()
-        return _outcome(made, done, was_complete=False, found=found, apart=apart)
+        return _outcome(made, done, was_complete=False, found=found)
 
 
 def _target(text: str) -> OutputFolder:
@@ -130,12 +117,10 @@ def _target(text: str) -> OutputFolder:
     return OutputFolder(folder.root.absolute()) if isinstance(folder.root, Path) else folder
 
 
-def _outcome(
-    form: Form, done: Export, *, was_complete: bool, found: Lengths | None = None, apart: int | None = None
-) -> Exported:
+def _outcome(form: Form, done: Export, *, was_complete: bool, found: Lengths | None = None) -> Exported:
     suffix = form.file_name("")
     splits = tuple(file.path.removesuffix(suffix) for file in done.files or () if file.num_rows is not None)
-    return Exported(export=done, form=form, splits=splits, was_complete=was_complete, lengths=found, apart=apart)
+    return Exported(export=done, form=form, splits=splits, was_complete=was_complete, lengths=found)
 
 
 @contextlib.contextmanager
@@ -145,10 +130,17 @@ def _step(show: Callable[[Step], None], title: str, total: int) -> Generator[Cal
 
 
 def _check_lengths(
-    found: Lengths, max_length: int, too_long: TooLong | None, num_rows: Mapping[str, int], say: Say
+    found: Lengths, max_length: int | None, too_long: TooLong | None, num_rows: Mapping[str, int], say: Say
 ) -> None:
     """Says what was found, and raises UsageError when there are rows that are too long and may not be left out."""
     total = sum(num_rows.values())
+    if found.apart:
+        say(
+            f"mind: in {found.apart:,} of {total:,} rows the prompt's tokens are not the first tokens of prompt and "
+            "completion together, so a trainer may learn from a part of the prompt, or not from all of the completion"
+        )
+    if max_length is None:
+        return
     if not found.too_long:
         say(f"no row has more than {max_length:,} tokens; the longest has {found.longest:,}")
         return

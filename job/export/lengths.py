@@ -22,9 +22,9 @@ class Lengths:
     """What was found out about all rows of a training set."""
 
     is_too_long: Mapping[str, np.ndarray]
-    """Which rows of each split have more tokens than allowed."""
-    longest: int
-    """Most tokens of any row."""
+    """Which rows of each split have more tokens than allowed; nothing when they were not counted."""
+    longest: int | None
+    """Most tokens of any row; None when they were not counted."""
     apart: int
     """Rows whose prompt's tokens are not the first tokens of prompt and completion."""
 
@@ -35,53 +35,33 @@ class Lengths:
         return {name: count for name, count in counts.items() if count}
 
 
-def lengths(source: Source, max_length: int, show: Callable[[int], object] = lambda _: None) -> Lengths:
-    """Counts the tokens of each row, prompt and completion together.
+def lengths(source: Source, max_length: int | None, show: Callable[[int], object] = lambda _: None) -> Lengths:
+    """Looks at the tokens of each row, prompt and completion together.
 
     Args:
         source: a training set.
-        max_length: the most tokens that are allowed.
-        show: called with the number of rows that are counted.
+        max_length: the most tokens that are allowed; None not to count them, which takes a fraction of the time.
+        show: called with the number of rows that are done.
 
     Raises:
         CurateError: when a shard cannot be read.
     """
     tokens_of = load_tokenizer("llama3").all_tokens
-    longest = apart = done = 0
+    longest, apart, done = None if max_length is None else 0, 0, 0
     is_too_long: dict[str, np.ndarray] = {}
     for name in source.parts:
         found: list[np.ndarray] = [np.zeros(0, np.bool_)]
         for rows in source.batches(name, [PROMPT, COMPLETION]):
-            prompts = rows[PROMPT].to_pylist()
-            wholes = [prompt + end for prompt, end in zip(prompts, rows[COMPLETION].to_pylist(), strict=True)]
-            of_wholes = tokens_of(wholes)
-            counts = np.array([len(tokens) for tokens in of_wholes])
-            pairs = zip(tokens_of(prompts), of_wholes, strict=True)
-            apart += sum(not np.array_equal(tokens, whole[: len(tokens)]) for tokens, whole in pairs)
-            longest = max(longest, int(counts.max()))
-            found.append(counts > max_length)
-            show(done := done + rows.num_rows)
-        is_too_long[name] = np.concatenate(found)
-    return Lengths(is_too_long=is_too_long, longest=longest, apart=apart)
-
-
-def rows_apart(source: Source, show: Callable[[int], object] = lambda _: None) -> int:
-    """Counts the rows that `Lengths.apart` counts, in a fraction of the time that it takes to count tokens.
-
-    Args:
-        source: a training set.
-        show: called with the number of rows that are looked at.
-
-    Raises:
-        CurateError: when a shard cannot be read.
-    """
-    apart = done = 0
-    for name in source.parts:
-        for rows in source.batches(name, [PROMPT, COMPLETION]):
-            pairs = zip(rows[PROMPT].to_pylist(), rows[COMPLETION].to_pylist(), strict=True)
+            pairs = [*zip(rows[PROMPT].to_pylist(), rows[COMPLETION].to_pylist(), strict=True)]
             apart += sum(_is_apart(_end(prompt), completion) for prompt, completion in pairs)
+            if max_length is not None:
+                counts = np.array([len(tokens) for tokens in tokens_of([f"{prompt}{end}" for prompt, end in pairs])])
+                longest = max(longest or 0, int(counts.max()))
+                found.append(counts > max_length)
             show(done := done + rows.num_rows)
-    return apart
+        if max_length is not None:
+            is_too_long[name] = np.concatenate(found)
+    return Lengths(is_too_long=is_too_long, longest=longest, apart=apart)
 
 
 def _end(prompt: str) -> str:

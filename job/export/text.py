@@ -33,15 +33,16 @@ def exported_lines(output: str, done: Exported) -> Iterator[str]:
 def exported_json(output: str, done: Exported) -> dict[str, Any]:
     """Returns what was written, for a program to read. Arguments are as for `exported_lines`."""
     found = done.lengths
+    counted = None if found is None or found.longest is None else found
     return {
         "output": output,
         "form": done.export.form,
         "source": done.export.source,
         "files": msgspec.to_builtins(done.export.files),
         "was_complete": done.was_complete,
-        "too_long": None if found is None else {name: found.too_long.get(name, 0) for name in found.is_too_long},
-        "longest": None if found is None else found.longest,
-        "prompts_apart": done.apart,
+        "too_long": counted and {name: counted.too_long.get(name, 0) for name in counted.is_too_long},
+        "longest": found and found.longest,
+        "prompts_apart": found and found.apart,
         "load": done.form.loading(_root(output), done.splits),
     }
 
