@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -16,6 +17,7 @@ from job.output.report_files import FIGURES, PAGE, check_replaceable, digest_in,
 from job.output.sealed import intact
 from job.output.totals import Manifest
 from job.output.training_set.plan import SetPlan
+from job.output.training_set.totals import SetManifest
 from job.report.figures.pairs import PairSums
 from job.report.items.count import Columns, Counts, Shard
 from job.report.items.figures import ItemsFigures, items_figures, shards_of
@@ -27,6 +29,7 @@ from job.report.sets.figures import SetFigures
 from job.report.sets.gather import figures_of_set
 from job.report.sets.page import set_page
 
+_Figures = TypeVar("_Figures", bound=msgspec.Struct)
 _Count = Callable[[OutputFolder, Sequence[Shard], Columns], tuple[Counts, PairSums]]
 """How shards are counted."""
 
@@ -89,18 +92,19 @@ def _write(output: OutputFolder, page: Page, figures: msgspec.Struct) -> None:
 
 def reported_figures(output: OutputFolder) -> ItemsFigures | None:
     """Returns the figures of an output's report; None where it has none, or one that is damaged or of other items."""
-    manifest, content = output.manifest(), output.store.read(FIGURES)
-    if manifest is None or content is None or digest_in(FIGURES, content) != manifest.content_digest:
-        return None
-    return intact(content, ItemsFigures)
+    return _reported(output, output.manifest(), ItemsFigures)
 
 
 def reported_set_figures(output: OutputFolder) -> SetFigures | None:
     """Returns the same of a training set."""
-    manifest, content = output.set_manifest(), output.store.read(FIGURES)
+    return _reported(output, output.set_manifest(), SetFigures)
+
+
+def _reported(output: OutputFolder, manifest: Manifest | SetManifest | None, kind: type[_Figures]) -> _Figures | None:
+    content = output.store.read(FIGURES)
     if manifest is None or content is None or digest_in(FIGURES, content) != manifest.content_digest:
         return None
-    return intact(content, SetFigures)
+    return intact(content, kind)
 
 
 def figures_of(output: OutputFolder, say: Callable[[str], None], in_process_items: int = 0) -> ItemsFigures:
