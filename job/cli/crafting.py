@@ -14,8 +14,8 @@ from job.cli.options import (
     AsJson,
     AssignOfSet,
     Fresh,
+    OutputOfSet,
     Quiet,
-    SetOutput,
     Workers,
     check_one_form,
     given_overrides,
@@ -46,7 +46,7 @@ Preset = Annotated[
 def craft(
     config: CraftConfigArgument = None,
     items: Items = None,
-    output: SetOutput = None,
+    output: OutputOfSet = None,
     preset: Preset = None,
     workers: Workers = None,
     assign: AssignOfSet = None,

@@ -14,6 +14,17 @@ from job.config.load import load_config, parse_assignment
 from job.config.models import JobConfig
 from job.errors import UsageError
 
+
+def _output_option(default: str) -> Any:
+    about = f"Folder or address to write to; {default} unless the config names one."
+    return typer.Option("--output", metavar="PATH", help=about)
+
+
+def _set_option(example: str) -> Any:
+    about = f"Set any key of the config, such as {example}."
+    return typer.Option("--set", metavar="KEY=VALUE", help=about, autocompletion=completion.keys)
+
+
 OutputArgument = Annotated[str, typer.Argument(metavar="OUT", help="Output folder or address.")]
 ConfigArgument = Annotated[
     Path | None,
@@ -33,36 +44,12 @@ Category = Annotated[
         autocompletion=completion.categories,
     ),
 ]
-Output = Annotated[
-    str | None,
-    typer.Option(metavar="PATH", help="Folder or address to write to; out/items unless the config names one."),
-]
-SetOutput = Annotated[
-    str | None,
-    typer.Option(
-        "--output", metavar="PATH", help="Folder or address to write to; out/set unless the config names one."
-    ),
-]
+Output = Annotated[str | None, _output_option("out/items")]
+OutputOfSet = Annotated[str | None, _output_option("out/set")]
 Workers = Annotated[str | None, typer.Option(metavar="N", help="Number of CPU cores to use, or `all`.")]
 Limit = Annotated[int | None, typer.Option(metavar="N", help="Read only the first N rows of each category.")]
-Assign = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="KEY=VALUE",
-        help="Set any key of the config, such as recipe.max_price=50.",
-        autocompletion=completion.keys,
-    ),
-]
-AssignOfSet = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="KEY=VALUE",
-        help="Set any key of the config, such as sample.size=5000.",
-        autocompletion=completion.keys,
-    ),
-]
+Assign = Annotated[list[str] | None, _set_option("recipe.max_price=50")]
+AssignOfSet = Annotated[list[str] | None, _set_option("sample.size=5000")]
 Fresh = Annotated[
     bool, typer.Option("--fresh", metavar="", help="Start over: remove the files that the output's own plan lists.")
 ]
