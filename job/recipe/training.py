@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -26,21 +27,21 @@ _ROWS_AT_ONCE = 5_000
 """Number of rows that are Python objects at the same time: they take several times the memory of Arrow's."""
 
 
-def _some_at_a_time(make: Callable[[pa.Table], list[str]], items: pa.Table) -> pa.ChunkedArray:
-    """Returns strings that Python makes of rows."""
-    some = [items.slice(start, _ROWS_AT_ONCE) for start in range(0, items.num_rows, _ROWS_AT_ONCE)]
+def _some_at_a_time(make: Callable[[Any], list[str]], rows: pa.Table | pa.ChunkedArray) -> pa.ChunkedArray:
+    """Returns strings that Python makes of rows, or of a column of them."""
+    some = [rows.slice(start, _ROWS_AT_ONCE) for start in range(0, len(rows), _ROWS_AT_ONCE)]
     return pa.chunked_array([pa.array(make(each), pa.string()) for each in some], pa.string())
 
 
-def _prompts_2024(items: pa.Table) -> pa.ChunkedArray:
-    return _some_at_a_time(lambda some: list(map(test_prompt, some["prompt"].to_pylist())), items)
+def _prompts_2024(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    return _some_at_a_time(lambda some: list(map(test_prompt, some.to_pylist())), texts)
 
 
-def _prompts_2025(items: pa.Table) -> pa.ChunkedArray:
-    return pc.binary_join_element_wise(_BEFORE_2025, items["full"], _AFTER_2025, "")
+def _prompts_2025(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.binary_join_element_wise(_BEFORE_2025, texts, _AFTER_2025, "")
 
 
-_PROMPTS: dict[str, tuple[str, Callable[[pa.Table], pa.ChunkedArray]]] = {
+_PROMPTS: dict[str, tuple[str, Callable[[pa.ChunkedArray], pa.ChunkedArray]]] = {
     "course-2024": ("prompt", _prompts_2024),
     "course-2025": ("full", _prompts_2025),
 }
@@ -74,7 +75,8 @@ def prompts(described: RecipeDescription, items: pa.Table) -> pa.ChunkedArray:
     _check("prompt", prompt_columns(described), items)
     made = _PROMPTS.get(current_name(described.name))
     if made is not None and described.prompt is None:
-        return made[1](items)
+        column, make = made
+        return make(items[column])
     return _filled(str(described.prompt), items)
 
 
@@ -82,8 +84,8 @@ def completions(described: RecipeDescription, items: pa.Table) -> pa.ChunkedArra
     """Returns the completion of each item, what a model is to answer, as Arrow strings. All is as for `prompts`."""
     _check("completion", completion_columns(described), items)
     if described.completion is None:
-        price = str(described.roles.price)
-        return _some_at_a_time(lambda some: list(map(whole_dollars, some[price].to_pylist())), items)
+        prices = items[str(described.roles.price)]
+        return _some_at_a_time(lambda some: list(map(whole_dollars, some.to_pylist())), prices)
     return _filled(described.completion, items)
 
 
