@@ -17,7 +17,7 @@ from job.gather.items import Items, ItemShard
 from job.gather.narrow import PLACE, Narrow, places_of, read_narrow, wide
 from job.recipe.protocol import RecipeDescription
 from job.recipe.training import text_columns, texts
-from job.selection.folding_many import folded_in_utf8
+from job.selection.folding_many import chunks_in_utf8, folded_in_utf8
 from job.selection.index import Index, Use
 from job.selection.keys import item_keys
 from job.selection.near import bands
@@ -144,13 +144,8 @@ def folded_hashes(texts: pa.Array | pa.ChunkedArray) -> np.ndarray:
 
 
 def _in_utf8(texts: pa.Array | pa.ChunkedArray) -> Iterator[memoryview]:
-    """Yields each of some Arrow strings in UTF-8, without a copy."""
-    column = pa.chunked_array([texts]) if isinstance(texts, pa.Array) else texts
-    for chunk in column.cast(pa.large_binary()).fill_null(b"").chunks:
-        _, offsets, buffer = chunk.buffers()
-        bounds = np.frombuffer(offsets, np.int64)[chunk.offset : chunk.offset + len(chunk) + 1].tolist()
-        content = memoryview(buffer or b"")
-        for begin, end in itertools.pairwise(bounds):
+    for content, bounds in chunks_in_utf8(texts):
+        for begin, end in itertools.pairwise(bounds.tolist()):
             yield content[begin:end]
 
 

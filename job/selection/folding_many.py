@@ -20,6 +20,17 @@ _BYTES_AT_ONCE = 1 << 20
 _NOT_MET, _KEEPS_LENGTH, _CHANGES_LENGTH = range(3)
 
 
+def chunks_in_utf8(texts: pa.Array | pa.ChunkedArray) -> Iterator[tuple[memoryview, np.ndarray]]:
+    """Yields of each chunk of Arrow strings its content, without a copy, and where in it each text begins and ends.
+
+    A null counts as empty.
+    """
+    column = pa.chunked_array([texts]) if isinstance(texts, pa.Array) else texts
+    for chunk in column.cast(pa.large_string()).fill_null("").chunks:
+        _, offsets, buffer = chunk.buffers()
+        yield memoryview(buffer or b""), np.frombuffer(offsets, np.int64)[chunk.offset : chunk.offset + len(chunk) + 1]
+
+
 def folded_in_utf8(texts: pa.Array | pa.ChunkedArray) -> Iterator[bytes]:
     """Folds many texts, in a fraction of the time that `folded` takes.
 
@@ -29,15 +40,12 @@ def folded_in_utf8(texts: pa.Array | pa.ChunkedArray) -> Iterator[bytes]:
     Yields:
         What `folded` returns for each, in UTF-8.
     """
-    column = pa.chunked_array([texts]) if isinstance(texts, pa.Array) else texts
-    for chunk in column.cast(pa.large_string()).fill_null("").chunks:
-        _, offsets, buffer = chunk.buffers()
-        bounds = np.frombuffer(offsets, np.int64)[chunk.offset : chunk.offset + len(chunk) + 1]
-        start = 0
-        while start < len(chunk):
+    for whole, bounds in chunks_in_utf8(texts):
+        start, count = 0, len(bounds) - 1
+        while start < count:
             end = int(np.searchsorted(bounds, bounds[start] + _BYTES_AT_ONCE, "right")) - 1
-            end = max(start + 1, min(end, start + _ROWS_AT_ONCE, len(chunk)))
-            content = bytes(memoryview(buffer or b"")[bounds[start] : bounds[end]])
+            end = max(start + 1, min(end, start + _ROWS_AT_ONCE, count))
+            content = bytes(whole[bounds[start] : bounds[end]])
             if len(content) > _BYTES_AT_ONCE:  # a single text
                 yield folded(content.decode()).encode()
             else:
