@@ -22,7 +22,7 @@ from job.selection.mix import Mix
 
 DUPLICATES = tuple(name for name in REMOVED if name.startswith("duplicate_"))
 """Why an item is not in a set that another one is in for it."""
-MOST_CATEGORIES = 40
+_MOST_CATEGORIES = 40
 """Number of categories of a stage that are shown, at most."""
 
 
@@ -132,6 +132,12 @@ class SetFigures(msgspec.Struct, frozen=True, kw_only=True):
     warnings: list[str]
 
 
+def largest(categories: Mapping[str, int]) -> dict[str, int]:
+    """Returns the categories with most items, in the order in which they were given; none without an item."""
+    chosen = {*sorted(filter(categories.get, categories), key=lambda name: -categories[name])[:_MOST_CATEGORIES]}
+    return {name: categories[name] for name in categories if name in chosen}
+
+
 def set_figures(manifest: SetManifest, counts: Counts, examples: Examples) -> SetFigures:
     """Returns the figures of a complete training set.
 
@@ -193,7 +199,7 @@ def _stage(name: str, of_fates: Iterable[Mapping[str, Counted]], manifest: SetMa
     }
     tally = Tally.sum(each.prices for of_fate in found for each in of_fate.values())
     num_items = sum(categories.values())
-    largest = sorted(categories, key=lambda name: -categories[name])[:MOST_CATEGORIES] if len(categories) > 1 else []
+    are_compared = has_price(manifest.recipe) and len(categories) > 1
 
     def prices_in(category: str) -> ColumnFigures:
         of_category = Tally.sum(each[category].prices for each in found if category in each)
@@ -204,7 +210,5 @@ def _stage(name: str, of_fates: Iterable[Mapping[str, Counted]], manifest: SetMa
         num_items=num_items,
         prices=column_figures(tally, num_items, "cents", PRICE_BINS) if has_price(manifest.recipe) else None,
         categories={category: count for category, count in categories.items() if count},
-        category_prices={name: prices_in(name) for name in categories if name in largest and categories[name]}
-        if has_price(manifest.recipe)
-        else {},
+        category_prices={name: prices_in(name) for name in largest(categories)} if are_compared else {},
     )

@@ -7,7 +7,7 @@ import dataclasses
 from job.report.items.pictures import items_per_category, price_by_category, price_histogram
 from job.report.items.words import MINUS, how_many, of_width, share, words
 from job.report.page.parts import Bar, Bars, Histogram, Segment, Table
-from job.report.sets.figures import DUPLICATES, MOST_CATEGORIES, DuplicateFigures, SetFigures, StageFigures
+from job.report.sets.figures import DUPLICATES, DuplicateFigures, SetFigures, StageFigures, largest
 from job.selection.decision import REMOVED, SPLITS
 
 _SIZES_SHOWN = 12
@@ -66,9 +66,9 @@ def prices(stage: StageFigures) -> Histogram | None:
 
 def categories(stage: StageFigures) -> Bars:
     """Returns how many items of a stage each category has; of very many, the largest."""
-    by_items = sorted(stage.categories, key=lambda name: -stage.categories[name])[:MOST_CATEGORIES]
-    made = items_per_category({name: count for name, count in stage.categories.items() if name in by_items})
-    more = len(stage.categories) - len(by_items)
+    shown = largest(stage.categories)
+    made = items_per_category(shown)
+    more = len(stage.categories) - len(shown)
     return dataclasses.replace(
         made,
         title=_beginning(stage),
