@@ -27,8 +27,10 @@ _LLAMA3_PATTERN = (
     r"|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 
-_HALVES_OF_CHARS_PER_TOKEN = 9
-"""Half characters of a text that are looked at first, for each token needed: 4.5. Most texts have 4 or fewer."""
+_CHARS_PER_TOKEN = 4
+"""Characters of a text that are looked at for each token that is missing. English listings have about as many."""
+_MORE_CHARS = 40
+"""Characters that are looked at besides, so that the end of a text does not come in ever smaller pieces."""
 
 Tokens: TypeAlias = npt.NDArray[np.uint32]
 
@@ -71,25 +73,41 @@ class Tokenizer:
         Returns:
             At least `enough` tokens; all of them if there are fewer.
         """
-        blank = text.rfind(" ", 0, min(enough * _HALVES_OF_CHARS_PER_TOKEN // 2, len(text)))
-        if blank <= 0:
-            return self.tokens(text)
-        tokens = self.tokens(text[:blank])
-        return tokens if len(tokens) >= enough else np.concatenate((tokens, self.tokens(text[blank:])))
+        found: list[Tokens] = []
+        begin, missing = 0, enough
+        while missing > 0 and begin < len(text):
+            end = begin + missing * _CHARS_PER_TOKEN + _MORE_CHARS
+            if end >= len(text) or (end := text.rfind(" ", begin + 1, end)) < 0:
+                end = len(text)
+            found.append(self.tokens(text[begin:end]))
+            begin, missing = end, missing - len(found[-1])
+        return found[0] if len(found) == 1 else np.concatenate([_NO_TOKENS, *found])
 
-    def cut(self, text: str, tokens: Tokens) -> str:
-        """Returns the text of the first tokens of a text.
+    def cut_all(self, texts: Sequence[str], tokens: Sequence[Tokens]) -> list[str]:
+        """Returns the text of the first tokens of some texts.
 
         Args:
-            text: any text.
-            tokens: its first tokens. If they end within a character, U+FFFD replaces what there is of it.
+            texts: any texts.
+            tokens: the first tokens of each. If they end within a character, U+FFFD replaces what there is of it.
         """
-        return text.encode()[: self._sizes[tokens].sum()].decode(errors="replace")
+        joined, bounds = _joined(tokens)
+        sizes = np.diff(np.concatenate(([0], np.cumsum(self._sizes[joined])))[bounds]).tolist()
+        return [text.encode()[:size].decode(errors="replace") for text, size in zip(texts, sizes, strict=True)]
 
-    def before_last_blank(self, tokens: Tokens) -> int:
-        """Counts the tokens before the last one that begins with a blank; 0 if none does."""
-        begins = np.flatnonzero(self._begins_with_blank[tokens])
-        return int(begins[-1]) if len(begins) else 0
+    def before_last_blanks(self, tokens: Sequence[Tokens]) -> list[int]:
+        """Counts the tokens before the last one that begins with a blank, of each of some texts; 0 if none does."""
+        joined, bounds = _joined(tokens)
+        blanks = np.flatnonzero(self._begins_with_blank[joined])
+        last = np.concatenate(([-1], blanks))[np.searchsorted(blanks, bounds[1:])]
+        return np.maximum(last - bounds[:-1], 0).tolist()
+
+
+_NO_TOKENS = np.empty(0, np.uint32)
+
+
+def _joined(tokens: Sequence[Tokens]) -> tuple[Tokens, npt.NDArray[np.int64]]:
+    """Returns the tokens of some texts in one array, and where in it each text begins and the last one ends."""
+    return np.concatenate([_NO_TOKENS, *tokens]), np.cumsum([0, *map(len, tokens)])
 
 
 @functools.cache

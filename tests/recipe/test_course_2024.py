@@ -155,6 +155,23 @@ def test_contents_are_cut_to_1120_characters_before_they_are_scrubbed() -> None:
     assert verdict(contents=blanks[:120] + PLAIN_WORD * 400) == KEPT
 
 
+@pytest.mark.seconds
+@pytest.mark.parametrize("title", ["Chair", ""])
+@pytest.mark.parametrize(
+    "sparse", ["[ ] ", "AP49806B ", "wood , ", "extraordinarily ", ",, ", "a ,,b :", "一\u3000", "x"]
+)
+def test_contents_may_begin_with_few_tokens(sparse: str, title: str) -> None:
+    """Only the first contents are scrubbed where they have enough tokens; the cut is at one word or another."""
+    rows = [
+        listing("x" * shift + " " + (sparse * 800)[:size] + DENSE * 60, title=title)
+        for shift in range(10)
+        for size in range(500, 800, 50)
+    ]
+    expected = [plain.judge(row, DEFAULTS) for row in rows]
+    assert judged(table(rows)) == expected
+    assert KEPT in {judgement[0] for judgement in expected}
+
+
 def test_the_title_is_not_cut_before_it_is_scrubbed() -> None:
     assert "?\n\nEnd" in prompt(title=" " * 5000 + "End")
 

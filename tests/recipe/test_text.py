@@ -9,7 +9,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from job.recipe.course_2024.text import contents, details_text, scrub, tidy, untidy
+from job.recipe.course_2024 import text as rules
+from job.recipe.course_2024.text import details_text, scrub, tidy, untidy, without_phrases
 from tests.generated import examples
 from tests.recipe import plain
 
@@ -34,6 +35,10 @@ PHRASES = [
 
 
 # Contents
+
+
+def contents(description: str, features: str, details: str | None) -> str:
+    return rules.contents(description, features, *without_phrases([details]))
 
 
 def test_each_field_that_has_something_ends_with_a_newline() -> None:
@@ -102,6 +107,14 @@ def test_a_phrase_broken_by_another_goes_only_when_its_turn_comes_after_the_othe
             details = outer[:cut] + inner + outer[cut:]
             row = {"description": None, "features": None, "details": details}
             assert contents("", "", details) == plain.contents_of(row)
+
+
+@pytest.mark.parametrize("between", ["", "\0", "It\0em", "\0\0"])
+def test_phrases_go_from_each_text_by_itself(between: str) -> None:
+    """The texts are searched together, with a character between them that one of them may have."""
+    details = ["It", f"em{between}", None, "Num", "ber of", "", "Item", f"Pack{between}age", between, "Date", " First"]
+    assert without_phrases(details) == [without_phrases([text])[0] for text in details]
+    assert without_phrases([]) == []
 
 
 # Details

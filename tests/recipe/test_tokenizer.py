@@ -28,7 +28,7 @@ NUM_TEXTS_SLOW = 100_000
 
 
 def head(text: str, max_tokens: int) -> str:
-    return LLAMA3.cut(text, LLAMA3.tokens(text)[:max_tokens])
+    return LLAMA3.cut_all([text], [LLAMA3.tokens(text)[:max_tokens]])[0]
 
 
 def pieces(text: str) -> list[str]:
@@ -190,13 +190,13 @@ def test_the_first_tokens_are_those_of_the_whole_text(num_texts: int) -> None:
 def test_only_the_last_word_changes_its_tokens_when_newlines_follow() -> None:
     draw = random.Random(3)
     for text in (f"{random_text(draw)} {random_word(draw)}" for _ in range(NUM_TEXTS)):
-        before = LLAMA3.before_last_blank(LLAMA3.tokens(text))
+        [before] = LLAMA3.before_last_blanks([LLAMA3.tokens(text)])
         last = text[text.rfind(" ") :] + "\n\n"
         assert before + LLAMA3.count(last) == len(ENCODING.encode_ordinary(f"{text}\n\n")), repr(text)
 
 
 def test_a_text_without_blanks_has_no_word_before_its_last() -> None:
-    assert LLAMA3.before_last_blank(LLAMA3.tokens("dishwasher\nbox")) == 0
+    assert LLAMA3.before_last_blanks([LLAMA3.tokens("dishwasher\nbox")]) == [0]
     assert LLAMA3.first_tokens("x" * 9_000 + "\nbox", 3).tolist() == LLAMA3.tokens("x" * 9_000 + "\nbox").tolist()
 
 

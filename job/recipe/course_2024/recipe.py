@@ -39,8 +39,8 @@ _LONG_TITLE_CHARS = 2_000
 _CHARS_AT_ONCE = 1 << 20
 """Characters of titles and contents that are scrubbed together, at most; that takes up to 31 MB."""
 
-_NUM_ANSWERS = 1_024
-"""Answers whose tokens are remembered: there are 1,000 with the course's prices."""
+_NUM_COUNTS = 4_096
+"""Short texts whose tokens are counted once: the 1,000 answers of the course's prices, and words that end texts."""
 
 
 @dataclass(slots=True)
@@ -92,8 +92,9 @@ class Course2024:
     def __init__(self, settings: Course2024Settings, tokenizer: Tokenizer | None = None) -> None:
         self._settings = settings
         self._tokenizer = tokenizer or load_tokenizer(settings.tokenizer)
-        self._count = functools.lru_cache(_NUM_ANSWERS)(self._tokenizer.count)
+        self._count = functools.lru_cache(_NUM_COUNTS)(self._tokenizer.count)
         self._max_chars = rules.CHARS_PER_TOKEN * settings.max_tokens
+        self._first_chars = self._max_chars * 2 // 3
         # Tokens that decide all: whether there are enough, and which ones are kept.
         self._needed_tokens = max(settings.max_tokens, settings.min_tokens + 1)
 
@@ -131,23 +132,20 @@ class Course2024:
         return list(explained(row, self._settings, self._tokenizer))
 
     def _texts(self, rows: pa.Table, indices: pa.Array) -> Iterator[tuple[str, str]]:
-        """Yields title and contents of some rows, without details where these would be cut off again."""
+        """Returns title and contents of some rows, without details where these would be cut off again."""
         source_name = json_source_name("details")
         as_it_came = source_name in rows.column_names
-        fields = zip(
-            rows["title"].take(indices).to_pylist(),
-            _joined(rows["description"].take(indices)).to_pylist(),
-            _joined(rows["features"].take(indices)).to_pylist(),
-            rows[source_name if as_it_came else "details"].take(indices).to_pylist(),
-            strict=True,
-        )
+        titles: list[str] = rows["title"].take(indices).to_pylist()
+        descriptions, features = (_joined(rows[name].take(indices)).to_pylist() for name in ("description", "features"))
+        details: list[str | None] = rows[source_name if as_it_came else "details"].take(indices).to_pylist()
         enough = max(self._max_chars, self._settings.min_chars + 1)
-        for title, description, features, details in fields:
-            if len(description) + len(features) >= enough:
-                details = None
-            elif as_it_came and details is not None:
-                details = rules.details_text(details)
-            yield title, rules.contents(description, features, details)
+        for place, fields in enumerate(zip(descriptions, features, details, strict=True)):
+            if len(fields[0]) + len(fields[1]) >= enough:
+                details[place] = None
+            elif as_it_came and fields[2] is not None:
+                details[place] = rules.details_text(fields[2])
+        contents = map(rules.contents, descriptions, features, rules.without_phrases(details))
+        return zip(titles, contents, strict=True)
 
     def _drafts(self, rows: pa.Table, candidates: Sequence[tuple[int, float]]) -> list[_Draft]:
         """Writes the prompts of some rows."""
@@ -163,37 +161,54 @@ class Course2024:
 
     def _write(self, drafts: Sequence[_Draft]) -> None:
         """Writes prompts, as far as there are enough tokens for them."""
-        kept: list[tuple[_Draft, str, Tokens]] = []
-        for draft, text in zip(drafts, self._scrubbed(drafts), strict=True):
-            tokens = self._tokenizer.first_tokens(text, self._needed_tokens)
+        kept: list[_Draft] = []
+        texts: list[str] = []
+        firsts: list[Tokens] = []
+        for draft, text, tokens in self._tokenized(drafts):
             draft.verdict = KEPT if len(tokens) > self._settings.min_tokens else DropReason.TOO_FEW_TOKENS
             if draft.verdict == KEPT:
-                tokens = tokens[: self._settings.max_tokens]
-                kept.append((draft, self._tokenizer.cut(text, tokens), tokens))
-        are_untidy = rules.untidy([text for _, text, _ in kept])
-        for (draft, text, tokens), is_untidy in zip(kept, are_untidy, strict=True):
+                kept.append(draft)
+                texts.append(text)
+                firsts.append(tokens[: self._settings.max_tokens])
+        texts = self._tokenizer.cut_all(texts, firsts)
+        counts = self._tokenizer.before_last_blanks(firsts)
+        for draft, text, count, is_untidy in zip(kept, texts, counts, rules.untidy(texts), strict=True):
             answer = f"{PRICE_PREFIX}{whole_dollars(draft.price)}"
+            known: int | None = count
             if is_untidy and (tidy := rules.tidy(text)) != text:
-                text, tokens = tidy, None
+                text, known = tidy, None
             draft.prompt = f"{OPENING}{text}\n\n{answer}"
-            draft.num_tokens = self._count_prompt(draft.prompt, text, tokens, answer)
+            draft.num_tokens = self._count_prompt(draft.prompt, text, known, answer)
 
-    def _count_prompt(self, prompt: str, text: str, tokens: Tokens | None, answer: str) -> int:
+    def _count_prompt(self, prompt: str, text: str, before_last: int | None, answer: str) -> int:
         """Counts the tokens of a prompt. Of a text whose tokens are known only the last word can get others in it."""
         blank = text.rfind(" ")
-        if tokens is None or text.startswith("\n") or blank <= text.rfind("\n"):
+        if before_last is None or text.startswith("\n") or blank <= text.rfind("\n"):
             return self._tokenizer.count(prompt)
-        last = self._tokenizer.count(f"{text[blank:]}\n\n")
-        return self._count(OPENING) + self._tokenizer.before_last_blank(tokens) + last + self._count(answer)
+        return self._count(OPENING) + before_last + self._count(f"{text[blank:]}\n\n") + self._count(answer)
 
-    def _scrubbed(self, drafts: Sequence[_Draft]) -> Iterator[str]:
-        """Yields titles and contents, scrubbed; of a long title the first words, which are enough."""
+    def _tokenized(self, drafts: Sequence[_Draft]) -> Iterator[tuple[_Draft, str, Tokens]]:
+        """Yields texts as far as they are needed, and their first tokens. Most have enough in the first contents."""
+        cuts = [rules.next_word(draft.contents, self._first_chars) for draft in drafts]
+        contents = scrub_all([draft.contents[:cut] for draft, cut in zip(drafts, cuts, strict=True)])
+        texts = [f"{title}\n{first}" for title, first in zip(self._titles(drafts), contents, strict=True)]
+        needed = self._needed_tokens
+        tokens = [self._tokenizer.first_tokens(text, needed) for text in texts]
+        has_few = [index for index, found in enumerate(tokens) if len(found) < needed]
+        rests = scrub_all([drafts[index].contents[cuts[index] :] for index in has_few])
+        for index, rest in zip(has_few, rests, strict=True):
+            if rest:
+                texts[index] += rest if texts[index].endswith("\n") else f" {rest}"
+                tokens[index] = self._tokenizer.first_tokens(texts[index], needed)
+        return zip(drafts, texts, tokens, strict=True)
+
+    def _titles(self, drafts: Sequence[_Draft]) -> list[str]:
+        """Returns scrubbed titles; of a long one the first words, which are enough."""
         titles = scrub_all(["" if len(draft.title) > _LONG_TITLE_CHARS else draft.title for draft in drafts])
-        contents = scrub_all([draft.contents for draft in drafts])
-        for draft, title, text in zip(drafts, titles, contents, strict=True):
+        for index, draft in enumerate(drafts):
             if len(draft.title) > _LONG_TITLE_CHARS:
-                title = rules.scrub(draft.title, self._needed_tokens + 1)
-            yield f"{title}\n{text}"
+                titles[index] = rules.scrub(draft.title, self._needed_tokens + 1)
+        return titles
 
 
 _JUDGED_SCHEMA = pa.schema([("verdict", pa.string()), *Course2024.item_schema])

@@ -37,7 +37,26 @@ def _code(character: str) -> int:
     return int.from_bytes(character.encode(), "big")
 
 
-_WIDE_CODES = np.array([_code(character) for character in _WIDE_REPLACED_BY_BLANKS])
+class _Wide:
+    """Some characters that are not ASCII, to be found in UTF-8."""
+
+    def __init__(self, characters: Sequence[str]) -> None:
+        self._codes = np.array(sorted(_code(character) for character in characters))
+        self._may_begin = np.zeros(256, np.bool_)
+        self._may_begin[[character.encode()[0] for character in characters]] = True
+
+    def among(
+        self, data: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64]
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Returns where they begin, of the offsets of bytes that are not ASCII, and their codes."""
+        offsets = offsets[self._may_begin[data[offsets]]]
+        codes = _codes_at(data, offsets)
+        places = np.minimum(np.searchsorted(self._codes, codes), len(self._codes) - 1)
+        is_one = self._codes[places] == codes
+        return offsets[is_one], codes[is_one]
+
+
+_WIDE_BLANKS = _Wide(_WIDE_REPLACED_BY_BLANKS)
 
 
 def scrub_all(texts: Sequence[str]) -> list[str]:
@@ -76,22 +95,17 @@ def _without_part_numbers(lines: bytes) -> bytes:
         found[np.searchsorted(begins, offsets, "right") - 1] = True
         return found
 
-    is_wide = data >= _FIRST_WIDE_BYTE
-    has_wide_digit = words_at(_wide_digits(data, np.flatnonzero(is_wide)))
+    wide = np.flatnonzero(data >= _FIRST_WIDE_BYTE)
+    has_wide_digit = words_at(_wide_digits().among(data, wide)[0])
     is_removed = is_long & (has_wide_digit | words_at(np.flatnonzero((data >= ord("0")) & (data <= ord("9")))))
-    for index in np.flatnonzero(is_removed & words_at(np.flatnonzero(is_wide & (data != _LINE_BEGINS)))).tolist():
+    for index in np.flatnonzero(is_removed & words_at(wide[data[wide] != _LINE_BEGINS])).tolist():
         begin = begins[index] + 1
         is_removed[index] = is_part_number(lines[begin : begin + sizes[index] - 1].decode())
-    is_kept = np.repeat(~is_removed, sizes)
-    is_kept[begins[data[begins] == _LINE_BEGINS]] = True
-    return data[is_kept].tobytes()
-
-
-def _wide_digits(data: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Returns where digits begin that are not ASCII, of the offsets of bytes that are not."""
-    firsts, codes = _digit_codes()
-    offsets = offsets[np.isin(data[offsets], firsts)]
-    return offsets[np.isin(_codes_at(data, offsets), codes)]
+    removed = np.flatnonzero(is_removed)
+    starts = begins[removed] + (data[begins[removed]] == _LINE_BEGINS)
+    ends = begins[removed] + sizes[removed]
+    bounds = [0, *np.column_stack((starts, ends)).ravel().tolist(), len(lines)]
+    return b"".join([lines[begin:end] for begin, end in zip(bounds[::2], bounds[1::2], strict=True)])
 
 
 def _codes_at(data: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -102,17 +116,12 @@ def _codes_at(data: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64]) -> np
 
 
 @functools.cache
-def _digit_codes() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-    """Returns the first bytes, and the codes, of digits that are not ASCII. No character after U+1FFFF is a digit."""
-    digits = [character for character in map(chr, range(_FIRST_WIDE_BYTE, 0x20000)) if character.isdigit()]
-    codes = np.array([_code(character) for character in digits])
-    return np.unique([character.encode()[0] for character in digits]).astype(np.uint8), np.sort(codes)
+def _wide_digits() -> _Wide:
+    """Returns the digits that are not ASCII. No character after U+1FFFF is a digit."""
+    return _Wide([character for character in map(chr, range(_FIRST_WIDE_BYTE, 0x20000)) if character.isdigit()])
 
 
 def _overwrite_wide(data: npt.NDArray[np.uint8]) -> None:
     """Overwrites the characters of two or three bytes that blanks replace, in place."""
-    offsets = np.flatnonzero((data >= 0xC2) & (data <= 0xE3))
-    codes = _codes_at(data, offsets)
-    is_wide = np.isin(codes, _WIDE_CODES)
-    offsets, is_long = offsets[is_wide], codes[is_wide] > 0xFFFF
-    data[offsets] = data[offsets + 1] = data[offsets[is_long] + 2] = _BLANK
+    offsets, codes = _WIDE_BLANKS.among(data, np.flatnonzero((data >= 0xC2) & (data <= 0xE3)))
+    data[offsets] = data[offsets + 1] = data[offsets[codes > 0xFFFF] + 2] = _BLANK
