@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from job.cluster.machine import begun_by, versions
+from job.cluster.memory import return_memory
 from job.cluster.ray_folder import end_orphaned_rays
 from job.config.addresses import located
 from job.config.models import JobConfig
@@ -134,7 +134,7 @@ def _run(config: JobConfig, *, fresh: bool, quiet: bool, say: Callable[[str], No
         plan = _written_plan(config, output, begun, works)
         remaining = {work.plan.category: work.remaining() for work in works}
         run = Run(config=config, output=output, run_id=owner.run_id, recipe=plan.description)
-        _return_memory()
+        return_memory()  # that of the sources' footers, 45 KB for each row group
 
         def num_rows() -> int:
             return sum(work.tally.num_rows for work in works)
@@ -170,12 +170,6 @@ def _written_plan(config: JobConfig, output: OutputFolder, before: Plan | None, 
     )
     output.write_json(PLAN, plan)
     return plan
-
-
-def _return_memory() -> None:
-    """Returns the memory of the sources' footers to the system, 45 KB for each row group; glibc alone would keep it."""
-    with contextlib.suppress(AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def prospects(

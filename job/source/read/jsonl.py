@@ -20,10 +20,9 @@ from job.source.location import FileLocation
 from job.source.read.content import ContentDigest
 from job.source.read.json_row import MalformedRowError, RowDecoder
 from job.source.read.last_line import why_cut_off
-from job.source.read.rows import MAX_RAW_BYTES, RowLayout, cut_off_message, end_message
+from job.source.read.rows import MAX_RAW_BYTES, ROWS_AT_ONCE, RowLayout, cut_off_message, end_message
 
 _BUFFER_BYTES = 1 << 20
-_ROWS_PER_CHUNK = 4000
 _ROWS_LOOKED_AT = 100
 """Rows of a file in which the keys of `source.fields` are looked for."""
 
@@ -170,7 +169,7 @@ class JsonlReader:
                         break
                     rows.add_malformed(offset, line, str(error))
                 num_rows += 1
-                if len(rows) == _ROWS_PER_CHUNK:
+                if len(rows) == ROWS_AT_ONCE:
                     yield rows.table()
                     rows = _Rows(partition, decoder, self._schema)
         if len(rows):

@@ -15,8 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from job.source.location import FileLocation
-
-_ROWS_PER_CHUNK = 4000
+from job.source.read.rows import ROWS_AT_ONCE
 
 
 def read_rows(
@@ -103,7 +102,7 @@ def _batches(file: pq.ParquetFile, row_groups: Sequence[int], columns: Sequence[
     # Over the end of a row group, Arrow cannot read lists of dictionary-encoded text, as polars writes categories.
     alone = any(_has_dictionary(file.schema_arrow.field(name).type, is_nested=False) for name in columns)
     for groups in [[group] for group in row_groups] if alone else [row_groups]:
-        yield from file.iter_batches(_ROWS_PER_CHUNK, row_groups=groups, columns=columns, use_threads=False)
+        yield from file.iter_batches(ROWS_AT_ONCE, row_groups=groups, columns=columns, use_threads=False)
 
 
 def _has_dictionary(found: pa.DataType, *, is_nested: bool) -> bool:

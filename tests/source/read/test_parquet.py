@@ -70,7 +70,7 @@ def test_consecutive_ranges_yield_each_row_once_in_order(
     made = listings(sum(sizes))
     write_groups(path, made, sizes)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("job.source.read.row_groups._ROWS_PER_CHUNK", rows_per_chunk)
+        patch.setattr("job.source.read.row_groups.ROWS_AT_ONCE", rows_per_chunk)
         found = [(start, end, *read_all(path, start, end)) for start, end in ranges(made.num_rows, cuts)]
     for start, end, rows, message in found:
         assert rows["position"].to_pylist() == list(range(start, end))
@@ -261,7 +261,7 @@ def test_a_row_is_malformed_or_not_whatever_stands_around_it(
     first = data.draw(st.integers(0, size))
     write_groups(path, made, [first, size - first])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("job.source.read.row_groups._ROWS_PER_CHUNK", data.draw(st.integers(1, 9)))
+        patch.setattr("job.source.read.row_groups.ROWS_AT_ONCE", data.draw(st.integers(1, 9)))
         found = [
             read_all(path, start, end, max_row_bytes=LIMIT)[0] for start, end in ranges(size, data.draw(cut_points))
         ]

@@ -357,7 +357,7 @@ MIXED = {
 def test_rows_are_the_same_wherever_a_column_is_cut(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows_per_chunk: int
 ) -> None:
-    monkeypatch.setattr("job.source.read.row_groups._ROWS_PER_CHUNK", rows_per_chunk)
+    monkeypatch.setattr("job.source.read.row_groups.ROWS_AT_ONCE", rows_per_chunk)
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table(MIXED), path, row_group_size=4)
     reader = ParquetReader(row_layout())

@@ -23,8 +23,9 @@ PIECES = list(itertools.pairwise(range(0, ROWS + 1, ROWS // 20)))
 
 @pytest.fixture(autouse=True)
 def held(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """The row group that is held, if there is one."""
+    """The row group that is held, if there is one. A batch has more rows than some pieces."""
     found: list[Any] = []
+    monkeypatch.setattr(row_groups, "ROWS_AT_ONCE", 4_000)
     monkeypatch.setattr(row_groups, "_held", found)
     return found
 
