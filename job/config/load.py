@@ -65,7 +65,7 @@ def load_config(
         return _validated(settings, JobConfig)
     except pydantic.ValidationError as error:
         given = _Given(path, overrides, typed or {})
-        raise _wrong(error, given, _keys_by_section(settings), "curate config") from None
+        raise _wrong(error, given, _keys_by_section(settings), "curate config", _RUN) from None
 
 
 def load_craft_config(
@@ -82,7 +82,8 @@ def load_craft_config(
         return _validated(settings, CraftConfig)
     except pydantic.ValidationError as error:
         keys = {location: list(section.model_fields) for location, section in CRAFT_SECTIONS.items()}
-        raise _wrong(error, _Given(path, overrides, typed or {}), keys, "curate config --craft") from None
+        given = _Given(path, overrides, typed or {})
+        raise _wrong(error, given, keys, "curate config --craft", _CRAFT) from None
 
 
 def is_craft_file(path: str | Path) -> bool:
@@ -103,8 +104,17 @@ class _Given:
     typed: Mapping[str, str]
 
 
+_RUN, _CRAFT = "run", "craft"
+_KEYS_OF_ONE = {_RUN: {"source", "categories"}, _CRAFT: {"items"}}
+"""Commands that each have configs of their own, and keys that only these have."""
+
+
 def _wrong(
-    error: pydantic.ValidationError, given: _Given, keys: Mapping[tuple[int | str, ...], list[str]], command: str
+    error: pydantic.ValidationError,
+    given: _Given,
+    keys: Mapping[tuple[int | str, ...], list[str]],
+    all_keys: str,
+    command: str,
 ) -> UsageError:
     """Returns an error that says everything that is wrong with a config.
 
@@ -112,14 +122,19 @@ def _wrong(
         error: what is wrong.
         given: where its values come from.
         keys: the keys that each section can have.
-        command: prints all keys.
+        all_keys: the command that prints them.
+        command: the one that the config is for.
     """
     where = "the command line" if given.path is None else str(given.path)
     problems = list(_problems(error))
     advice = [_advice(problem, given) for problem in problems[:_PROBLEMS_SHOWN]]
     lines = [_describe(problem, keys, each) for problem, each in zip(problems, advice, strict=False)]
     lines += [f"and {len(problems) - _PROBLEMS_SHOWN:,} more"] if len(problems) > _PROBLEMS_SHOWN else []
-    return UsageError(f"{where}: " + "\n".join(lines) + f"\nall keys and their defaults: {command}")
+    lines.append(f"all keys and their defaults: {all_keys}")
+    for other, keys_of_it in _KEYS_OF_ONE.items():
+        if given.path is not None and other != command and keys_of_it & read_settings(Path(given.path)).keys():
+            lines.append(f"if it is a config of curate {other}: curate {other} {quoted(given.path)}")
+    return UsageError(f"{where}: " + "\n".join(lines))
 
 
 def parse_assignment(assignment: str) -> tuple[str, Any]:

@@ -64,6 +64,14 @@ def test_a_file_of_a_run_is_no_config_of_a_set(curate: Curate) -> None:
     wrong = curate("config", ROOT / "configs/sample.yaml", "--craft")
     assert wrong.exit_code == 2
     assert "source: unknown key" in wrong.err
+    assert wrong.err.endswith(f"if it is a config of curate run: curate run {ROOT / 'configs/sample.yaml'}\n")
+
+
+def test_a_file_of_a_set_is_no_config_of_a_run(curate: Curate) -> None:
+    wrong = curate("run", ROOT / "configs/pricer.yaml")
+    assert wrong.exit_code == 2
+    assert "items: unknown key" in wrong.err
+    assert wrong.err.endswith(f"if it is a config of curate craft: curate craft {ROOT / 'configs/pricer.yaml'}\n")
 
 
 @pytest.mark.parametrize(
