@@ -23,7 +23,7 @@ __all__ = ["pytest_addoption", "pytest_collection_modifyitems", "pytest_configur
 
 RAY_CORES = 4
 """CPUs of the shared Ray, which may be more than the machine's: so 1 to 4 workers can be tried anywhere."""
-KEPT_IDLE_MS = 60_000
+KEPT_IDLE_MS = 600_000
 """Milliseconds that the shared Ray keeps a worker that has nothing to do. Ray's own 1,000 end one between most tests,
 and the next run waits for another that imports Ray Data first."""
 

@@ -22,12 +22,16 @@ from job.output.folder import open_output
 from job.output.section import record_name
 from job.plan.unchanged import check_source
 from job.run import Outcome, prospects, run_job
+from job.source.read.partitions import MAX_PARQUET_ROWS
 from tests.conftest import Curate, shards, tree
 from tests.servers.s3 import S3
 
 pytestmark = pytest.mark.usefixtures("shared_ray")
 
-ROWS = 33_000
+ROWS, EDITED = 15_000, 9_000
+"""Rows of a source, of which one may be edited: far from both ends, in one of several partitions of either form."""
+HUGE = MAX_PARQUET_ROWS + 1_000
+"""Rows of a row group that is cut into partitions."""
 TEXTS = pa.list_(pa.string())
 SCHEMA = pa.schema(
     [
@@ -59,11 +63,12 @@ def jsonl(words: dict[int, str] | None = None) -> bytes:
     return b"".join(json.dumps(row(number, words.get(number, "steel"))).encode() + b"\n" for number in range(ROWS))
 
 
-def parquet(path: Path, words: dict[int, str] | None = None, group: int = 3_000, **columns: list[Any]) -> None:
-    rows = [row(number, (words or {}).get(number, "steel")) for number in range(ROWS)]
+def parquet(path: Path, words: dict[int, str] | None = None, size: int = ROWS, **columns: list[Any]) -> None:
+    rows = [row(number, (words or {}).get(number, "steel")) for number in range(size)]
     table = pa.Table.from_pylist(rows).cast(SCHEMA)
     for name, values in columns.items():
         table = table.append_column(name, [values])
+    group = 3_000 if size == ROWS else size
     pq.write_table(table, path, row_group_size=group, compression="none", use_dictionary=False, write_statistics=False)
 
 
@@ -80,14 +85,14 @@ def unfinished(out: Path, number: int) -> None:
 
 @pytest.fixture(params=["jsonl", "parquet", pytest.param("one row group", marks=pytest.mark.slow)])
 def toys(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, Path]:
-    """A source of several partitions, and one of the same size and ends in which row 20,000 was edited."""
+    """A source of several partitions, and one of the same size and ends in which a row was edited."""
     before, after = tmp_path / "before", tmp_path / "after"
-    for folder, words in ((before, {}), (after, {20_000: "brass"})):
+    for folder, words in ((before, {}), (after, {EDITED: "brass"})):
         folder.mkdir()
         if request.param == "jsonl":
             (folder / "Toys.jsonl").write_bytes(jsonl(words))
         else:
-            parquet(folder / "Toys.parquet", words, 3_000 if request.param == "parquet" else ROWS)
+            parquet(folder / "Toys.parquet", words, ROWS if request.param == "parquet" else HUGE)
     (old,), (new,) = list(before.iterdir()), list(after.iterdir())
     assert old.stat().st_size == new.stat().st_size
     return old, new
@@ -189,7 +194,7 @@ def test_an_edited_packed_file_is_refused(tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.mkdir()
     head, tail = os.urandom(200_000).hex().encode(), os.urandom(200_000).hex().encode()
-    old, new = (head + b"\n" + jsonl(words) + tail + b"\n" for words in ({}, {20_000: "brass"}))
+    old, new = (head + b"\n" + jsonl(words) + tail + b"\n" for words in ({}, {EDITED: "brass"}))
     packed = source / "Toys.jsonl.gz"
     packed.write_bytes(gzip.compress(old, 0, mtime=0))
     curated(source, tmp_path / "out", max_malformed=2)
@@ -238,7 +243,7 @@ def test_an_object_in_a_bucket_that_was_written_again(s3: S3, tmp_path: Path) ->
     curated("s3://bucket/src", tmp_path / "out")
     s3.client.put_object(Bucket="bucket", Key="src/Toys.jsonl", Body=jsonl())
     assert curated("s3://bucket/src", tmp_path / "out").new_partitions == 0
-    s3.client.put_object(Bucket="bucket", Key="src/Toys.jsonl", Body=jsonl({20_000: "brass"}))
+    s3.client.put_object(Bucket="bucket", Key="src/Toys.jsonl", Body=jsonl({EDITED: "brass"}))
     with pytest.raises(RefusedError, match=r"Toys.jsonl has other content in 1 of its \d partitions"):
         curated("s3://bucket/src", tmp_path / "out")
 
@@ -265,7 +270,7 @@ def test_older_outputs_are_compared_by_size_and_ends_only(tmp_path: Path) -> Non
     for record in output.records(category):
         name = record_name("Toys", record.partition)
         output.write_json(name, msgspec.structs.replace(record, source_digest=msgspec.UNSET))
-    (tmp_path / "Toys.jsonl").write_bytes(jsonl({20_000: "brass"}))
+    (tmp_path / "Toys.jsonl").write_bytes(jsonl({EDITED: "brass"}))
     assert curated(tmp_path / "Toys.jsonl", tmp_path / "out").new_partitions == 0
     (line,) = check_source(*open_output(tmp_path / "out"), lambda _: None)
     count = len(category.partitions)
@@ -290,10 +295,10 @@ def test_a_touched_packed_source_leaves_nothing_behind(tmp_path: Path, curate: C
 def test_a_limit_that_would_cut_elsewhere_now_is_refused(tmp_path: Path) -> None:
     content = jsonl()
     (tmp_path / "Toys.jsonl").write_bytes(content)
-    curated(tmp_path / "Toys.jsonl", tmp_path / "out", limit=20_000)
+    curated(tmp_path / "Toys.jsonl", tmp_path / "out", limit=12_000)
     unfinished(tmp_path / "out", 1)
     second = open_output(tmp_path / "out")[1].categories["Toys"].partitions[1]
     middle = content.index(b"pieces, each", second.start + 100_000)
     (tmp_path / "Toys.jsonl").write_bytes(content[:middle] + b"\n" + content[middle + 1 :])
     with pytest.raises(RefusedError, match=r"Toys.jsonl: the rows of the job end at another byte than when it was"):
-        curated(tmp_path / "Toys.jsonl", tmp_path / "out", limit=20_000)
+        curated(tmp_path / "Toys.jsonl", tmp_path / "out", limit=12_000)
