@@ -66,8 +66,8 @@ class Tokenizer:
         """Returns the first tokens of a text, without looking at all of a long one.
 
         Args:
-            text: a text without white space except single blanks and newlines. Of such a text no token has a blank
-                but as its first byte, so what is before a blank has the tokens that it has in the whole.
+            text: a text without white space except newlines and single blanks between words. Of such a text no token
+                has a blank but as its first byte, so what is before a blank has the tokens that it has in the whole.
             enough: the number of tokens that the caller needs.
 
         Returns:

@@ -38,7 +38,8 @@ PHRASES = [
 
 
 def contents(description: str, features: str, details: str | None) -> str:
-    return rules.contents(description, features, *without_phrases([details]))
+    [left] = without_phrases([details])
+    return rules.contents(description, features, left)
 
 
 def test_each_field_that_has_something_ends_with_a_newline() -> None:
@@ -110,11 +111,16 @@ def test_a_phrase_broken_by_another_goes_only_when_its_turn_comes_after_the_othe
 
 
 @pytest.mark.parametrize("between", ["", "\0", "It\0em", "\0\0"])
-def test_phrases_go_from_each_text_by_itself(between: str) -> None:
-    """The texts are searched together, with a character between them that one of them may have."""
+@pytest.mark.parametrize("chars_together", [0, 1 << 20])
+def test_phrases_go_from_each_text_by_itself(
+    between: str, chars_together: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Texts are searched together unless they are long, with a character between them that one of them may have."""
+    monkeypatch.setattr(rules, "_CHARS_TOGETHER", chars_together)
     details = ["It", f"em{between}", None, "Num", "ber of", "", "Item", f"Pack{between}age", between, "Date", " First"]
-    assert without_phrases(details) == [without_phrases([text])[0] for text in details]
-    assert without_phrases([]) == []
+    left = [f"{text}\n" if text is not None else "" for text in without_phrases(details)]
+    assert left == [plain.contents_of({"description": None, "features": None, "details": text}) for text in details]
+    assert list(without_phrases([])) == []
 
 
 # Details

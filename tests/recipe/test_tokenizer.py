@@ -195,6 +195,26 @@ def test_only_the_last_word_changes_its_tokens_when_newlines_follow() -> None:
         assert before + LLAMA3.count(last) == len(ENCODING.encode_ordinary(f"{text}\n\n")), repr(text)
 
 
+@pytest.mark.seconds
+def test_many_texts_are_measured_as_each_of_them_is() -> None:
+    draw = random.Random(4)
+    for _ in range(100):
+        texts = [random_text(draw) if draw.random() < 0.8 else "" for _ in range(draw.randrange(9))]
+        tokens = [LLAMA3.tokens(text)[: draw.randrange(60)] for text in texts]
+        alone = [LLAMA3.cut_all([text], [some])[0] for text, some in zip(texts, tokens, strict=True)]
+        assert LLAMA3.cut_all(texts, tokens) == alone
+        assert alone == [
+            b"".join(ENCODING.decode_single_token_bytes(token) for token in some.tolist()).decode(errors="replace")
+            for some in tokens
+        ]
+        begin_with_blank = [
+            [ENCODING.decode_single_token_bytes(token).startswith(b" ") for token in some.tolist()] for some in tokens
+        ]
+        assert LLAMA3.before_last_blanks(tokens) == [
+            max((place for place, begins in enumerate(each) if begins), default=0) for each in begin_with_blank
+        ]
+
+
 def test_a_text_without_blanks_has_no_word_before_its_last() -> None:
     assert LLAMA3.before_last_blanks([LLAMA3.tokens("dishwasher\nbox")]) == [0]
     assert LLAMA3.first_tokens("x" * 9_000 + "\nbox", 3).tolist() == LLAMA3.tokens("x" * 9_000 + "\nbox").tolist()

@@ -33,7 +33,8 @@ def explained(row: pa.Table, settings: Course2024Settings, tokenizer: Tokenizer)
     else:
         details = values["details"]
     description, features = ("\n".join(values[name] or []) for name in ("description", "features"))
-    contents = rules.contents(description, features, *rules.without_phrases([details]))
+    [left] = rules.without_phrases([details])
+    contents = rules.contents(description, features, left)
     yield f"contents: {len(contents):,} characters, more than {settings.min_chars:,} needed"
     if len(contents) <= settings.min_chars:
         return

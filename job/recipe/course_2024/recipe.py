@@ -37,10 +37,12 @@ _LONG_TITLE_CHARS = 2_000
 """Characters above which a title is scrubbed by itself, and only as far as its first words, which are enough."""
 
 _CHARS_AT_ONCE = 1 << 20
-"""Characters of titles and contents that are scrubbed together, at most; that takes up to 31 MB."""
+"""Characters of titles and contents that are scrubbed together, at most."""
 
 _NUM_COUNTS = 4_096
-"""Short texts whose tokens are counted once: the 1,000 answers of the course's prices, and words that end texts."""
+"""Number of texts whose count of tokens is remembered: 1,000 answers of the course's prices, and words at the end."""
+_COUNTED_CHARS = 30
+"""Characters of a last word whose count is remembered, at most; in Chinese it may be the whole text."""
 
 
 @dataclass(slots=True)
@@ -94,7 +96,7 @@ class Course2024:
         self._tokenizer = tokenizer or load_tokenizer(settings.tokenizer)
         self._count = functools.lru_cache(_NUM_COUNTS)(self._tokenizer.count)
         self._max_chars = rules.CHARS_PER_TOKEN * settings.max_tokens
-        self._first_chars = self._max_chars * 2 // 3
+        self._first_chars = self._max_chars * 2 // 3  # English has some 4 of the 7 characters a token that are kept
         # Tokens that decide all: whether there are enough, and which ones are kept.
         self._needed_tokens = max(settings.max_tokens, settings.min_tokens + 1)
 
@@ -139,13 +141,14 @@ class Course2024:
         descriptions, features = (_joined(rows[name].take(indices)).to_pylist() for name in ("description", "features"))
         details: list[str | None] = rows[source_name if as_it_came else "details"].take(indices).to_pylist()
         enough = max(self._max_chars, self._settings.min_chars + 1)
-        for place, fields in enumerate(zip(descriptions, features, details, strict=True)):
-            if len(fields[0]) + len(fields[1]) >= enough:
-                details[place] = None
-            elif as_it_came and fields[2] is not None:
-                details[place] = rules.details_text(fields[2])
-        contents = map(rules.contents, descriptions, features, rules.without_phrases(details))
-        return zip(titles, contents, strict=True)
+        wanted: list[str | None] = []
+        for description, feature, text in zip(descriptions, features, details, strict=True):
+            if len(description) + len(feature) >= enough:
+                text = None
+            elif as_it_came and text is not None:
+                text = rules.details_text(text)
+            wanted.append(text)
+        return zip(titles, map(rules.contents, descriptions, features, rules.without_phrases(wanted)), strict=True)
 
     def _drafts(self, rows: pa.Table, candidates: Sequence[tuple[int, float]]) -> list[_Draft]:
         """Writes the prompts of some rows."""
@@ -169,34 +172,38 @@ class Course2024:
             if draft.verdict == KEPT:
                 kept.append(draft)
                 texts.append(text)
-                firsts.append(tokens[: self._settings.max_tokens])
+                firsts.append(tokens[: self._settings.max_tokens].copy())  # a view would keep them all
         texts = self._tokenizer.cut_all(texts, firsts)
-        counts = self._tokenizer.before_last_blanks(firsts)
-        for draft, text, count, is_untidy in zip(kept, texts, counts, rules.untidy(texts), strict=True):
+        counts: list[int | None] = [*self._tokenizer.before_last_blanks(firsts)]
+        for draft, text, before_last, is_untidy in zip(kept, texts, counts, rules.untidy(texts), strict=True):
             answer = f"{PRICE_PREFIX}{whole_dollars(draft.price)}"
-            known: int | None = count
             if is_untidy and (tidy := rules.tidy(text)) != text:
-                text, known = tidy, None
+                text, before_last = tidy, None
             draft.prompt = f"{OPENING}{text}\n\n{answer}"
-            draft.num_tokens = self._count_prompt(draft.prompt, text, known, answer)
+            draft.num_tokens = self._count_prompt(draft.prompt, text, before_last, answer)
 
     def _count_prompt(self, prompt: str, text: str, before_last: int | None, answer: str) -> int:
         """Counts the tokens of a prompt. Of a text whose tokens are known only the last word can get others in it."""
         blank = text.rfind(" ")
         if before_last is None or text.startswith("\n") or blank <= text.rfind("\n"):
             return self._tokenizer.count(prompt)
-        return self._count(OPENING) + before_last + self._count(f"{text[blank:]}\n\n") + self._count(answer)
+        last = f"{text[blank:]}\n\n"
+        count = self._count if len(last) <= _COUNTED_CHARS else self._tokenizer.count
+        return self._count(OPENING) + before_last + count(last) + self._count(answer)
 
     def _tokenized(self, drafts: Sequence[_Draft]) -> Iterator[tuple[_Draft, str, Tokens]]:
-        """Yields texts as far as they are needed, and their first tokens. Most have enough in the first contents."""
+        """Yields texts as far as they are needed, and their first tokens.
+
+        Most have enough of them in two thirds of their contents. The rest is scrubbed only where it is needed.
+        """
         cuts = [rules.next_word(draft.contents, self._first_chars) for draft in drafts]
         contents = scrub_all([draft.contents[:cut] for draft, cut in zip(drafts, cuts, strict=True)])
         texts = [f"{title}\n{first}" for title, first in zip(self._titles(drafts), contents, strict=True)]
         needed = self._needed_tokens
         tokens = [self._tokenizer.first_tokens(text, needed) for text in texts]
-        has_few = [index for index, found in enumerate(tokens) if len(found) < needed]
-        rests = scrub_all([drafts[index].contents[cuts[index] :] for index in has_few])
-        for index, rest in zip(has_few, rests, strict=True):
+        short = [index for index, found in enumerate(tokens) if len(found) < needed]
+        rests = scrub_all([drafts[index].contents[cuts[index] :] for index in short])
+        for index, rest in zip(short, rests, strict=True):
             if rest:
                 texts[index] += rest if texts[index].endswith("\n") else f" {rest}"
                 tokens[index] = self._tokenizer.first_tokens(texts[index], needed)

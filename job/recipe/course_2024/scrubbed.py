@@ -48,12 +48,12 @@ class _Wide:
     def among(
         self, data: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64]
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """Returns where they begin, of the offsets of bytes that are not ASCII, and their codes."""
+        """Finds them among bytes that are not ASCII. Returns the offsets at which they begin, and their codes."""
         offsets = offsets[self._may_begin[data[offsets]]]
         codes = _codes_at(data, offsets)
         places = np.minimum(np.searchsorted(self._codes, codes), len(self._codes) - 1)
-        is_one = self._codes[places] == codes
-        return offsets[is_one], codes[is_one]
+        is_found = self._codes[places] == codes
+        return offsets[is_found], codes[is_found]
 
 
 _WIDE_BLANKS = _Wide(_WIDE_REPLACED_BY_BLANKS)

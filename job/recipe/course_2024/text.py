@@ -39,7 +39,9 @@ _DETAIL_PHRASES = (
 )
 
 _BETWEEN = "\0"
-"""The character between texts that are searched at once. JSON text has it only as an escape."""
+"""The character between texts that are searched together. JSON text has it only as an escape."""
+_CHARS_TOGETHER = 1 << 20
+"""Characters of texts that are searched together, at most: all are copied as often as there are phrases."""
 
 _REPLACED_BY_BLANKS = (":", "[", "]", '"', "{", "}", "【", "】", "\n")
 _WORD_BEGINS = re.compile(r'[\s:\[\]"{}【】](?=[^\s:\[\]"{}【】,])')
@@ -99,10 +101,10 @@ def contents(description: str, features: str, details: str | None) -> str:
     return text
 
 
-def without_phrases(details: Sequence[str | None]) -> list[str | None]:
+def without_phrases(details: Sequence[str | None]) -> Iterator[str | None]:
     """Removes the phrases that most details share, one after the other.
 
-    All texts are searched at once, in a third of the time, with a character between them that JSON text never has.
+    Texts are searched together, in a third of the time, with a character between them that JSON text never has.
 
     Args:
         details: the details of listings, as JSON text; None or empty when there are none.
@@ -111,11 +113,11 @@ def without_phrases(details: Sequence[str | None]) -> list[str | None]:
         What is left of each; None where there were none.
     """
     there = [text for text in details if text]
-    left = _without_phrases(_BETWEEN.join(there)).split(_BETWEEN) if there else []
-    if len(left) != len(there):  # details that came as text may have that character
-        left = list(map(_without_phrases, there))
-    found = iter(left)
-    return [next(found) if text else None for text in details]
+    is_little = sum(map(len, there)) <= _CHARS_TOGETHER
+    left = _without_phrases(_BETWEEN.join(there)).split(_BETWEEN) if is_little else []
+    # Details that came as text may have that character.
+    found = iter(left) if len(left) == len(there) else map(_without_phrases, there)
+    return (next(found) if text else None for text in details)
 
 
 def _without_phrases(text: str) -> str:
