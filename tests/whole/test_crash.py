@@ -140,6 +140,7 @@ def begun(run: subprocess.Popen[str], output: Path, records: int = 1) -> None:
             run.wait(0.02)
 
 
+@pytest.mark.slow
 def test_ctrl_c_twice_leaves_at_once(
     source: Path, undisturbed: dict[str, object], tmp_path: Path, temporary: Path
 ) -> None:
@@ -209,6 +210,7 @@ def test_memory_that_runs_out_is_tried_with_fewer_at_once_and_then_said(
     assert "error: memory ran out, and Ray has killed a worker" in ended.stderr
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_again_and_again_ends_the_job(source: Path, tmp_path: Path, temporary: Path) -> None:
     """The worker of one partition is killed whenever it begins: with two at once, then with one, then it is said."""
     (tmp_path / "sitecustomize.py").write_text(POISON)

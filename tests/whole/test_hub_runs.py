@@ -66,10 +66,10 @@ MANY_FAULTS = [
 
 
 def cases() -> Iterator[Any]:
-    """Every form, way and number of faults; in the default lane none, and many for either form and either way."""
+    """Every form, way and number of faults; in the default lane each form once with none, and once with many."""
     for file_format, stream in itertools.product(("parquet", "jsonl"), (False, True)):
         for many, faults in (("no fault", []), ("one fault", ONE_FAULT), ("many faults", MANY_FAULTS)):
-            is_default = many == "no fault" or (many == "many faults" and stream == (file_format == "jsonl"))
+            is_default = many == ("many faults" if stream == (file_format == "jsonl") else "no fault")
             name = f"{file_format}-{'streamed' if stream else 'cached'}-{many}"
             marks = () if is_default else (pytest.mark.slow,)
             yield pytest.param(file_format, stream, faults, id=name, marks=marks)

@@ -103,7 +103,7 @@ def is_put_of(part: str) -> Callable[[Request], bool]:
     return lambda request: request.method == "PUT" and part in request.key
 
 
-@pytest.mark.parametrize("file_format", ["parquet", pytest.param("jsonl", marks=SLOW), "gz"])
+@pytest.mark.parametrize("file_format", ["parquet", *(pytest.param(name, marks=SLOW) for name in ("jsonl", "gz"))])
 def test_a_bucket_gets_what_a_folder_gets(
     bucket: S3, on_disk: dict[str, dict[str, Any]], curate: Curate, file_format: str
 ) -> None:
