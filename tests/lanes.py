@@ -29,7 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     lanes.addoption(
         "--fast",
         action="store_true",
-        help="run only tests without Ray, servers, other processes and generated input: under 30 s",
+        help="run only tests without Ray, servers, other processes and generated input: two minutes",
     )
     lanes.addoption("--all", action="store_true", help="run the slow tests too: kills, faults, scale; up to 45 minutes")
 
