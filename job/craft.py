@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
 from job.cluster.last import stop_standing
 from job.cluster.machine import begun_by, versions
+from job.cluster.memory import return_memory
 from job.cluster.ray_folder import end_orphaned_rays
 from job.config.addresses import located
 from job.config.craft import CraftConfig
@@ -218,7 +217,7 @@ def _decide(job: _Job, workers: Workers) -> Verdict:
         )
     for remark in verdict.remarks:
         job.say(f"mind: {remark}")
-    pa.default_memory_pool().release_unused()  # what the index took, 130 MB of 2.8 million items
+    return_memory()  # what the index took, 130 MB of 2.8 million items
     return verdict
 
 

@@ -7,6 +7,9 @@ import ctypes
 
 
 def return_memory() -> None:
-    """Gives back to the system what was freed. The allocator of glibc keeps it otherwise; others have no such call."""
+    """Gives back to the system what was freed, and what Arrow's own allocator and that of glibc would keep."""
+    import pyarrow as pa  # here, since who imports this may never need Arrow
+
+    pa.default_memory_pool().release_unused()
     with contextlib.suppress(AttributeError, OSError):
         ctypes.CDLL(None).malloc_trim(0)

@@ -25,6 +25,9 @@ from job.recipe.registry import DEFAULT, RECIPES, settings_type
 
 _Config = TypeVar("_Config", bound=BaseModel)
 
+_RUN, _CRAFT = "run", "craft"
+_KEYS_OF_ONE = {_RUN: {"source", "categories"}, _CRAFT: {"items"}}
+"""Commands that each have configs of their own, and keys that only these have."""
 _PROBLEMS_SHOWN = 10
 _SIMILAR = 0.75
 """Least similarity, from 0 to 1, of a mistyped key to one in another section, which is then offered in its place."""
@@ -92,7 +95,11 @@ def is_craft_file(path: str | Path) -> bool:
     Raises:
         UsageError: when the file cannot be read.
     """
-    return "items" in read_settings(Path(path))
+    return _has_keys_of(_CRAFT, path)
+
+
+def _has_keys_of(command: str, path: str | Path) -> bool:
+    return not _KEYS_OF_ONE[command].isdisjoint(read_settings(Path(path)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +109,6 @@ class _Given:
     path: str | Path | None
     overrides: Mapping[str, Any]
     typed: Mapping[str, str]
-
-
-_RUN, _CRAFT = "run", "craft"
-_KEYS_OF_ONE = {_RUN: {"source", "categories"}, _CRAFT: {"items"}}
-"""Commands that each have configs of their own, and keys that only these have."""
 
 
 def _wrong(
@@ -131,9 +133,9 @@ def _wrong(
     lines = [_describe(problem, keys, each) for problem, each in zip(problems, advice, strict=False)]
     lines += [f"and {len(problems) - _PROBLEMS_SHOWN:,} more"] if len(problems) > _PROBLEMS_SHOWN else []
     lines.append(f"all keys and their defaults: {all_keys}")
-    for other, keys_of_it in _KEYS_OF_ONE.items():
-        if given.path is not None and other != command and keys_of_it & read_settings(Path(given.path)).keys():
-            lines.append(f"if it is a config of curate {other}: curate {other} {quoted(given.path)}")
+    other = _RUN if command == _CRAFT else _CRAFT
+    if given.path is not None and _has_keys_of(other, given.path):
+        lines.append(f"if it is a config of curate {other}: curate {other} {quoted(given.path)}")
     return UsageError(f"{where}: " + "\n".join(lines))
 
 

@@ -15,7 +15,7 @@ from job.output.folder import OutputFolder
 from job.pipeline import read_partitions
 
 KEEPS_HOLES = """
-import ctypes, psutil
+import ctypes, psutil, pyarrow
 from job.cluster.memory import return_memory
 
 libc = ctypes.CDLL(None)
